@@ -1,0 +1,91 @@
+//! How the users of one portal are learned from the portal's own login, as used. The
+//! patterns here are matched by [`crate::identity`].
+
+use regex::Regex;
+
+use crate::net::glob::Glob;
+
+/// All that is known about a portal's login.
+#[derive(Debug)]
+pub struct Identity {
+    /// Every address at which the portal takes a password.
+    pub logins: Vec<LoginRule>,
+    /// Names of the cookies by which the portal knows its session; `*` stands for any run.
+    pub session_cookies: Vec<Glob>,
+    /// What a changed session cookie does to a proof.
+    pub rotation: Rotation,
+    /// How a name is made canonical.
+    pub username: UsernameRule,
+    /// Where the login page is: a path with an optional query.
+    pub login_url: String,
+    /// Which request signs a user out of the portal.
+    pub logout: Option<LogoutRule>,
+}
+
+/// One address that takes a password.
+#[derive(Debug)]
+pub struct LoginRule {
+    /// The method, upper-case.
+    pub method: String,
+    /// The exact canonical path.
+    pub path: String,
+    /// Fields that the form has to carry with these values.
+    pub form: Vec<(String, String)>,
+    /// The form field that names the user.
+    pub username_field: String,
+    /// All that hold mean a login.
+    pub success: Outcome,
+    /// Any that holds means none.
+    pub failure: Outcome,
+}
+
+impl LoginRule {
+    /// Whether the answer's body has to be read to judge it.
+    pub fn reads_body(&self) -> bool {
+        self.success.body_contains.is_some() || self.failure.body_contains.is_some()
+    }
+}
+
+/// Marks in the answer to a login. An empty one never holds.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Status codes.
+    pub status: Vec<u16>,
+    /// The `Location` header matches this.
+    pub location: Option<Glob>,
+    /// The `Location` header is there and does not match this.
+    pub location_not: Option<Glob>,
+    /// A cookie of this name is set (and not removed).
+    pub set_cookie: Option<Glob>,
+    /// The body contains this text.
+    pub body_contains: Option<String>,
+}
+
+/// What a changed session cookie does to a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The proof goes along.
+    Follow,
+    /// The proof ends; the user is asked for a code.
+    Reverify,
+}
+
+/// How a name is made canonical before anything else uses it.
+#[derive(Debug)]
+pub struct UsernameRule {
+    /// Lower and upper case mean the same user.
+    pub fold_case: bool,
+    /// White space around the name is dropped.
+    pub trim: bool,
+    /// What a canonical name has to look like, anchored at both ends.
+    pub pattern: Regex,
+}
+
+/// The portal's own sign-out.
+#[derive(Debug)]
+pub struct LogoutRule {
+    /// The exact canonical path.
+    pub path: String,
+    /// Query keys that have to be there with these values.
+    pub query: Vec<(String, String)>,
+}

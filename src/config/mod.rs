@@ -1,0 +1,185 @@
+//! Everything ops decides, checked. [`load`] reads the YAML as written and gives either a
+//! [`Config`] in which nothing is missing or contradictory, or every fault at once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub mod identity;
+pub mod secret;
+
+pub use identity::{Identity, LoginRule, Rotation};
+pub use secret::Secret;
+
+/// A configuration that can be run as it is.
+#[derive(Debug)]
+pub struct Config {
+    /// Where users arrive.
+    pub listeners: Vec<Listener>,
+    /// Where ops and Prometheus arrive; never a public address.
+    pub admin: Option<Admin>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// What is remembered, and where.
+    pub store: StoreConfig,
+    /// The key that seals the store.
+    pub master_key: MasterKey,
+    /// How long a proof lasts.
+    pub session: SessionLimits,
+    /// The codes.
+    pub totp: TotpParameters,
+    /// How many recovery codes an enrolment gives.
+    pub recovery_codes: usize,
+    /// The portals, in the order of the file.
+    pub portals: Vec<Portal>,
+    /// What operators may make their own.
+    pub branding: Branding,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Logs.
+    pub telemetry: Telemetry,
+}
+
+/// One public address.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where to bind.
+    pub address: SocketAddr,
+    /// Certificates, chosen by SNI; none means plain HTTP.
+    pub tls: Option<Vec<CertificateFiles>>,
+}
+
+/// A certificate chain and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where to bind.
+    pub address: SocketAddr,
+}
+
+/// The engine and its place.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The folder of the sled store.
+    pub path: PathBuf,
+}
+
+/// Where the master key is found.
+#[derive(Debug)]
+pub enum MasterKey {
+    /// 32 bytes in base64 in this file, made on first start if it is absent.
+    File(PathBuf),
+    /// Given through the environment or a systemd credential.
+    Given(Secret),
+}
+
+/// Limits of a session (NIST SP 800-63B-4 section 2.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// From sign-in to the end, whatever happens.
+    pub lifetime: Duration,
+    /// Without a request.
+    pub idle: Duration,
+}
+
+/// Parameters of RFC 6238, the same for every new authenticator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TotpParameters {
+    /// What the app shows above the account; no colon.
+    pub issuer: String,
+    /// 6 or 8.
+    pub digits: u8,
+    /// Length of a step.
+    pub period: Duration,
+    /// HMAC.
+    pub algorithm: TotpAlgorithm,
+    /// Steps accepted before and after the present one, 0 to 2.
+    pub skew: u8,
+}
+
+/// HMACs of RFC 6238. Many apps know SHA-1 alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TotpAlgorithm {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// A portal and how its users are known.
+#[derive(Debug)]
+pub struct Portal {
+    /// The key in the YAML; the audience of its sessions.
+    pub name: String,
+    /// Lower-case host names without port.
+    pub hosts: Vec<String>,
+    /// Where the portal is.
+    pub upstream: Upstream,
+    /// How users are learned.
+    pub identity: Identity,
+    /// Paths that need no session.
+    pub public: Vec<crate::net::path::PathPattern>,
+    /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
+    pub prefix: String,
+}
+
+/// The portal's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Host name or address to connect to.
+    pub host: String,
+    /// Port to connect to.
+    pub port: u16,
+    /// Whether to speak TLS; name and chain are verified.
+    pub tls: bool,
+}
+
+/// What operators may make their own.
+#[derive(Clone, Debug)]
+pub struct Branding {
+    /// A folder whose templates replace ours, by name.
+    pub templates: Option<PathBuf>,
+    /// Who speaks to the user.
+    pub name: String,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// All header lines of a request, in bytes.
+    pub headers: usize,
+    /// The request target, in bytes.
+    pub uri: usize,
+    /// The body of a login, in bytes; under 64 KiB.
+    pub login_body: usize,
+    /// From the first byte to the end of the head.
+    pub header_deadline: Duration,
+    /// Connections of one address at a time.
+    pub connections_per_client: usize,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// `json` or `text`.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: tracing::Level,
+    /// One line per request.
+    pub access_log: bool,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}

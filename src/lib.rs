@@ -1,0 +1,5 @@
+//! Portcullis: a second factor in front of web portals that keep their own login.
+
+pub mod clock;
+pub mod config;
+pub mod net;

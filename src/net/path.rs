@@ -1,0 +1,238 @@
+//! Request paths. A path is either canonical, and may match a rule that opens, or
+//! ambiguous: then it is protected, and goes to the portal as it came once the visitor
+//! is proven. What no portal should see is refused.
+
+/// Why a request target is refused outright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Relative, `*`, or empty.
+    #[error("the request target does not start with a slash")]
+    NotAbsolute,
+    /// A control character, raw or encoded NUL, or `#`.
+    #[error("the request target holds a byte that no path may hold")]
+    ForbiddenByte,
+}
+
+/// The path of a request as it came, without its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPath {
+    raw: String,
+    canonical: bool,
+}
+
+impl RequestPath {
+    /// Looks at a raw path.
+    ///
+    /// # Errors
+    /// When no portal should see it.
+    pub fn parse(raw: &str) -> Result<Self, PathError> {
+        if !raw.starts_with('/') {
+            return Err(PathError::NotAbsolute);
+        }
+        let forbidden = |byte: u8| byte < 0x20 || byte == 0x7f || byte == b'#';
+        if raw.bytes().any(forbidden) || raw.contains("%00") {
+            return Err(PathError::ForbiddenByte);
+        }
+        Ok(Self { canonical: is_canonical(raw), raw: raw.to_owned() })
+    }
+
+    /// The path as it came.
+    pub fn as_str(&self) -> &str {
+        &self.raw
+    }
+
+    /// The path, when there is only one way to read it.
+    pub fn canonical(&self) -> Option<&str> {
+        self.canonical.then_some(self.raw.as_str())
+    }
+}
+
+/// One leading slash, no segment that means another, nothing that servers decode
+/// differently. `%2e` and its like are left to no portal's taste.
+fn is_canonical(raw: &str) -> bool {
+    let plain = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b';' | b'\\');
+    let dots = |segment: &str| segment == "." || segment == "..";
+    raw.bytes().all(plain)
+        && !raw.contains("//")
+        && !raw.split('/').any(dots)
+        && escapes_are_plain(raw.as_bytes())
+}
+
+/// Every `%XX` is two hex digits and stands for a byte that has to be escaped. An escaped
+/// letter, digit, `-`, `.`, `_`, `~`, slash, backslash, semicolon, percent or control
+/// character has a second spelling, and so two readings.
+fn escapes_are_plain(raw: &[u8]) -> bool {
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        let digits = rest.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
+        let strict = digits.filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let Some(byte) = strict.and_then(|pair| u8::from_str_radix(pair, 16).ok()) else {
+            return false;
+        };
+        let second_spelling = byte.is_ascii_alphanumeric()
+            || byte < 0x20
+            || byte == 0x7f
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b';' | b'%');
+        if second_spelling {
+            return false;
+        }
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    true
+}
+
+/// A rule over whole segments: `*` stands for one, a closing `**` for any number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern {
+    segments: Vec<String>,
+    any_below: bool,
+}
+
+impl PathPattern {
+    /// Reads `/lib/**`, `/a/*/b` or `/robots.txt`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and how to mend it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some(body) = text.strip_prefix('/') else {
+            return Err(format!("'{text}' does not start with a slash; write '/{text}'"));
+        };
+        if !is_canonical(text) {
+            return Err(format!(
+                "'{text}' is not canonical, so no request would match it; leave out '//', '.', \
+                 '..', ';', backslashes and escaped characters that need no escape"
+            ));
+        }
+        let mut segments: Vec<String> = body.split('/').map(str::to_owned).collect();
+        let any_below = segments.last().is_some_and(|last| last == "**");
+        if any_below {
+            segments.pop();
+        }
+        if segments.iter().any(|segment| segment.contains('*') && segment != "*") {
+            return Err(format!(
+                "'{text}' has a star inside a segment; '*' stands for one whole segment and '**' \
+                 for all that follows, at the end only"
+            ));
+        }
+        Ok(Self { segments, any_below })
+    }
+
+    /// Whether a canonical path fits. An ambiguous path fits no rule that opens.
+    pub fn matches(&self, path: &RequestPath) -> bool {
+        path.canonical().is_some_and(|path| self.matches_canonical(path))
+    }
+
+    fn matches_canonical(&self, path: &str) -> bool {
+        let mut given = path.strip_prefix('/').unwrap_or(path).split('/');
+        for wanted in &self.segments {
+            match given.next() {
+                Some(segment) if wanted == "*" && !segment.is_empty() => {}
+                Some(segment) if wanted == segment => {}
+                _ => return false,
+            }
+        }
+        if self.any_below { given.next().is_some() } else { given.next().is_none() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PathError, PathPattern, RequestPath};
+
+    fn canonical(raw: &str) -> bool {
+        RequestPath::parse(raw).is_ok_and(|path| path.canonical().is_some())
+    }
+
+    #[test]
+    fn plain_paths_are_canonical() {
+        for path in
+            ["/", "/a", "/a/", "/a/b.css", "/caf%C3%A9", "/a%20b", "/.well-known/x", "/a..b"]
+        {
+            assert!(canonical(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_with_two_readings_is_ambiguous() {
+        let paths = [
+            "//a",
+            "/a//b",
+            "/a/../b",
+            "/a/./b",
+            "/a/..",
+            "/a/.",
+            "/a;x=1",
+            "/a/..;/b",
+            "/a\\b",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/%2e%2e/a",
+            "/.%2e/a",
+            "/%252e",
+            "/%61dm",
+            "/a%3bx",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%u002e",
+            "/é",
+            "/a b",
+            "/a%0a",
+            "/a%7f",
+            "/a%+1",
+        ];
+        for path in paths {
+            let parsed = RequestPath::parse(path).unwrap();
+            assert_eq!(parsed.canonical(), None, "{path}");
+            assert_eq!(parsed.as_str(), path);
+        }
+    }
+
+    #[test]
+    fn what_no_portal_should_see_is_refused() {
+        assert_eq!(RequestPath::parse("adm"), Err(PathError::NotAbsolute));
+        assert_eq!(RequestPath::parse("*"), Err(PathError::NotAbsolute));
+        assert_eq!(RequestPath::parse(""), Err(PathError::NotAbsolute));
+        for path in ["/a\0", "/a%00.css", "/a\x01", "/a\tb", "/a\r\nb", "/adm#/pub", "/\x7f"] {
+            assert_eq!(RequestPath::parse(path), Err(PathError::ForbiddenByte), "{path:?}");
+        }
+    }
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        let pattern = PathPattern::parse(pattern).unwrap();
+        pattern.matches(&RequestPath::parse(path).unwrap())
+    }
+
+    #[test]
+    fn stars_stand_for_whole_segments() {
+        assert!(matches("/lib/**", "/lib/a"));
+        assert!(matches("/lib/**", "/lib/a/b.css"));
+        assert!(matches("/lib/**", "/lib/"));
+        assert!(!matches("/lib/**", "/lib"));
+        assert!(!matches("/lib/**", "/library/a"));
+        assert!(matches("/a/*/c", "/a/b/c"));
+        assert!(!matches("/a/*/c", "/a//c"));
+        assert!(!matches("/a/*/c", "/a/b/b/c"));
+        assert!(matches("/robots.txt", "/robots.txt"));
+        assert!(!matches("/robots.txt", "/robots.txt/"));
+        assert!(!matches("/robots.txt", "/ROBOTS.TXT"));
+        assert!(matches("/**", "/"));
+        assert!(matches("/**", "/anything/at/all"));
+    }
+
+    #[test]
+    fn an_ambiguous_path_fits_no_pattern() {
+        for path in ["/lib/../a", "/lib/%2e%2e/a", "/lib//a", "/lib/a;b", "/lib/..%2fa"] {
+            assert!(!matches("/lib/**", path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_could_never_match_is_refused_with_a_mend() {
+        for pattern in ["lib/**", "//a", "/a/../b", "/a*b", "/**/a", "/a;b"] {
+            let fault = PathPattern::parse(pattern).unwrap_err();
+            assert!(fault.contains(pattern), "{fault}");
+        }
+    }
+}

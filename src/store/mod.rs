@@ -1,0 +1,260 @@
+//! What Portcullis remembers, as bytes in and bytes out. Every method is atomic and,
+//! where it writes, returns only when the write is on disk. What the bytes mean is
+//! decided above, in [`crate::account`] and [`crate::session`]; how they are kept is
+//! an engine's matter, and all engines pass one conformance suite.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::broadcast;
+
+use crate::clock::UnixMillis;
+
+pub mod counter;
+pub mod keyring;
+pub mod seal;
+pub mod sled;
+
+#[cfg(test)]
+mod conformance;
+
+pub use counter::{CounterRule, CounterState};
+
+/// The longest value an engine has to take, in bytes.
+pub const MAX_VALUE: usize = 4096;
+/// The longest key identifier, in bytes.
+pub const MAX_ID: usize = 128;
+/// The most writes in one [`Store::commit`].
+pub const MAX_WRITES: usize = 16;
+
+/// Which table a key lives in: a fixed set that every engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Space {
+    /// A user's authenticators at one portal.
+    Factor = 1,
+    /// A user's recovery codes, hashed.
+    Recovery = 2,
+    /// The last time step that an authenticator spent (RFC 6238 section 5.2).
+    Step = 3,
+    /// Wrong codes, and how long the user has to wait.
+    Counter = 4,
+    /// Sessions, by the portal session they are bound to.
+    Session = 5,
+    /// What was ended before its time.
+    Revoke = 6,
+    /// Signing keys, the replay floor and other facts of the whole installation.
+    Config = 7,
+    /// Enrolments that are not confirmed yet; minutes old at most.
+    Pending = 8,
+}
+
+impl Space {
+    /// Whether changes in this space are told to [`Store::watch`].
+    pub const fn watched(self) -> bool {
+        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config)
+    }
+}
+
+/// The name of one record. The identifier is a keyed hash: no name or address of a
+/// person stands in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The table.
+    pub space: Space,
+    /// The identifier in that table, 1 to [`MAX_ID`] bytes.
+    pub id: Bytes,
+}
+
+impl Key {
+    /// The key `id` in `space`.
+    pub fn new(space: Space, id: impl Into<Bytes>) -> Self {
+        Self { space, id: id.into() }
+    }
+}
+
+/// Which write of a record this is. Only good for comparing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(pub(in crate::store) u64);
+
+/// A record as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The bytes that were written.
+    pub value: Bytes,
+    /// The write that they came from.
+    pub version: Version,
+    /// From when on the record counts as absent.
+    pub expires_at: Option<UnixMillis>,
+}
+
+/// What a write expects to find. An expired record counts as absent, always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing is there.
+    Absent,
+    /// The record is still the one that was read.
+    Is(Version),
+    /// Whatever is there.
+    Any,
+}
+
+/// What a write does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Replaces the record.
+    Put { value: Bytes, expires_at: Option<UnixMillis> },
+    /// Removes the record; removing nothing is no fault.
+    Delete,
+    /// Only compares.
+    Check,
+    /// Moves a register forward: [`StoreError::Refused`] unless `to` is above its value and
+    /// above the replay floor. This is what makes a code count once.
+    Raise { to: u64, keep_until: UnixMillis },
+}
+
+/// One write of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Which record.
+    pub key: Key,
+    /// What has to be there for the transaction to happen.
+    pub expect: Expect,
+    /// What happens to it.
+    pub op: Op,
+}
+
+impl Write {
+    /// Puts `value` whatever is there.
+    pub fn put(key: Key, value: impl Into<Bytes>, expires_at: Option<UnixMillis>) -> Self {
+        Self { key, expect: Expect::Any, op: Op::Put { value: value.into(), expires_at } }
+    }
+
+    /// Removes the record whatever it is.
+    pub fn delete(key: Key) -> Self {
+        Self { key, expect: Expect::Any, op: Op::Delete }
+    }
+
+    /// Raises the register at `key`.
+    pub fn raise(key: Key, to: u64, keep_until: UnixMillis) -> Self {
+        Self { key, expect: Expect::Any, op: Op::Raise { to, keep_until } }
+    }
+
+    /// Makes the transaction depend on `expect`.
+    pub fn expecting(mut self, expect: Expect) -> Self {
+        self.expect = expect;
+        self
+    }
+}
+
+/// A change in a watched space. Expiry is no change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The record that changed.
+    pub key: Key,
+    /// Whether it is gone.
+    pub deleted: bool,
+}
+
+/// How an engine fares.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Whether it takes writes now.
+    pub writable: bool,
+    /// Its name, as the metrics carry it.
+    pub engine: &'static str,
+    /// How many records it holds, expired ones that no sweep has met included.
+    pub records: u64,
+    /// Its size on disk, in bytes.
+    pub bytes: u64,
+}
+
+/// Why the store did not do what was asked. Only [`StoreError::Conflict`] and
+/// [`StoreError::Refused`] are answers; every other kind refuses the request.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// An expectation did not hold; nothing was written.
+    #[error("write {index} met a record that it did not expect")]
+    Conflict { index: usize },
+    /// A register already stands at or above the value; nothing was written.
+    #[error("write {index} does not raise a register that stands at {current}")]
+    Refused { index: usize, current: u64 },
+    /// Certainly not written; may be tried again.
+    #[error("the store takes no requests now: {0}")]
+    Unavailable(String),
+    /// The disk has no room. Not written.
+    #[error("the disk of the store is full")]
+    Full,
+    /// A record does not open under its seal: damaged, moved or swapped.
+    #[error("a record of the store is damaged: {0}")]
+    Corrupt(String),
+    /// The request was not of the engine's form.
+    #[error("the request to the store is not well-formed: {0}")]
+    Invalid(&'static str),
+    /// The engine found itself in doubt and has shut; only a restart helps.
+    #[error("the store has shut itself: {0}")]
+    Fatal(String),
+}
+
+impl StoreError {
+    /// The word that stands in `portcullis_store_errors_total{kind}`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::Refused { .. } => "refused",
+            Self::Unavailable(_) => "unavailable",
+            Self::Full => "full",
+            Self::Corrupt(_) => "corrupt",
+            Self::Invalid(_) => "invalid",
+            Self::Fatal(_) => "fatal",
+        }
+    }
+}
+
+/// An engine. `now` is the caller's clock, used for expiry alone.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The record as of the last commit, or nothing when there is none or it has expired.
+    async fn get(&self, now: UnixMillis, key: &Key) -> Result<Option<Record>, StoreError>;
+
+    /// All writes or none, at most [`MAX_WRITES`], each of another key. Gives the new
+    /// version of each record in the order of the writes.
+    async fn commit(&self, now: UnixMillis, tx: Vec<Write>) -> Result<Vec<Version>, StoreError>;
+
+    /// Counts one failure in one durable step and says what follows from it.
+    async fn hit(
+        &self,
+        now: UnixMillis,
+        key: &Key,
+        rule: CounterRule,
+    ) -> Result<CounterState, StoreError>;
+
+    /// Reads a counter without counting.
+    async fn counter(&self, now: UnixMillis, key: &Key) -> Result<CounterState, StoreError>;
+
+    /// Up to `limit` (at most 1000) records whose identifier starts with `prefix`, in
+    /// order, those after `after` where it is given. Expired ones are left out.
+    async fn scan(
+        &self,
+        now: UnixMillis,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Record)>, StoreError>;
+
+    /// Changes in watched spaces from now on. A receiver that lags is told so and has to
+    /// read again what it keeps.
+    fn watch(&self) -> broadcast::Receiver<Event>;
+
+    /// Removes up to `budget` records that expired more than `grace` ago; gives how many.
+    async fn sweep(&self, now: UnixMillis, grace: Duration, budget: usize)
+    -> Result<usize, StoreError>;
+
+    /// How the engine fares.
+    async fn health(&self) -> Health;
+
+    /// Writes all that is left, marks the store as cleanly closed, and refuses from then on.
+    async fn close(&self) -> Result<(), StoreError>;
+}
