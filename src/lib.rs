@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod factor;
 pub mod net;
+pub mod policy;
 pub mod user;
