@@ -1,9 +1,15 @@
 //! Portcullis: a second factor in front of web portals that keep their own login.
 
 pub mod cli;
+
+pub mod policy;
+
+pub mod factor;
+pub mod store;
+
 pub mod clock;
 pub mod config;
-pub mod factor;
+pub mod mac;
 pub mod net;
-pub mod policy;
+pub mod random;
 pub mod user;
