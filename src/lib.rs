@@ -1,7 +1,18 @@
 //! Portcullis: a second factor in front of web portals that keep their own login.
+//!
+//! The modules in reading order, from the street to the cellar. Imports run downwards only.
+
+pub mod cli;
+pub mod server;
+
+pub mod proxy;
+
+pub mod admin;
+pub mod pages;
+pub mod site;
 
 pub mod account;
-pub mod cli;
+pub mod visit;
 
 pub mod session;
 
