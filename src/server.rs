@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -132,6 +133,7 @@ async fn build(
         metrics,
         limits: config.limits,
         access_log: config.telemetry.access_log,
+        latest: AtomicU64::new(now.0),
     })
 }
 

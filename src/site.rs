@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +19,9 @@ use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+
+/// How far the clock may go back, as NTP may set it.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What every request may need. Built once, shared, never changed.
 pub struct Parts {
@@ -40,12 +45,22 @@ pub struct Parts {
     pub limits: Limits,
     /// Whether each request leaves a line.
     pub access_log: bool,
+    /// The latest time that a request was judged at.
+    pub latest: AtomicU64,
 }
 
 impl Parts {
     /// The time now.
     pub fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// The time now, unless the clock went back by more than a minute: then what has expired
+    /// would seem to stand again (attack OTP-5).
+    pub fn trusted_now(&self) -> Option<UnixMillis> {
+        let now = self.clock.now();
+        let latest = self.latest.fetch_max(now.0, Ordering::Relaxed);
+        (now.plus(CLOCK_TOLERANCE).0 >= latest).then_some(now)
     }
 }
 

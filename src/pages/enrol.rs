@@ -37,8 +37,7 @@ pub(super) async fn send(
         Ok(confirmed) => {
             let metrics = request.parts.metrics.portal(request.site.index);
             metrics.enrolment(FactorLabel::Totp);
-            let enrolled = accounts.enrolled(request.now, request.site.tag).await?;
-            metrics.enrolled_users(u64::try_from(enrolled).unwrap_or(u64::MAX));
+            metrics.one_more_enrolled();
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
             let answer = request.go("/recovery-codes", &return_to);

@@ -1,6 +1,9 @@
 //! The decision, and nothing else: facts in, [`Verdict`] out. No clock, no store, no HTTP;
 //! whoever asks has looked everything up before.
 
+// A case that is added must be decided here, not fall into somebody else's arm.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod decide;
 mod facts;
 mod verdict;

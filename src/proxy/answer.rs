@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use http::{StatusCode, header};
-use pingora_core::connectors::http::Connector;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
@@ -46,6 +45,10 @@ pub(super) async fn own_page(
     visit: &Visit,
 ) -> Result<(), Failure> {
     let action = match incoming.method.as_str() {
+        // Codes that are shown once are not shown to who looks at the head alone.
+        "HEAD" if route::own_page(site, incoming) == Some("/recovery-codes") => {
+            return Err(Failure::MethodNotAllowed);
+        }
         "GET" | "HEAD" => Action::Show,
         "POST" => Action::Send(form(gateway, session, incoming).await?),
         _ => return Err(Failure::MethodNotAllowed),
@@ -166,12 +169,7 @@ pub(super) async fn failure(
 ///
 /// # Errors
 /// When the portal or the client breaks off.
-pub(super) async fn relay(
-    connector: &Connector,
-    session: &mut Session,
-    _ctx: &Context,
-    mut exchange: Exchange,
-) -> Result<(), Failure> {
+pub(super) async fn relay(session: &mut Session, mut exchange: Exchange) -> Result<(), Failure> {
     let gone = |error: Box<pingora_error::Error>| Failure::Gone(error.etype().as_str().to_owned());
     let turned = exchange.header.status == StatusCode::SEE_OTHER
         && exchange.header.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0");
@@ -190,7 +188,7 @@ pub(super) async fn relay(
         }
         session.write_response_body(None, true).await.map_err(gone)?;
     }
-    exchange.release(connector).await;
+    exchange.close().await;
     Ok(())
 }
 
@@ -254,7 +252,7 @@ async fn portal_logout(
     }
     let peer = gateway.door(site)?.peer(gateway.parts.now(), upstream::ANSWER).await?;
     let done = exchange(&gateway.connector, peer, request, Bytes::new(), true).await?;
-    done.release(&gateway.connector).await;
+    done.close().await;
     Ok(())
 }
 

@@ -27,7 +27,6 @@ pub(super) struct Exchange {
     /// Whether that is all of it.
     pub complete: bool,
     session: HttpSession,
-    peer: HttpPeer,
 }
 
 /// Sends `request` with `body` and reads the answer's head; and its body, where `whole`
@@ -61,17 +60,12 @@ impl Exchange {
         Ok(chunk)
     }
 
-    /// Gives the connection back, so that the next login finds it open.
-    pub(super) async fn release(mut self, connector: &Connector) {
-        if self.complete && self.session.response_done() {
-            connector.release_http_session(self.session, &self.peer, Some(IDLE)).await;
-        } else {
-            self.session.shutdown().await;
-        }
+    /// Closes the connection. A login gets one of its own: on an old one that the portal
+    /// closes just then, nobody could say whether it came through.
+    pub(super) async fn close(mut self) {
+        self.session.shutdown().await;
     }
 }
-
-const IDLE: Duration = Duration::from_secs(30);
 
 async fn talk(
     connector: &Connector,
@@ -87,7 +81,7 @@ async fn talk(
     session.set_write_timeout(Some(PATIENCE));
     send(&mut session, request, body).await.map_err(|error| failure(&error))?;
     let header = answer_head(&mut session).await?;
-    let mut exchange = Exchange { header, body: Bytes::new(), complete: false, session, peer };
+    let mut exchange = Exchange { header, body: Bytes::new(), complete: false, session };
     exchange.complete = exchange.session.response_done();
     if whole {
         hold_body(&mut exchange).await?;
@@ -170,6 +164,8 @@ fn strip_connection_lines(head: &mut ResponseHeader) {
 }
 
 /// What a fault of the framework means on the portal's side.
+// The framework may learn new ways to fail: all of them mean that nothing came.
+#[allow(clippy::wildcard_enum_match_arm)]
 pub(super) fn failure(error: &Error) -> Failure {
     match error.etype() {
         ErrorType::ConnectTimedout

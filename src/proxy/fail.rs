@@ -6,7 +6,7 @@ use crate::account::AccountError;
 use crate::pages::PageError;
 use crate::policy::Challenge;
 use crate::store::StoreError;
-use crate::telemetry::label::{ReasonLabel, VerdictLabel};
+use crate::telemetry::label::{ReasonLabel, UpstreamErrorLabel, VerdictLabel};
 
 /// Why a request does not go on. What the visitor sees is in [`Failure::shown`]; the text of
 /// the error itself is for the log.
@@ -42,6 +42,9 @@ pub enum Failure {
     /// The same, seen through an account.
     #[error("an account is in doubt: {0}")]
     Account(#[from] AccountError),
+    /// The clock went back: no time limit can be judged by it.
+    #[error("the clock is far behind what it was")]
+    Clock,
     /// One of our pages could not be made.
     #[error("a page could not be made: {0}")]
     Page(#[from] PageError),
@@ -138,6 +141,7 @@ impl Failure {
             Self::Store(_)
             | Self::Account(_)
             | Self::Page(PageError::Account(_) | PageError::Token(_))
+            | Self::Clock
             | Self::Random(_)
             | Self::Token(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -191,6 +195,7 @@ impl Failure {
             Self::Store(_)
             | Self::Account(_)
             | Self::Page(PageError::Account(_) | PageError::Token(_))
+            | Self::Clock
             | Self::Random(_)
             | Self::Token(_) => ReasonLabel::Store,
             Self::Page(PageError::Render(_) | PageError::Qr(_)) | Self::NoPermit => {
@@ -198,6 +203,32 @@ impl Failure {
             }
             Self::SessionEnded => ReasonLabel::Unknown,
             Self::Unreachable(_) | Self::TooSlow | Self::BadAnswer(_) => ReasonLabel::Upstream,
+        }
+    }
+
+    /// The word in `portcullis_upstream_errors_total{kind}`, where the portal is to blame.
+    pub fn upstream_label(&self) -> Option<UpstreamErrorLabel> {
+        match self {
+            Self::Unreachable(_) => Some(UpstreamErrorLabel::Connect),
+            Self::TooSlow => Some(UpstreamErrorLabel::Timeout),
+            Self::BadAnswer(_) => Some(UpstreamErrorLabel::Invalid),
+            Self::BadRequest(_)
+            | Self::UriTooLong
+            | Self::HeadTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::MethodNotAllowed
+            | Self::UnknownHost
+            | Self::CrossSite(_)
+            | Self::Store(_)
+            | Self::Account(_)
+            | Self::Clock
+            | Self::Page(_)
+            | Self::Random(_)
+            | Self::Token(_)
+            | Self::NoPermit
+            | Self::SessionEnded
+            | Self::Gone(_) => None,
         }
     }
 

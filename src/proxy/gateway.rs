@@ -26,7 +26,7 @@ use super::{answer, connection, exchange, forward, identify, receive, record, ro
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
-use crate::telemetry::label::{ReasonLabel, UpstreamErrorLabel, VerdictLabel};
+use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::visit::Visit;
 
 /// The gateway: everything a request may need on its way. A clone is the same gateway.
@@ -73,12 +73,12 @@ impl Gateway {
         {
             return answer::throttled(self, session, ctx, throttled).await.map(|()| Next::Answered);
         }
-        let headers = &session.req_header().headers;
-        let visit = identify::identify(&self.parts, &site, self.parts.now(), headers).await?;
+        let destination = route::destination(&site, &incoming);
+        let visit = self.visit(session, &site, destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let destination = match reading {
             Reading::Login(_) => Destination::Login,
-            Reading::Other | Reading::Doubtful => route::destination(&site, &incoming),
+            Reading::Other | Reading::Doubtful => destination,
         };
         let facts =
             Facts { destination, visitor: visit.visitor(), portal_session: visit.portal_session };
@@ -100,9 +100,7 @@ impl Gateway {
                 let doubtful = matches!(reading, Reading::Doubtful);
                 let passage = passage(session, site, permit, visit, &incoming, doubtful)?;
                 match reading {
-                    Reading::Login(login) => {
-                        self.login(session, ctx, &incoming, passage, login).await
-                    }
+                    Reading::Login(login) => self.login(session, &incoming, passage, login).await,
                     Reading::Other | Reading::Doubtful => {
                         connection::carries(passage.carrier());
                         ctx.progress = Progress::Permitted(Box::new(passage));
@@ -110,6 +108,28 @@ impl Gateway {
                     }
                 }
             }
+        }
+    }
+
+    /// Stage 4. When nobody can say who the visitor is, public paths still open, to nobody.
+    async fn visit(
+        &self,
+        session: &Session,
+        site: &Site,
+        destination: Destination,
+    ) -> Result<Visit, Failure> {
+        let headers = &session.req_header().headers;
+        let identified = match self.parts.trusted_now() {
+            Some(now) => identify::identify(&self.parts, site, now, headers).await,
+            None => Err(Failure::Clock),
+        };
+        match identified {
+            Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock)
+                if destination == Destination::Public =>
+            {
+                identify::nobody(site, headers)
+            }
+            identified => identified,
         }
     }
 
@@ -128,13 +148,12 @@ impl Gateway {
     async fn login(
         &self,
         session: &mut Session,
-        ctx: &mut Context,
         incoming: &Incoming,
         passage: Passage,
         login: Login,
     ) -> Result<Next, Failure> {
         let exchange = observe::carry(self, session, incoming, passage, login).await?;
-        answer::relay(&self.connector, session, ctx, exchange).await?;
+        answer::relay(session, exchange).await?;
         Ok(Next::Answered)
     }
 
@@ -274,10 +293,8 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> FailToProxy {
         let failure = failure_of(error);
-        if let (Some(site), Failure::Unreachable(_) | Failure::TooSlow | Failure::BadAnswer(_)) =
-            (ctx.site(), &failure)
-        {
-            self.parts.metrics.portal(site.index).upstream_error(upstream_kind(&failure));
+        if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
+            self.parts.metrics.portal(site.index).upstream_error(label);
         }
         let error_code = answer::failure(self, session, ctx, &failure).await;
         FailToProxy { error_code, can_reuse_downstream: false }
@@ -327,14 +344,6 @@ const fn reason_label(reason: Reason) -> ReasonLabel {
     match reason {
         Reason::Public => ReasonLabel::Public,
         Reason::Proven => ReasonLabel::Proven,
-    }
-}
-
-const fn upstream_kind(failure: &Failure) -> UpstreamErrorLabel {
-    match failure {
-        Failure::TooSlow => UpstreamErrorLabel::Timeout,
-        Failure::BadAnswer(_) => UpstreamErrorLabel::Invalid,
-        _ => UpstreamErrorLabel::Connect,
     }
 }
 

@@ -45,6 +45,17 @@ pub(super) async fn identify(
     Ok(Visit { who, cookies: set, bind, portal_session })
 }
 
+/// A visit of nobody, whose portal session stays behind.
+///
+/// # Errors
+/// When the cookies are not safe to read.
+pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure> {
+    let cookies = read_cookies(site, headers)?;
+    let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
+    let bind = site.binder.bind(&set);
+    Ok(Visit { who: Who::Unknown, cookies: set, bind, portal_session: PortalSession::Other })
+}
+
 /// Reads the cookies of a request by the portal's rules.
 ///
 /// # Errors

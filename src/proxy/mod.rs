@@ -1,6 +1,9 @@
 //! The way of a request. Read [`gateway`] first: it is the table of contents, each stage is
 //! a file. Nothing outside this folder knows `pingora_proxy`.
 
+// A case that is added must be decided here, not fall into somebody else's arm.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod connection;
 pub mod gateway;
 pub mod service;

@@ -37,8 +37,9 @@ pub fn front(parts: &Arc<Parts>) -> Arc<Front> {
         connector: Arc::new(pingora_core::connectors::http::Connector::new(None)),
         admission: Arc::default(),
     };
-    // A request that may have reached the portal is not sent again: who knows what it did.
-    let conf = ServerConf { max_retries: 1, ..ServerConf::default() };
+    // One more try, for a pooled connection that the portal closed just then; the framework
+    // tries only what changes nothing a second time.
+    let conf = ServerConf { max_retries: 2, ..ServerConf::default() };
     let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(KEEP_ALIVE_SECONDS));

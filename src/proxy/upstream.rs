@@ -17,7 +17,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub(super) const ANSWER: Duration = Duration::from_secs(300);
 /// How long a WebSocket may be silent.
 pub(super) const SOCKET: Duration = Duration::from_secs(24 * 3600);
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a connection is kept for the next request; many portals close theirs soon.
+const IDLE: Duration = Duration::from_secs(10);
 /// How long an answer of the resolver is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(10);
 

@@ -2,6 +2,9 @@
 //! a record in the store says that the session still stands. A cookie counts only together
 //! with the portal session it is bound to.
 
+// A case that is added must be decided here, not fall into somebody else's arm.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod binding;
 mod hs256;
 mod index;

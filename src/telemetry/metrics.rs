@@ -223,6 +223,11 @@ impl PortalMetrics {
         self.enrolled_users.set(whole(users));
     }
 
+    /// Counts one more user who has an authenticator.
+    pub fn one_more_enrolled(&self) {
+        self.enrolled_users.inc();
+    }
+
     /// Counts a request that had to wait.
     pub fn throttled(&self, scope: ThrottleScope) {
         self.throttled.inc(scope);

@@ -1,5 +1,14 @@
 //! Configuration as operators write it: files in, fault lines out.
 
+// The helpers of a test crate may panic as its tests may: that is how a test fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub
+)]
+
 mod cases;
 mod example;
 mod faults;

@@ -366,10 +366,7 @@ fn big() -> Response {
     Body::from_stream(tokio_stream(chunks)).into_response()
 }
 
-fn tokio_stream<I: Iterator>(mut items: I) -> impl futures_core::Stream<Item = I::Item>
-where
-    I: Unpin,
-{
+fn tokio_stream<I: Iterator + Unpin>(mut items: I) -> impl futures_core::Stream<Item = I::Item> {
     Items(move || items.next())
 }
 

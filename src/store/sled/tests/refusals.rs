@@ -175,7 +175,7 @@ async fn a_first_start_that_was_cut_off_is_taken_up_again() {
     let with_database = begun();
     drop(::sled::open(with_database.folder()).unwrap());
     let with_identity = begun();
-    let stamp = crate::store::sled::head::Stamp { store: [7; 16], sequence: 0 };
+    let stamp = head::Stamp { store: [7; 16], sequence: 0 };
     let db = ::sled::open(with_identity.folder()).unwrap();
     db.insert(IDENTITY, stamp.to_bytes(&StampKeys::new(&keyring(1)))).unwrap();
     drop(db);
