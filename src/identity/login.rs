@@ -11,8 +11,10 @@ use super::normalise;
 pub enum Attempt {
     /// Exactly one name, and it fits the portal's rule.
     By(UserName),
-    /// No name, several, or none that fits: whatever comes of it, nobody is learned.
-    Unclear,
+    /// No name, or none that fits the portal's rule: whatever comes of it, nobody is learned.
+    Nameless,
+    /// A field that counts can be read in two ways, so nobody knows what the portal reads.
+    Ambiguous,
 }
 
 /// Whether the portal takes a password at this address. Which rule applies, if any, depends
@@ -54,22 +56,30 @@ fn attempt(
 ) -> Attempt {
     let wanted = rule.username_field.as_str();
     let counted = std::iter::once(wanted).chain(rule.form.iter().map(|(name, _)| name.as_str()));
-    let doubled = counted.into_iter().any(|name| occurrences(fields, name) != 1);
+    let doubled = counted.into_iter().any(|name| occurrences(fields, name) > 1);
     let in_query = query.is_some_and(|query| {
         form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_reading_of(&name, wanted))
     });
     if doubled || in_query {
-        return Attempt::Unclear;
+        return Attempt::Ambiguous;
     }
     let typed = fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let strict = typed.filter(|typed| !typed.contains(char::REPLACEMENT_CHARACTER));
     strict
         .and_then(|typed| normalise(&identity.username, typed))
-        .map_or(Attempt::Unclear, Attempt::By)
+        .map_or(Attempt::Nameless, Attempt::By)
 }
 
 fn occurrences(fields: &[(String, String)], wanted: &str) -> usize {
     fields.iter().filter(|(name, _)| is_reading_of(name, wanted)).count()
+}
+
+/// Whether some field of a form or of a query may be taken for a user's name, at an address
+/// where no rule says so: some portals take a password from any request.
+pub fn names_a_user(identity: &Identity, fields: &[u8]) -> bool {
+    form_urlencoded::parse(fields).any(|(name, _)| {
+        identity.logins.iter().any(|rule| is_reading_of(&name, &rule.username_field))
+    })
 }
 
 /// Whether some portal reads a field `name` as `wanted`: `user[]` and `user[0]` are `user`

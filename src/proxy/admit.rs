@@ -21,7 +21,8 @@ pub struct Admission {
 }
 
 /// The client has to wait this many seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client has to wait {0} s")]
 pub struct Throttled(pub u64);
 
 impl Default for Admission {

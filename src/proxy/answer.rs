@@ -6,7 +6,6 @@ use http::{StatusCode, header};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::admit::Throttled;
 use super::context::{Context, Incoming, Kind};
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
@@ -18,7 +17,7 @@ use crate::pages::render::{Frame, Page};
 use crate::pages::{self, Action, PageAnswer, PageRequest};
 use crate::policy::Challenge;
 use crate::site::Site;
-use crate::telemetry::label::{ReasonLabel, ThrottleScope, VerdictLabel};
+use crate::telemetry::label::{ThrottleScope, VerdictLabel};
 use crate::visit::Visit;
 
 /// The longest form of ours, in bytes.
@@ -111,29 +110,6 @@ pub(super) async fn challenge(
     write(session, reply).await
 }
 
-/// Tells a client that asks too much when to come back.
-///
-/// # Errors
-/// When the client is gone.
-pub(super) async fn throttled(
-    gateway: &Gateway,
-    session: &mut Session,
-    ctx: &mut Context,
-    Throttled(seconds): Throttled,
-) -> Result<(), Failure> {
-    ctx.ends(VerdictLabel::Refuse, ReasonLabel::Throttled);
-    if let Some(site) = ctx.site() {
-        gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
-    }
-    let status = StatusCode::TOO_MANY_REQUESTS;
-    let text = "Please wait a minute and try again.";
-    let mut reply = error_page(gateway, ctx, status, "Too many requests", text);
-    reply.lines.push(("retry-after", seconds.to_string()));
-    // The body, if there is one, stays unread.
-    session.set_keepalive(None);
-    write(session, reply).await
-}
-
 /// Answers whatever went wrong. Gives the status, or 0 when there is nobody to tell.
 pub(super) async fn failure(
     gateway: &Gateway,
@@ -145,6 +121,9 @@ pub(super) async fn failure(
     let verdict = if refusal { VerdictLabel::Refuse } else { VerdictLabel::Error };
     ctx.ends(verdict, failure.reason());
     let shown = failure.shown();
+    if let (Some(site), Failure::Throttled(_)) = (ctx.site(), failure) {
+        gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
+    }
     match refusal {
         true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),
         false => tracing::error!(request = %ctx.request_id, %failure, "a request failed"),

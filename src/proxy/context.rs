@@ -8,7 +8,7 @@ use crate::clock::Stopwatch;
 use crate::identity::CookieSet;
 use crate::net::host::Host;
 use crate::net::path::RequestPath;
-use crate::policy::Permit;
+use crate::policy::{Destination, Permit};
 use crate::site::Site;
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
@@ -42,6 +42,8 @@ pub struct Passage {
     pub site: Arc<Site>,
     /// The right to go there.
     pub permit: Permit,
+    /// What it is for.
+    pub destination: Destination,
     /// Who sent it.
     pub visit: Visit,
     /// The portal's session cookies that go along.

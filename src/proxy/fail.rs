@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::admit::Throttled;
 use crate::account::AccountError;
 use crate::pages::PageError;
 use crate::policy::Challenge;
@@ -30,12 +31,18 @@ pub enum Failure {
     /// The method is none that a portal gets.
     #[error("the method is not allowed")]
     MethodNotAllowed,
+    /// The client asks too much.
+    #[error("the client asked too much and has to wait {} s", .0.0)]
+    Throttled(#[from] Throttled),
     /// Nobody here has that name.
     #[error("no portal has this host")]
     UnknownHost,
     /// Another site means to use the visitor's session.
     #[error("a request from another site: {0}")]
     CrossSite(&'static str),
+    /// The portal took a password for a name that the portal's rule for names does not know.
+    #[error("the portal signed somebody in whose name fits no rule")]
+    Nameless,
     /// The store, the keys or the clock are in doubt.
     #[error("the store is in doubt: {0}")]
     Store(#[from] StoreError),
@@ -126,6 +133,12 @@ impl Failure {
                 "Go back and try again from the start page.",
                 None,
             ),
+            Self::Throttled(Throttled(seconds)) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "Please wait a minute and try again.",
+                Some(*seconds),
+            ),
             Self::UnknownHost => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "There is nothing at this address",
@@ -136,6 +149,12 @@ impl Failure {
                 StatusCode::FORBIDDEN,
                 "This request came from another site",
                 "For your safety it was not carried out. Open the portal itself and try again there.",
+                None,
+            ),
+            Self::Nameless => (
+                StatusCode::FORBIDDEN,
+                "This name cannot be used here",
+                "Sign in with your user name as it was given to you. If you did, tell your support desk the number below.",
                 None,
             ),
             Self::Store(_)
@@ -190,7 +209,9 @@ impl Failure {
             | Self::BodyTooSlow
             | Self::MethodNotAllowed
             | Self::CrossSite(_)
+            | Self::Nameless
             | Self::Gone(_) => ReasonLabel::BadRequest,
+            Self::Throttled(_) => ReasonLabel::Throttled,
             Self::UnknownHost => ReasonLabel::UnknownHost,
             Self::Store(_)
             | Self::Account(_)
@@ -218,8 +239,10 @@ impl Failure {
             | Self::BodyTooLarge
             | Self::BodyTooSlow
             | Self::MethodNotAllowed
+            | Self::Throttled(_)
             | Self::UnknownHost
             | Self::CrossSite(_)
+            | Self::Nameless
             | Self::Store(_)
             | Self::Account(_)
             | Self::Clock

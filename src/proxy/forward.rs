@@ -6,6 +6,8 @@ use pingora_http::RequestHeader;
 
 use super::context::Passage;
 use crate::net::headers::trusted_names;
+use crate::policy::Destination;
+use crate::visit::Who;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
 /// proxy may set are gone, and ours are set once.
@@ -20,6 +22,12 @@ pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_e
         request.remove_header(name);
     }
     origin_form(request);
+    let proven = matches!(passage.visit.who, Who::Proven(..));
+    if passage.destination == Destination::Login && !proven {
+        // Some portals take a name and a password with any request; the login page would
+        // then show what is behind it.
+        request.remove_header(&header::AUTHORIZATION);
+    }
     request.remove_header(&header::COOKIE);
     if let Some(line) = &passage.cookie_line {
         request.insert_header(header::COOKIE, line.as_str())?;

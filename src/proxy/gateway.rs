@@ -19,7 +19,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
-use super::observe::{self, Login, Reading};
+use super::observe::{self, Reading};
 use super::settle::Settled;
 use super::upstream::{self, Door};
 use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
@@ -65,23 +65,15 @@ impl Gateway {
         let incoming = receive::receive(session, &self.parts.limits)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
-        let costly = incoming.method == "POST"
-            && (route::takes_password(&site, &incoming)
-                || route::own_page(&site, &incoming).is_some());
-        if costly
-            && let Err(throttled) = self.admission.admit(self.parts.now(), incoming.origin.client)
-        {
-            return answer::throttled(self, session, ctx, throttled).await.map(|()| Next::Answered);
-        }
+        self.admit(&site, &incoming)?;
         let destination = route::destination(&site, &incoming);
         let visit = self.visit(session, &site, destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
-        let destination = match reading {
-            Reading::Login(_) => Destination::Login,
-            Reading::Other | Reading::Doubtful => destination,
+        let facts = Facts {
+            destination: reading.destination().unwrap_or(destination),
+            visitor: visit.visitor(),
+            portal_session: visit.portal_session,
         };
-        let facts =
-            Facts { destination, visitor: visit.visitor(), portal_session: visit.portal_session };
         let verdict = decide(&facts);
         self.parts.metrics.portal(site.index).decision(watch.elapsed());
         match verdict {
@@ -97,16 +89,42 @@ impl Gateway {
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let doubtful = matches!(reading, Reading::Doubtful);
-                let passage = passage(session, site, permit, visit, &incoming, doubtful)?;
-                match reading {
-                    Reading::Login(login) => self.login(session, &incoming, passage, login).await,
-                    Reading::Other | Reading::Doubtful => {
-                        connection::carries(passage.carrier());
-                        ctx.progress = Progress::Permitted(Box::new(passage));
-                        Ok(Next::Forward)
-                    }
-                }
+                let passage = passage(session, site, permit, visit, &incoming, &facts)?;
+                self.let_through(session, ctx, &incoming, passage, reading).await
+            }
+        }
+    }
+
+    /// Stage 3: what is costly is counted.
+    fn admit(&self, site: &Site, incoming: &Incoming) -> Result<(), Failure> {
+        let costly = route::takes_password(site, incoming)
+            || (incoming.method == "POST" && route::own_page(site, incoming).is_some());
+        match costly {
+            true => Ok(self.admission.admit(self.parts.now(), incoming.origin.client)?),
+            false => Ok(()),
+        }
+    }
+
+    /// A login is carried by ourselves, all else by the framework.
+    async fn let_through(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        incoming: &Incoming,
+        mut passage: Passage,
+        reading: Reading,
+    ) -> Result<Next, Failure> {
+        match reading {
+            Reading::Login(login) => {
+                let exchange = observe::carry(self, session, incoming, passage, login).await?;
+                answer::relay(session, exchange).await?;
+                Ok(Next::Answered)
+            }
+            Reading::Doubtful | Reading::Other => {
+                passage.doubtful_login = matches!(reading, Reading::Doubtful);
+                connection::carries(passage.carrier());
+                ctx.progress = Progress::Permitted(Box::new(passage));
+                Ok(Next::Forward)
             }
         }
     }
@@ -143,18 +161,6 @@ impl Gateway {
             true => observe::read(self, session, site, incoming).await,
             false => Ok(Reading::Other),
         }
-    }
-
-    async fn login(
-        &self,
-        session: &mut Session,
-        incoming: &Incoming,
-        passage: Passage,
-        login: Login,
-    ) -> Result<Next, Failure> {
-        let exchange = observe::carry(self, session, incoming, passage, login).await?;
-        answer::relay(session, exchange).await?;
-        Ok(Next::Answered)
     }
 
     /// Whether the proof that carries a request still stands.
@@ -318,7 +324,7 @@ fn passage(
     permit: crate::policy::Permit,
     visit: Visit,
     incoming: &Incoming,
-    doubtful_login: bool,
+    facts: &Facts,
 ) -> Result<Passage, Failure> {
     let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
     let keep = permit.cookies() == PortalCookies::Keep;
@@ -330,11 +336,12 @@ fn passage(
     Ok(Passage {
         site,
         permit,
+        destination: facts.destination,
         visit,
         sent_cookies,
         cookie_line,
         origin,
-        doubtful_login,
+        doubtful_login: false,
         signs_out,
         ended_here: false,
     })

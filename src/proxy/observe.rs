@@ -17,12 +17,13 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::{forward, receive};
+use crate::config::Identity;
 use crate::config::identity::LoginRule;
-use crate::identity::{Answer, Attempt, LoginOutcome, judge, read_attempt};
+use crate::identity::{Answer, Attempt, LoginOutcome, judge, names_a_user, read_attempt};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
-use crate::policy::Standing;
+use crate::policy::{Destination, Standing};
 use crate::random;
 use crate::session::{Level, SessionRecord, Suspension};
 use crate::site::Site;
@@ -38,6 +39,16 @@ pub(super) enum Reading {
     Other,
     /// The portal may find a password in it where we cannot look.
     Doubtful,
+}
+
+impl Reading {
+    /// What the request is for, where the body says so.
+    pub(super) fn destination(&self) -> Option<Destination> {
+        match self {
+            Self::Login(_) => Some(Destination::Login),
+            Self::Other | Self::Doubtful => None,
+        }
+    }
 }
 
 /// A login, ready to be passed on.
@@ -84,11 +95,14 @@ pub(super) async fn read(
     let query = incoming.query.as_deref();
     let found = read_attempt(identity, &incoming.method, &incoming.path, query, &body);
     Ok(match found {
+        Some((_, Attempt::Ambiguous)) => {
+            return Err(Failure::BadRequest("the login can be read in two ways"));
+        }
         Some((rule, attempt)) => {
             let index = identity.logins.iter().position(|known| std::ptr::eq(known, rule));
             Reading::Login(Login { body, rule: index.unwrap_or_default(), attempt })
         }
-        None if names_a_user(identity, query, &body) => Reading::Doubtful,
+        None if names_a_user(identity, &body) || in_query(identity, query) => Reading::Doubtful,
         None => Reading::Other,
     })
 }
@@ -210,11 +224,12 @@ impl Watched {
                 self.outcome(LoginOutcomeLabel::Failure);
                 self.refused(exchange, touched, suspension).await
             }
-            (LoginOutcome::Success, Attempt::Unclear) => {
+            (LoginOutcome::Success, Attempt::Nameless | Attempt::Ambiguous) => {
                 self.outcome(LoginOutcomeLabel::NoName);
                 parts.sessions.end_sharing(parts.now(), touched, None).await?;
                 drop(suspension);
-                Ok(())
+                // The answer may show what only somebody with a name may see.
+                Err(Failure::Nameless)
             }
             (LoginOutcome::Success, Attempt::By(user)) => {
                 let learned = self.learned(exchange, user.clone(), touched).await;
@@ -364,13 +379,6 @@ pub(super) fn is_urlencoded(session: &Session) -> bool {
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
-/// Whether a form that meets no rule still carries a field for a name: some portals take a
-/// password from any form.
-fn names_a_user(identity: &crate::config::Identity, query: Option<&str>, body: &[u8]) -> bool {
-    let fields = form_urlencoded::parse(body)
-        .chain(form_urlencoded::parse(query.unwrap_or_default().as_bytes()));
-    fields.into_iter().any(|(name, _)| {
-        let name = name.split('[').next().unwrap_or_default().to_lowercase();
-        identity.logins.iter().any(|rule| rule.username_field.to_lowercase() == name)
-    })
+fn in_query(identity: &Identity, query: Option<&str>) -> bool {
+    query.is_some_and(|query| names_a_user(identity, query.as_bytes()))
 }

@@ -7,7 +7,7 @@ use pingora_proxy::Session;
 use super::context::Incoming;
 use super::fail::Failure;
 use super::tls::ServerName;
-use crate::identity::is_login_address;
+use crate::identity::{is_login_address, names_a_user};
 use crate::net::host::Host;
 use crate::policy::Destination;
 use crate::site::{Site, Sites};
@@ -72,6 +72,10 @@ fn is_login_page(site: &Site, incoming: &Incoming) -> bool {
     let login_url = site.portal.identity.login_url.as_str();
     let (path, query) = login_url.split_once('?').unwrap_or((login_url, ""));
     let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
+    let query_names = incoming.query.as_deref().unwrap_or_default().as_bytes();
+    if names_a_user(&site.portal.identity, query_names) {
+        return false;
+    }
     let wanted: Vec<(String, String)> =
         form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     reads && incoming.path.canonical() == Some(path) && carries(incoming.query.as_deref(), &wanted)

@@ -15,7 +15,7 @@ use crate::net::cookie_line;
 use crate::net::cookies::is_like_ours;
 use crate::net::glob::Glob;
 use crate::net::set_cookie::{self, CookieChange};
-use crate::policy::{PortalCookies, PortalSession};
+use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
 use crate::session::{Claims, Level, SessionRecord};
 use crate::site::{Parts, Site};
@@ -124,7 +124,8 @@ pub(super) fn session_line(
     Ok(cookie_line::set_session(&site.token.mint(&parts.keys, now, session)?))
 }
 
-/// A portal session that begins here as nobody's is a guest's from now on.
+/// A portal session that begins at the login, as nobody's, is a guest's from now on. One that
+/// begins elsewhere may be somebody's: some portals sign in at more than one address (ID-4).
 fn guest_line(
     parts: &Parts,
     passage: &Passage,
@@ -138,7 +139,8 @@ fn guest_line(
         PortalCookies::Keep => passage.visit.portal_session != PortalSession::Other,
         PortalCookies::WithholdBothWays => false,
     };
-    if after.is_empty() || !began_here {
+    let at_login = passage.destination == Destination::Login;
+    if after.is_empty() || !began_here || !at_login {
         return Ok(None);
     }
     let id = Opaque(random::bytes()?);

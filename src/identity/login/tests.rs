@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{Attempt, is_login_address, read_attempt};
+use super::{Attempt, is_login_address, names_a_user, read_attempt};
 use crate::config::identity::{Identity, LoginRule, Outcome, Rotation, UsernameRule};
 use crate::net::glob::Glob;
 use crate::net::path::RequestPath;
@@ -34,12 +34,14 @@ fn path(raw: &str) -> RequestPath {
     RequestPath::parse(raw).unwrap()
 }
 
-fn name(body: &str, query: Option<&str>) -> Option<Option<String>> {
+/// The name that is learned; `?` for a name that fits no rule, `!` for two readings.
+fn name(body: &str, query: Option<&str>) -> Option<String> {
     let identity = identity();
     let found = read_attempt(&identity, "POST", &path("/login"), query, body.as_bytes())?;
     Some(match found.1 {
-        Attempt::By(name) => Some(name.as_str().to_owned()),
-        Attempt::Unclear => None,
+        Attempt::By(name) => name.as_str().to_owned(),
+        Attempt::Nameless => "?".to_owned(),
+        Attempt::Ambiguous => "!".to_owned(),
     })
 }
 
@@ -61,8 +63,8 @@ fn a_login_is_told_by_method_and_path() {
 
 #[test]
 fn one_name_is_learned() {
-    assert_eq!(name("do=login&user=alice&password=x", None), Some(Some("alice".to_owned())));
-    assert_eq!(name("user=%41LICE+&do=login", Some("id=start")), Some(Some("alice".to_owned())));
+    assert_eq!(name("do=login&user=alice&password=x", None), Some("alice".to_owned()));
+    assert_eq!(name("user=%41LICE+&do=login", Some("id=start")), Some("alice".to_owned()));
 }
 
 #[test]
@@ -81,6 +83,19 @@ fn a_name_with_two_readings_is_nobodys() {
         "do=login&user=alice&user%00=bob",
         "do=login&user=alice&%20user=bob",
         "do=login&do=search&user=alice",
+        "do=login&do[show]=1&user=alice",
+    ];
+    for body in bodies {
+        assert_eq!(name(body, None).as_deref(), Some("!"), "{body}");
+    }
+    for query in ["user=bob", "x=1&user%5B%5D=bob", "USER=bob"] {
+        assert_eq!(name("do=login&user=alice", Some(query)).as_deref(), Some("!"), "{query}");
+    }
+}
+
+#[test]
+fn a_name_that_fits_no_rule_is_nobodys() {
+    let bodies = [
         "do=login",
         "do=login&user=",
         "do=login&user=a,b",
@@ -89,8 +104,17 @@ fn a_name_with_two_readings_is_nobodys() {
         "do=login&user=alice%0abob",
     ];
     for body in bodies {
-        assert_eq!(name(body, None), Some(None), "{body}");
+        assert_eq!(name(body, None).as_deref(), Some("?"), "{body}");
     }
-    assert_eq!(name("do=login&user=alice", Some("user=bob")), Some(None));
-    assert_eq!(name("do=login&user=alice", Some("x=1&user%5B%5D=bob")), Some(None));
+}
+
+#[test]
+fn a_field_for_a_name_is_found_wherever_it_stands() {
+    let identity = identity();
+    for fields in ["user=alice", "a=1&USER=bob", "user[]=x", "us%65r=x"] {
+        assert!(names_a_user(&identity, fields.as_bytes()), "{fields}");
+    }
+    for fields in ["", "users=1", "next=user", "id=user"] {
+        assert!(!names_a_user(&identity, fields.as_bytes()), "{fields}");
+    }
 }
