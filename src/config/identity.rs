@@ -46,7 +46,9 @@ impl LoginRule {
     }
 }
 
-/// Marks in the answer to a login. An empty one never holds.
+/// Marks in the answer to a login. As `success`, all that are named have to hold; as
+/// `failure`, any that holds means no login. An empty one never holds, and no `success` is
+/// empty.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Status codes.
@@ -62,7 +64,8 @@ pub struct Outcome {
 }
 
 /// What a changed session cookie does to a proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase", expecting = "a word")]
 pub enum Rotation {
     /// The proof goes along.
     Follow,

@@ -5,10 +5,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod check;
+mod explain;
+mod fault;
+mod file;
+mod file_identity;
 pub mod identity;
+mod key_path;
+mod later;
+mod load;
+mod named;
+mod position;
+mod read;
+mod schema;
 pub mod secret;
+mod surroundings;
+mod tree;
+mod units;
 
+pub use fault::{Fault, Faults};
 pub use identity::{Identity, LoginRule, Rotation};
+pub use load::{Loaded, load, load_with};
+pub use schema::schema;
 pub use secret::Secret;
 
 /// A configuration that can be run as it is.
@@ -77,7 +95,7 @@ pub struct StoreConfig {
 pub enum MasterKey {
     /// 32 bytes in base64 in this file, made on first start if it is absent.
     File(PathBuf),
-    /// Given through the environment or a systemd credential.
+    /// Its 32 bytes, decoded, given through the environment or a systemd credential.
     Given(Secret),
 }
 
@@ -106,8 +124,10 @@ pub struct TotpParameters {
 }
 
 /// HMACs of RFC 6238. Many apps know SHA-1 alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase", expecting = "a word")]
 pub enum TotpAlgorithm {
     Sha1,
     Sha256,
@@ -119,7 +139,8 @@ pub enum TotpAlgorithm {
 pub struct Portal {
     /// The key in the YAML; the audience of its sessions.
     pub name: String,
-    /// Lower-case host names without port.
+    /// Lower-case host names or addresses as a Host header has them, without port; IPv6 in
+    /// brackets. No two portals share one.
     pub hosts: Vec<String>,
     /// Where the portal is.
     pub upstream: Upstream,
@@ -134,7 +155,7 @@ pub struct Portal {
 /// The portal's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// Host name or address to connect to.
+    /// Host name or address to connect to; IPv6 without brackets.
     pub host: String,
     /// Port to connect to.
     pub port: u16,
@@ -158,7 +179,8 @@ pub struct Limits {
     pub headers: usize,
     /// The request target, in bytes.
     pub uri: usize,
-    /// The body of a login, in bytes; under 64 KiB.
+    /// The body of a login, in bytes; at most 65,000, since the framework keeps 64 KiB of a
+    /// body and loses all of a longer one.
     pub login_body: usize,
     /// From the first byte to the end of the head.
     pub header_deadline: Duration,
@@ -178,7 +200,8 @@ pub struct Telemetry {
 }
 
 /// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase", expecting = "a word")]
 pub enum LogFormat {
     Json,
     Text,

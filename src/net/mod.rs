@@ -1,5 +1,10 @@
 //! The shapes that cross the edge: paths, hosts, cookies, headers. Strings from outside are
 //! parsed here once; inside live types that cannot hold what was refused.
 
+pub mod cookies;
 pub mod glob;
+pub mod headers;
+pub mod host;
 pub mod path;
+pub mod return_to;
+pub mod set_cookie;

@@ -1,0 +1,43 @@
+//! What operators may make their own.
+
+use super::super::Branding;
+use super::super::fault::Findings;
+use super::super::file::BrandingFile;
+use super::super::key_path::KeyPath;
+use super::super::surroundings::Surroundings;
+
+/// The longest name that fits a page's head and an authenticator app's list.
+const LONGEST_NAME: usize = 64;
+
+/// Checks the name and the templates' folder.
+pub(super) fn branding(
+    written: Option<BrandingFile>,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Branding> {
+    let written = written.unwrap_or_default();
+    let name = written.name.unwrap_or_else(|| "Portcullis".to_owned());
+    let has_name = is_short_text(&name);
+    if !has_name {
+        let what = "is empty, too long or not plain text";
+        findings.fault(&at.key("name"), what, format!("write 1 to {LONGEST_NAME} characters"));
+    }
+    let templates = written.templates.map(|folder| around.locate(&folder));
+    if let Some(folder) = &templates
+        && let Err(error) = std::fs::read_dir(folder)
+    {
+        let what = format!("{} cannot be read: {error}", folder.display());
+        findings.fault(&at.key("templates"), what, "name a folder of templates, or remove the key");
+        return None;
+    }
+    has_name.then_some(Branding { templates, name })
+}
+
+/// Whether a text can stand in one line on a page and in an app.
+pub(super) fn is_short_text(text: &str) -> bool {
+    let length = text.chars().count();
+    (1..=LONGEST_NAME).contains(&length)
+        && !text.chars().any(char::is_control)
+        && text.trim() == text
+}

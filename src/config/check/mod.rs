@@ -1,0 +1,110 @@
+//! From [`File`] to [`Config`]: what has to be there, ranges, and what has to fit together.
+//! Each check notes its faults and gives nothing then; all of them run before any result is
+//! looked at, so that no fault hides another.
+
+use super::fault::Findings;
+use super::file::{File, List, TelemetryFile};
+use super::key_path::KeyPath;
+use super::surroundings::Surroundings;
+use super::{Config, LogFormat, Telemetry};
+
+mod branding;
+mod certificate;
+mod host;
+mod identity;
+mod keeping;
+mod limits;
+mod login;
+mod network;
+mod path;
+mod portal;
+mod proof;
+
+/// Checks the whole file.
+pub(super) fn check(
+    file: File,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Config> {
+    let root = KeyPath::root();
+    let listeners = network::listeners(file.listeners, &root.key("listeners"), around, findings);
+    let admin = optional(file.admin, |admin| network::admin(admin, &root.key("admin"), findings));
+    let taken = network::addresses_differ(listeners.as_deref(), admin.as_ref(), findings);
+    let trusted_proxies = network::trusted_proxies(file.trusted_proxies, findings);
+    let store = keeping::store(file.store, &root.key("store"), around, findings);
+    let master_key = keeping::master_key(file.keys, &root.key("keys"), around, findings);
+    keeping::stand_apart(store.as_ref(), master_key.as_ref(), findings);
+    let session = proof::session(file.session, &root.key("session"), findings);
+    let branding = branding::branding(file.branding, &root.key("branding"), around, findings);
+    let issuer = branding.as_ref().map(|branding| branding.name.as_str());
+    let totp = proof::totp(file.totp, &root.key("totp"), issuer, findings);
+    let recovery_codes = proof::recovery_codes(file.recovery_codes, findings);
+    let portals = portal::portals(file.portals, &root.key("portals"), &taken, findings);
+    let limits = limits::limits(file.limits, &root.key("limits"), findings);
+    Some(Config {
+        listeners: listeners?,
+        admin: admin?,
+        trusted_proxies: trusted_proxies?,
+        store: store?,
+        master_key: master_key?,
+        session: session?,
+        totp: totp?,
+        recovery_codes: recovery_codes?,
+        portals: portals?,
+        branding: branding?,
+        limits: limits?,
+        telemetry: telemetry(file.telemetry),
+    })
+}
+
+fn telemetry(written: Option<TelemetryFile>) -> Telemetry {
+    use super::file::LogLevel;
+    let written = written.unwrap_or_default();
+    let level = match written.level.unwrap_or(LogLevel::Info) {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    };
+    Telemetry {
+        format: written.log.unwrap_or(LogFormat::Json),
+        level,
+        access_log: written.access_log.unwrap_or(true),
+    }
+}
+
+/// The elements of a list that has to have at least one, each with its place. Elements
+/// that were found wrong are left out; they have their fault.
+fn some<T>(
+    written: Option<List<T>>,
+    at: &KeyPath,
+    mend: &str,
+    findings: &mut Findings,
+) -> Option<Vec<(KeyPath, T)>> {
+    let list = findings.required(at, written, mend)?;
+    if list.is_empty() {
+        findings.fault(at, "is an empty list", mend);
+        return None;
+    }
+    Some(placed(list, at))
+}
+
+/// The elements of a list, each with its place.
+fn placed<T>(list: List<T>, at: &KeyPath) -> Vec<(KeyPath, T)> {
+    let placed = list.into_iter().enumerate();
+    placed.filter_map(|(index, element)| Some((at.index(index), element?))).collect()
+}
+
+/// All of them, or nothing when one is missing: for after each has been looked at.
+fn all<T>(checked: Vec<Option<T>>) -> Option<Vec<T>> {
+    checked.into_iter().collect()
+}
+
+/// Checks what is there. The outer nothing is a fault, the inner one means it is not there.
+fn optional<T, U>(written: Option<T>, check: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+    match written {
+        None => Some(None),
+        Some(written) => check(written).map(Some),
+    }
+}

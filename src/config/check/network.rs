@@ -1,0 +1,115 @@
+//! Where Portcullis listens.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::super::fault::Findings;
+use super::super::file::{AdminFile, List, ListenerFile};
+use super::super::key_path::KeyPath;
+use super::super::surroundings::Surroundings;
+use super::super::{Admin, Listener};
+use super::{all, certificate, optional, placed, some};
+
+/// The public addresses.
+pub(super) fn listeners(
+    written: Option<List<ListenerFile>>,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Vec<Listener>> {
+    let mend = "add one, such as - address: 0.0.0.0:443";
+    let written = some(written, at, mend, findings)?;
+    let checked = written.into_iter().map(|(at, written)| listener(written, &at, around, findings));
+    all(checked.collect())
+}
+
+fn listener(
+    written: ListenerFile,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Listener> {
+    let place = at.key("address");
+    let address = address(written.address, &place, findings);
+    let is_plain = written.tls.is_none() && !findings.knows_fault_within(&at.key("tls"));
+    if is_plain && address.is_some_and(|address| !address.ip().is_loopback()) {
+        findings.warn(
+            &place,
+            "takes plain HTTP from other machines, so passwords and codes can be read on the way",
+            "add tls, or bind to 127.0.0.1 behind a proxy that speaks TLS",
+        );
+    }
+    let tls = optional(written.tls, |tls| certificate::tls(tls, &at.key("tls"), around, findings));
+    Some(Listener { address: address?, tls: tls? })
+}
+
+/// The admin address.
+pub(super) fn admin(written: AdminFile, at: &KeyPath, findings: &mut Findings) -> Option<Admin> {
+    let place = at.key("address");
+    let address = address(written.address, &place, findings)?;
+    if !address.ip().is_loopback() {
+        findings.warn(
+            &place,
+            "can be reached from other machines, and asks nobody who they are",
+            "bind to 127.0.0.1, or keep others out by a firewall",
+        );
+    }
+    Some(Admin { address })
+}
+
+fn address(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<SocketAddr> {
+    let text = findings.required(at, written, "write an IP address and a port")?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let mend = "write both, such as 127.0.0.1:8080 or [::1]:8080";
+        findings.fault(at, format!("'{text}' is not an IP address and a port"), mend);
+    }
+    address
+}
+
+/// Every address that is taken. No two may want the same port of the same machine.
+pub(super) fn addresses_differ(
+    listeners: Option<&[Listener]>,
+    admin: Option<&Option<Admin>>,
+    findings: &mut Findings,
+) -> Vec<SocketAddr> {
+    let root = KeyPath::root();
+    let listeners = listeners.unwrap_or_default().iter().enumerate();
+    let places = listeners.map(|(index, listener)| {
+        (root.key("listeners").index(index).key("address"), listener.address)
+    });
+    let admin = admin.and_then(Option::as_ref);
+    let admin = admin.map(|admin| (root.key("admin").key("address"), admin.address));
+    let mut taken: Vec<(KeyPath, SocketAddr)> = Vec::new();
+    for (at, address) in places.chain(admin) {
+        if let Some((first, _)) = taken.iter().find(|(_, other)| collide(address, *other)) {
+            let what = format!("{address} is taken already by {first}");
+            findings.fault(&at, what, "choose another port, or remove one of them");
+        }
+        taken.push((at, address));
+    }
+    taken.into_iter().map(|(_, address)| address).collect()
+}
+
+/// Port 0 lets the machine choose, so it never collides. An unspecified address takes the
+/// port of every address.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers =
+        |a: IpAddr, b: IpAddr| a == b || (a.is_unspecified() && a.is_ipv4() == b.is_ipv4());
+    let same_port = one.port() != 0 && one.port() == other.port();
+    same_port && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
+}
+
+/// No proxy is believed yet. Taking the list and not heeding it would count every visitor
+/// behind the proxy as one.
+pub(super) fn trusted_proxies(
+    written: Option<List<String>>,
+    findings: &mut Findings,
+) -> Option<Vec<ipnet::IpNet>> {
+    let at = KeyPath::root().key("trusted_proxies");
+    let written = placed(written.unwrap_or_default(), &at);
+    if written.is_empty() {
+        return Some(Vec::new());
+    }
+    findings.fault(&at, "networks are not known yet in this version", "leave it empty: []");
+    None
+}

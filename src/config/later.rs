@@ -1,0 +1,66 @@
+//! Keys that the design has and this version has not. They are refused like any unknown
+//! key, but told apart from a typo: who wrote one expects a protection that is not there.
+
+use super::key_path::{KeyPath, Segment};
+
+/// A star stands for any portal or element.
+const KEYS: &[&str] = &[
+    "admin.tokens",
+    "store.url",
+    "store.require_sync_replication",
+    "notify",
+    "portals.*.identity.profile",
+    "portals.*.identity.whoami",
+    "portals.*.identity.header",
+    "portals.*.identity.basic",
+    "portals.*.identity.jwt",
+    "portals.*.identity.announce",
+    "portals.*.identity.logins.*.username.json",
+    "portals.*.identity.logins.*.username.multipart",
+    "portals.*.identity.logins.*.success.json",
+    "portals.*.identity.logins.*.success.header",
+    "portals.*.identity.logins.*.failure.json",
+    "portals.*.identity.logins.*.failure.header",
+    "portals.*.enforcement",
+    "portals.*.rules",
+    "portals.*.enrolment",
+    "portals.*.organisation",
+    "portals.*.remember_device",
+    "portals.*.upstream_headers",
+    "branding.logo",
+    "branding.languages",
+    "telemetry.audit",
+];
+
+/// Words that a key will take one day.
+const WORDS: &[(&str, &str)] = &[("store.engine", "postgres")];
+
+/// Whether a later version knows the key.
+pub(super) fn comes(key: &KeyPath) -> bool {
+    KEYS.iter().any(|pattern| fits(pattern, key.segments()))
+}
+
+/// The keys of later versions that stand beside this one.
+pub(super) fn siblings(key: &KeyPath) -> Vec<String> {
+    let above = key.parent().unwrap_or_default();
+    let beside = KEYS.iter().filter_map(|pattern| match pattern.rsplit_once('.') {
+        Some((parent, name)) => fits(parent, above.segments()).then_some(name),
+        None => above.segments().is_empty().then_some(*pattern),
+    });
+    beside.map(str::to_owned).collect()
+}
+
+/// Whether a later version takes the word at the key.
+pub(super) fn is_word(key: &KeyPath, word: &str) -> bool {
+    WORDS.iter().any(|(pattern, later)| *later == word && fits(pattern, key.segments()))
+}
+
+fn fits(pattern: &str, segments: &[Segment]) -> bool {
+    let mut wanted = pattern.split('.');
+    let each = segments.iter().all(|segment| match (wanted.next(), segment) {
+        (Some("*"), _) => true,
+        (Some(name), Segment::Key(key)) => name == key,
+        (Some(_), Segment::Index(_)) | (None, _) => false,
+    });
+    each && wanted.next().is_none()
+}

@@ -1,0 +1,198 @@
+//! The cookies of a request, read once and by one rule (RFC 6265 section 5.4), from all
+//! `Cookie` lines together: HTTP/2 may send one per cookie (RFC 9113 section 8.2.3).
+
+use http::HeaderMap;
+use http::header::COOKIE;
+
+use super::glob::Glob;
+
+/// The session cookie (see [`crate::session`]).
+pub const SESSION: &str = "__Host-mfa";
+/// The remembered device; reserved, so that no portal can set it.
+pub const DEVICE: &str = "__Host-mfa-device";
+
+/// Why the cookies of a request are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CookieError {
+    /// A byte that no cookie line may hold.
+    #[error("a cookie line holds a byte that is not printable ASCII")]
+    ForbiddenByte,
+    /// A name that counts for something came twice, so two readers may disagree.
+    #[error("a protected cookie came twice")]
+    Twice,
+    /// Something close to one of our names, meant to be taken for it by somebody.
+    #[error("a cookie imitates a protected name")]
+    Imitation,
+}
+
+/// Cookies in the order in which they came.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cookies<'a> {
+    pairs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Cookies<'a> {
+    /// Reads all `Cookie` lines. `protected` are the portal's session cookies; these and
+    /// ours may each come once.
+    ///
+    /// # Errors
+    /// When reading them is not safe.
+    pub fn read(headers: &'a HeaderMap, protected: &[Glob]) -> Result<Self, CookieError> {
+        let mut pairs = Vec::new();
+        for line in headers.get_all(COOKIE) {
+            // Header values hold visible ASCII here or are refused: a Unicode space before a
+            // name would be trimmed by some portals and not by others.
+            let line = line.to_str().map_err(|_| CookieError::ForbiddenByte)?;
+            pairs.extend(line.split(';').filter_map(pair));
+        }
+        let cookies = Self { pairs };
+        cookies.check(protected)?;
+        Ok(cookies)
+    }
+
+    /// The value of the one cookie with exactly this name.
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        self.pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// The cookies whose names match one of `patterns`.
+    pub fn matching(&self, patterns: &[Glob]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let wanted = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        self.pairs.iter().copied().filter(move |(name, _)| wanted(name))
+    }
+
+    /// One `Cookie` line for the portal, without ours, and without those that `withhold`
+    /// matches. Nothing when none is left.
+    pub fn for_portal(&self, withhold: &[Glob]) -> Option<String> {
+        let mut line = String::new();
+        for (name, value) in &self.pairs {
+            if is_ours(name) || withhold.iter().any(|pattern| pattern.matches(name)) {
+                continue;
+            }
+            if !line.is_empty() {
+                line.push_str("; ");
+            }
+            line.push_str(name);
+            if !name.is_empty() {
+                line.push('=');
+            }
+            line.push_str(value);
+        }
+        (!line.is_empty()).then_some(line)
+    }
+
+    fn check(&self, protected: &[Glob]) -> Result<(), CookieError> {
+        let counts =
+            |name: &str| is_ours(name) || protected.iter().any(|pattern| pattern.matches(name));
+        for (index, (name, value)) in self.pairs.iter().enumerate() {
+            let nameless_imitation = name.is_empty() && is_like_ours(value);
+            if (is_like_ours(name) && !is_ours(name)) || nameless_imitation {
+                return Err(CookieError::Imitation);
+            }
+            let earlier = self.pairs.iter().take(index).any(|(other, _)| other == name);
+            if earlier && counts(name) {
+                return Err(CookieError::Twice);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a cookie of exactly this name is ours.
+pub fn is_ours(name: &str) -> bool {
+    name == SESSION || name == DEVICE
+}
+
+/// Browsers compare the `__Host-` prefix without case (RFC 6265bis section 4.1.3), portals
+/// may trim or unquote: whatever looks like ours to one of them must not pass.
+pub fn is_like_ours(name: &str) -> bool {
+    let bare: String = name
+        .chars()
+        .filter(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_'))
+        .collect();
+    let bare = bare.to_ascii_lowercase().replace('_', "-");
+    bare.starts_with("--host-mfa")
+}
+
+fn pair(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_matches([' ', '\t']);
+    match text.split_once('=') {
+        Some((name, value)) => {
+            Some((name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
+        }
+        None if text.is_empty() => None,
+        None => Some(("", text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{CookieError, Cookies};
+    use crate::net::glob::Glob;
+
+    fn lines(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("cookie", HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    fn read(given: &[&str]) -> Result<Option<String>, CookieError> {
+        let headers = lines(given);
+        Cookies::read(&headers, &[Glob::new("PHPSESSID")]).map(|cookies| cookies.for_portal(&[]))
+    }
+
+    #[test]
+    fn lines_are_joined_and_ours_taken_out() {
+        let line = read(&["a=1; __Host-mfa=token", "PHPSESSID=x", "b=2;c"]).unwrap();
+        assert_eq!(line.as_deref(), Some("a=1; PHPSESSID=x; b=2; c"));
+        assert_eq!(read(&["__Host-mfa=token; __Host-mfa-device=d"]).unwrap(), None);
+        assert_eq!(read(&[]).unwrap(), None);
+    }
+
+    #[test]
+    fn values_keep_every_byte() {
+        let line = read(&["a=\"q;\"; b=x=y==; e="]).unwrap();
+        assert_eq!(line.as_deref(), Some("a=\"q; \"; b=x=y==; e="));
+    }
+
+    #[test]
+    fn a_protected_cookie_may_come_once() {
+        assert_eq!(read(&["__Host-mfa=a; __Host-mfa=a"]), Err(CookieError::Twice));
+        assert_eq!(read(&["__Host-mfa=a", "x=1", "__Host-mfa=b"]), Err(CookieError::Twice));
+        assert_eq!(read(&["PHPSESSID=a; PHPSESSID=b"]), Err(CookieError::Twice));
+        assert!(read(&["theme=a; theme=b"]).is_ok());
+    }
+
+    #[test]
+    fn imitations_of_our_names_are_refused() {
+        let given = [
+            "__HOST-mfa=x",
+            "__host-MFA=x",
+            "__Host_mfa=x",
+            "\"__Host-mfa\"=x",
+            "$__Host-mfa=x",
+            "__Host-mfa-Device=x",
+            "=__Host-mfa=x",
+            "__Host-mfa x=1",
+            "__Host-mfa2=1",
+        ];
+        for line in given {
+            assert_eq!(read(&[line]), Err(CookieError::Imitation), "{line}");
+        }
+        assert_eq!(read(&["\u{2000}__Host-mfa=x"]), Err(CookieError::ForbiddenByte));
+    }
+
+    #[test]
+    fn withheld_cookies_stay_behind() {
+        let headers = lines(&["PHPSESSID=x; a=1"]);
+        let session = [Glob::new("PHPSESSID")];
+        let cookies = Cookies::read(&headers, &session).unwrap();
+        assert_eq!(cookies.for_portal(&session).as_deref(), Some("a=1"));
+        assert_eq!(cookies.matching(&session).collect::<Vec<_>>(), [("PHPSESSID", "x")]);
+        assert_eq!(cookies.value("a"), Some("1"));
+    }
+}

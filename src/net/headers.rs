@@ -1,0 +1,192 @@
+//! What of a client's header lines may reach a portal. Names are compared as a CGI portal
+//! would see them: letters and digits alone, everything else folded into one sign.
+
+use http::HeaderMap;
+
+/// Names that a proxy sets or that portals trust. A client that sends one in another
+/// spelling means to be taken for us.
+const TRUSTED: &[&str] = &[
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-forwarded-url",
+    "x-forwarded-method",
+    "x-forwarded-path",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-preferred-username",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "client-ip",
+    "x-remote-user",
+    "remote-user",
+    "remote-email",
+    "remote-groups",
+    "remote-name",
+    "x-remote-email",
+    "x-remote-group",
+    "x-remote-groups",
+    "x-remote-name",
+    "x-webauth-user",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-user",
+    "x-authenticated-user",
+    "x-user",
+    "x-portal-user",
+    "x-portcullis-assertion",
+    "ssl-client-cert",
+    "ssl-client-verify",
+    "ssl-client-s-dn",
+    "x-ssl-client-cert",
+    "x-ssl-client-verify",
+    "x-ssl-client-s-dn",
+    "x-client-cert",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "proxy",
+    "proxy-connection",
+    "proxy-authorization",
+];
+
+/// Families of names that some server in front of a portal sets.
+const TRUSTED_FAMILIES: &[&str] = &["cf-", "x-accel-", "x-sendfile", "x-portcullis-"];
+
+/// What the `Connection` header may name. Anything else would take a line away from the
+/// portal that we decided by (RFC 9110 section 7.6.1).
+const CONNECTION_OPTIONS: &[&str] = &["close", "keep-alive", "upgrade", "te", "http2-settings"];
+
+/// Whether a client's line of this name stays with us.
+pub fn is_trusted_name(name: &str) -> bool {
+    let folded = fold(name);
+    TRUSTED.contains(&folded.as_str())
+        || TRUSTED_FAMILIES.iter().any(|family| folded.starts_with(family))
+}
+
+/// Whether the name is written so that a CGI portal takes it for another: `X_Remote_User`,
+/// `X.Remote.User`.
+pub fn is_disguised(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.bytes().all(plain) && !name.ends_with('-') {
+        return false;
+    }
+    let folded = fold(name);
+    is_trusted_name(name)
+        || matches!(
+            folded.as_str(),
+            "cookie" | "host" | "content-length" | "transfer-encoding" | "authorization"
+        )
+}
+
+/// Takes every line away that a portal could take for our word.
+pub fn strip_trusted(headers: &mut pingora_http::RequestHeader) {
+    let names: Vec<String> = headers
+        .headers
+        .keys()
+        .map(|name| name.as_str())
+        .filter(|name| is_trusted_name(name))
+        .map(str::to_owned)
+        .collect();
+    for name in names {
+        headers.remove_header(name.as_str());
+    }
+}
+
+/// Whether `Connection` names nothing but what concerns the connection.
+pub fn connection_is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(http::header::CONNECTION).iter().all(|line| {
+        line.to_str().is_ok_and(|line| {
+            line.split(',').map(str::trim).filter(|option| !option.is_empty()).all(|option| {
+                CONNECTION_OPTIONS.iter().any(|known| option.eq_ignore_ascii_case(known))
+            })
+        })
+    })
+}
+
+fn fold(name: &str) -> String {
+    let dashed: String = name
+        .chars()
+        .map(|sign| if sign.is_ascii_alphanumeric() { sign.to_ascii_lowercase() } else { '-' })
+        .collect();
+    dashed.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{connection_is_plain, is_disguised, is_trusted_name};
+
+    #[test]
+    fn every_spelling_of_a_trusted_name_is_known() {
+        for name in [
+            "X-Remote-User",
+            "x_remote_user",
+            "X.Remote.User",
+            "X-Remote-User-",
+            "x-remote-user!",
+            "Forwarded",
+            "X_Forwarded_For",
+            "CF-Connecting-IP",
+            "X-Accel-Redirect",
+            "X-HTTP-Method-Override",
+            "X-Portcullis-Anything",
+        ] {
+            assert!(is_trusted_name(name), "{name}");
+        }
+        for name in ["Accept", "Cookie", "X-Requested-With", "X-CSRF-Token", "Authorization"] {
+            assert!(!is_trusted_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_disguise_is_told_from_a_plain_unknown_name() {
+        for name in
+            ["X_Remote_User", "x.remote.user", "X-Remote-User-", "Transfer_Encoding", "co_okie"]
+        {
+            assert_eq!(is_disguised(name), name != "co_okie", "{name}");
+        }
+        for name in ["X-Remote-User", "my_header", "Cookie"] {
+            assert!(!is_disguised(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn connection_may_name_only_what_concerns_the_connection() {
+        let check = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.append("connection", HeaderValue::from_static(value));
+            connection_is_plain(&headers)
+        };
+        for value in ["close", "Keep-Alive", "keep-alive, Upgrade", "TE", "", "close,"] {
+            assert!(check(value), "{value}");
+        }
+        for value in
+            ["close, X-Remote-User", "Cookie", "x-forwarded-for", "\"cookie\"", "close;cookie"]
+        {
+            assert!(!check(value), "{value}");
+        }
+        assert!(connection_is_plain(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,117 @@
+//! The name a request is for. One spelling per host, so that a portal cannot be reached
+//! under a name that the configuration does not know.
+
+use std::net::Ipv6Addr;
+
+/// Why a `Host` or `:authority` is no host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the host name of the request is not well-formed")]
+pub struct HostError;
+
+/// A host in lower case, without port and without a closing dot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Host(String);
+
+impl Host {
+    /// Reads `name`, `name:port`, `name.` or `[v6]:port`.
+    ///
+    /// # Errors
+    /// When it is empty, holds user information, spaces or anything else that no host has.
+    pub fn parse(authority: &str) -> Result<Self, HostError> {
+        let (name, port) = split_port(authority)?;
+        let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        if port.is_some_and(|port| !digits(port) || port.parse::<u16>().is_err()) {
+            return Err(HostError);
+        }
+        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        if is_v6(name) || is_dns_name(name) { Ok(Self(name.to_owned())) } else { Err(HostError) }
+    }
+
+    /// The host as it is compared and shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), HostError> {
+    if authority.starts_with('[') {
+        let end = authority.find(']').ok_or(HostError)?;
+        let (name, rest) = authority.split_at(end + 1);
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((name, Some(port))),
+            None if rest.is_empty() => Ok((name, None)),
+            None => Err(HostError),
+        };
+    }
+    match authority.split_once(':') {
+        Some((name, port)) => Ok((name, Some(port))),
+        None => Ok((authority, None)),
+    }
+}
+
+fn is_v6(name: &str) -> bool {
+    let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok())
+}
+
+fn is_dns_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    (1..=253).contains(&name.len()) && name.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Host;
+
+    #[test]
+    fn one_host_has_one_spelling() {
+        for text in [
+            "wiki.example.com",
+            "WIKI.Example.COM",
+            "wiki.example.com.",
+            "wiki.example.com:8443",
+            "Wiki.example.com.:443",
+        ] {
+            assert_eq!(Host::parse(text).unwrap().as_str(), "wiki.example.com", "{text}");
+        }
+        assert_eq!(Host::parse("[::1]:8443").unwrap().as_str(), "[::1]");
+        assert_eq!(Host::parse("127.0.0.1:1").unwrap().as_str(), "127.0.0.1");
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        let texts = [
+            "",
+            ".",
+            "a..b",
+            "a.example, b.example",
+            "a.example/../b",
+            "user@a.example",
+            "a b",
+            "a.example:",
+            "a.example:x",
+            "a.example:99999",
+            "a.example:+1",
+            "a_b.example",
+            "-a.example",
+            "a.example..",
+            "[::1",
+            "[::g]",
+            "[::1]x",
+            "é.example",
+            "a.example:80:80",
+            "a\0b",
+        ];
+        for text in texts {
+            let parsed = Host::parse(text);
+            assert!(parsed.is_err(), "{text:?} gave {parsed:?}");
+        }
+    }
+}
