@@ -1,9 +1,31 @@
 //! Portcullis: a second factor in front of web portals that keep their own login.
+//!
+//! The modules in reading order, from the street to the cellar. Imports run downwards only.
 
 pub mod cli;
+pub mod server;
+
+pub mod proxy;
+
+pub mod admin;
+pub mod pages;
+pub mod site;
+
+pub mod account;
+pub mod visit;
+
+pub mod session;
+
+pub mod identity;
+pub mod policy;
+
+pub mod factor;
+pub mod store;
+pub mod telemetry;
+
 pub mod clock;
 pub mod config;
-pub mod factor;
+pub mod mac;
 pub mod net;
-pub mod policy;
+pub mod random;
 pub mod user;

@@ -34,3 +34,46 @@ fn report(
     let _ = writeln!(out, "{}: ok, {count} {portals}", file.display());
     0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use crate::config;
+
+    /// The exit code and what was printed, for a file of the repository with one edit.
+    fn check(from: &str, to: &str) -> (u8, String, String) {
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/example.yaml");
+        let text = fs::read_to_string(example).unwrap();
+        assert!(text.contains(from), "{from}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.yaml");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let (mut out, mut complaints) = (Vec::new(), Vec::new());
+        let shown = Path::new("gateway.yaml");
+        let code = super::report(shown, config::load(&file), &mut out, &mut complaints);
+        (code, String::from_utf8(out).unwrap(), String::from_utf8(complaints).unwrap())
+    }
+
+    #[test]
+    fn a_good_file_is_ok() {
+        let nothing = String::new();
+        assert_eq!(check("", ""), (0, "gateway.yaml: ok, 1 portal\n".to_owned(), nothing));
+    }
+
+    #[test]
+    fn a_warning_is_told_and_does_not_fail() {
+        let (code, out, complaints) = check("address: 127.0.0.1:8080", "address: 0.0.0.0:8080");
+        assert_eq!((code, out.as_str()), (0, "gateway.yaml: ok, 1 portal\n"));
+        assert_eq!(complaints.lines().count(), 1);
+        assert!(complaints.contains(": warning: listeners[0].address: "), "{complaints}");
+    }
+
+    #[test]
+    fn every_fault_has_a_line_and_the_file_fails() {
+        let (code, out, complaints) = check("session:", "sesion:\n  x: 1\nhosts: 1\nsession:");
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert_eq!(complaints.lines().count(), 2, "{complaints}");
+    }
+}

@@ -1,5 +1,52 @@
-//! The commands. Each gives its exit code: 0 done, 1 the thing failed, 2 wrong usage,
-//! 3 wrong configuration.
+//! The commands of the one binary.
 
 pub mod check;
+pub mod demo;
+mod demo_run;
 pub mod schema;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A second factor in front of web portals that keep their own login.
+#[derive(Parser)]
+#[command(name = "portcullis", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Read a configuration and everything it names, and say all that is wrong with it.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Run the gateway in front of a small portal of its own, to see how it works.
+    Demo,
+}
+
+/// Carries out what was asked for. 0 done, 1 it failed, 2 wrong usage, 3 wrong
+/// configuration.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let code = match arguments.command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { config } => check::run(&config),
+        Command::Schema => schema::run(),
+        Command::Demo => demo_run::run(),
+    };
+    ExitCode::from(code)
+}

@@ -18,23 +18,6 @@ pub struct Fault {
     is_warning: bool,
 }
 
-impl Fault {
-    /// Where it stands: line and column, counted from one.
-    pub fn position(&self) -> (usize, usize) {
-        (self.position.line, self.position.column)
-    }
-
-    /// The key, as in `portals.wiki.hosts[0]`; empty for the file as a whole.
-    pub fn key(&self) -> String {
-        self.key.to_string()
-    }
-
-    /// What is wrong, and how to mend it.
-    pub fn sentence(&self) -> &str {
-        &self.sentence
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.position;

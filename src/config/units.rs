@@ -54,7 +54,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     // A day reads better as 24h: limits here are mostly hours.
-    let whole = units.iter().find(|(size, _)| millis >= *size && millis % *size == 0);
+    let whole = units.iter().find(|(size, _)| millis >= *size && millis.is_multiple_of(*size));
     match whole {
         Some((_, "d")) if millis == 86_400_000 => "24h".to_owned(),
         Some((size, unit)) => format!("{}{unit}", millis / size),
@@ -66,8 +66,8 @@ pub(super) fn show_duration(duration: Duration) -> String {
 pub(super) fn show_size(bytes: usize) -> String {
     match bytes {
         0 => "0B".to_owned(),
-        mebi if mebi % (1 << 20) == 0 => format!("{}MiB", mebi >> 20),
-        kibi if kibi % (1 << 10) == 0 => format!("{}KiB", kibi >> 10),
+        mebi if mebi.is_multiple_of(1 << 20) => format!("{}MiB", mebi >> 20),
+        kibi if kibi.is_multiple_of(1 << 10) => format!("{}KiB", kibi >> 10),
         _ => format!("{bytes}B"),
     }
 }

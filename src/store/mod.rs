@@ -74,8 +74,8 @@ impl Key {
     }
 }
 
-/// Which write of a record this is. Only good for comparing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which write of a record this is. A later write of the same record has a greater version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub(in crate::store) u64);
 
 /// A record as it was read.
@@ -249,8 +249,12 @@ pub trait Store: Send + Sync + 'static {
     fn watch(&self) -> broadcast::Receiver<Event>;
 
     /// Removes up to `budget` records that expired more than `grace` ago; gives how many.
-    async fn sweep(&self, now: UnixMillis, grace: Duration, budget: usize)
-    -> Result<usize, StoreError>;
+    async fn sweep(
+        &self,
+        now: UnixMillis,
+        grace: Duration,
+        budget: usize,
+    ) -> Result<usize, StoreError>;
 
     /// How the engine fares.
     async fn health(&self) -> Health;

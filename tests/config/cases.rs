@@ -68,6 +68,16 @@ pub fn edited(edits: &[(&str, &str)]) -> String {
     })
 }
 
+/// The faults of [`GOOD`] with these edits.
+pub fn check(edits: &[(&str, &str)], expected: &[&str]) {
+    assert_eq!(Folder::new().faults(&edited(edits)), expected, "{edits:?}");
+}
+
+/// One edit, one fault at the place `at`.
+pub fn check_one(from: &str, to: &str, at: &str, sentence: &str) {
+    check(&[(from, to)], &[&format!("gateway.yaml:{at}: {sentence}")]);
+}
+
 /// A folder of its own for one configuration.
 pub struct Folder {
     folder: TempDir,

@@ -1,10 +1,6 @@
 //! What is wrong in the text itself, each case with the exact lines that an operator reads.
 
-use crate::cases::{Folder, GOOD, edited};
-
-fn check(edits: &[(&str, &str)], expected: &[&str]) {
-    assert_eq!(Folder::new().faults(&edited(edits)), expected, "{edits:?}");
-}
+use crate::cases::{Folder, GOOD, check, edited};
 
 fn check_text(yaml: &str, expected: &[&str]) {
     assert_eq!(Folder::new().faults(yaml), expected, "{yaml}");

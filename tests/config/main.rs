@@ -4,6 +4,7 @@ mod cases;
 mod example;
 mod faults;
 mod files;
+mod logins;
 mod meaning;
 mod mutation;
 mod schema;

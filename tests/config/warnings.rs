@@ -23,6 +23,13 @@ fn an_admin_address_that_others_reach_is_told() {
 }
 
 #[test]
+fn an_upstream_that_may_lead_back_is_told() {
+    let warning = "gateway.yaml:17:5: warning: portals.wiki.upstreams: is one of the portal's \
+                   hosts, so requests may come back here; name the portal's own address";
+    check(&[("http://127.0.0.1:8000", "https://wiki.example.com")], &[warning]);
+}
+
+#[test]
 fn a_public_pattern_for_everything_is_told() {
     for all in ["/**", "/*/**"] {
         let warning = format!(

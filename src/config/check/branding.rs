@@ -1,10 +1,10 @@
 //! What operators may make their own.
 
-use super::super::Branding;
-use super::super::fault::Findings;
-use super::super::file::BrandingFile;
-use super::super::key_path::KeyPath;
-use super::super::surroundings::Surroundings;
+use crate::config::Branding;
+use crate::config::fault::Findings;
+use crate::config::file::BrandingFile;
+use crate::config::key_path::KeyPath;
+use crate::config::surroundings::Surroundings;
 
 /// The longest name that fits a page's head and an authenticator app's list.
 const LONGEST_NAME: usize = 64;

@@ -8,12 +8,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::super::CertificateFiles;
-use super::super::fault::Findings;
-use super::super::file::{CertificateFile, TlsFile};
-use super::super::key_path::KeyPath;
-use super::super::surroundings::Surroundings;
 use super::{all, keeping, some};
+use crate::config::CertificateFiles;
+use crate::config::fault::Findings;
+use crate::config::file::{CertificateFile, TlsFile};
+use crate::config::key_path::KeyPath;
+use crate::config::surroundings::Surroundings;
 
 /// The certificates of a listener.
 pub(super) fn tls(

@@ -2,12 +2,12 @@
 
 use regex::Regex;
 
-use super::super::fault::Findings;
-use super::super::file::List;
-use super::super::file_identity::{Case, IdentityFile, LogoutFile, UsernameFile};
-use super::super::identity::{Identity, LogoutRule, Rotation, UsernameRule};
-use super::super::key_path::KeyPath;
 use super::{all, login, optional, path, some};
+use crate::config::fault::Findings;
+use crate::config::file::List;
+use crate::config::file_identity::{Case, IdentityFile, LogoutFile, UsernameFile};
+use crate::config::identity::{Identity, LogoutRule, Rotation, UsernameRule};
+use crate::config::key_path::KeyPath;
 use crate::net::glob::Glob;
 
 /// The cookies of Portcullis. They never reach a portal, so no portal session is in them.

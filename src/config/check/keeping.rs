@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::super::fault::Findings;
-use super::super::file::{Engine, KeysFile, StoreFile};
-use super::super::key_path::KeyPath;
-use super::super::secret::{Secret, SecretSource};
-use super::super::surroundings::Surroundings;
-use super::super::{MasterKey, StoreConfig};
+use crate::config::fault::Findings;
+use crate::config::file::{Engine, KeysFile, StoreFile};
+use crate::config::key_path::KeyPath;
+use crate::config::secret::{Secret, SecretSource};
+use crate::config::surroundings::Surroundings;
+use crate::config::{MasterKey, StoreConfig};
 
 /// Length of the master key.
 const MASTER_KEY: usize = 32;

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::Limits;
-use super::super::fault::Findings;
-use super::super::file::LimitsFile;
-use super::super::key_path::KeyPath;
-use super::super::units::{Size, Span, show_duration, show_size};
+use crate::config::Limits;
+use crate::config::fault::Findings;
+use crate::config::file::LimitsFile;
+use crate::config::key_path::KeyPath;
+use crate::config::units::{Size, Span, show_duration, show_size};
 
 const KIB: usize = 1024;
 

@@ -1,12 +1,12 @@
 //! Login rules: which request is a login, and which answer says that the password was right.
 
-use super::super::fault::Findings;
-use super::super::file::List;
-use super::super::file_identity::{LocationFile, LoginFile, LoginRequestFile, OutcomeFile};
-use super::super::identity::{LoginRule, Outcome};
-use super::super::key_path::KeyPath;
-use super::super::named::Named;
 use super::{all, identity, optional, path, some};
+use crate::config::fault::Findings;
+use crate::config::file::List;
+use crate::config::file_identity::{LocationFile, LoginFile, LoginRequestFile, OutcomeFile};
+use crate::config::identity::{LoginRule, Outcome};
+use crate::config::key_path::KeyPath;
+use crate::config::named::Named;
 use crate::net::glob::Glob;
 
 /// All addresses at which a portal takes a password.

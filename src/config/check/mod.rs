@@ -2,11 +2,11 @@
 //! Each check notes its faults and gives nothing then; all of them run before any result is
 //! looked at, so that no fault hides another.
 
-use super::fault::Findings;
-use super::file::{File, List, TelemetryFile};
-use super::key_path::KeyPath;
-use super::surroundings::Surroundings;
-use super::{Config, LogFormat, Telemetry};
+use crate::config::fault::Findings;
+use crate::config::file::{File, List, LogLevel, TelemetryFile};
+use crate::config::key_path::KeyPath;
+use crate::config::surroundings::Surroundings;
+use crate::config::{Config, LogFormat, Telemetry};
 
 mod branding;
 mod certificate;
@@ -58,7 +58,6 @@ pub(super) fn check(
 }
 
 fn telemetry(written: Option<TelemetryFile>) -> Telemetry {
-    use super::file::LogLevel;
     let written = written.unwrap_or_default();
     let level = match written.level.unwrap_or(LogLevel::Info) {
         LogLevel::Error => tracing::Level::ERROR,

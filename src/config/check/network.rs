@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::fault::Findings;
-use super::super::file::{AdminFile, List, ListenerFile};
-use super::super::key_path::KeyPath;
-use super::super::surroundings::Surroundings;
-use super::super::{Admin, Listener};
 use super::{all, certificate, optional, placed, some};
+use crate::config::fault::Findings;
+use crate::config::file::{AdminFile, List, ListenerFile};
+use crate::config::key_path::KeyPath;
+use crate::config::surroundings::Surroundings;
+use crate::config::{Admin, Listener};
 
 /// The public addresses.
 pub(super) fn listeners(

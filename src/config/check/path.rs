@@ -1,7 +1,7 @@
 //! Paths that a request is compared with exactly.
 
-use super::super::fault::Findings;
-use super::super::key_path::KeyPath;
+use crate::config::fault::Findings;
+use crate::config::key_path::KeyPath;
 use crate::net::path::RequestPath;
 
 /// Takes a path that has only one reading, without query.

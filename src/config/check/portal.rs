@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::fault::Findings;
-use super::super::file::{List, PortalFile};
-use super::super::key_path::KeyPath;
-use super::super::named::Named;
-use super::super::{Portal, Upstream};
 use super::{all, host, identity, path, placed, some};
+use crate::config::fault::Findings;
+use crate::config::file::{List, PortalFile};
+use crate::config::key_path::KeyPath;
+use crate::config::named::Named;
+use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
 
 /// Where our own pages are unless set.
@@ -63,6 +63,7 @@ fn portal(
     let identity = findings.required(&place, written.identity, mend);
     let identity = identity
         .and_then(|written| identity::identity(written, &place, prefix.as_deref(), findings));
+    warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
     Some(Portal {
         name: name?,
@@ -174,6 +175,22 @@ fn leads_to(upstream: &Upstream, address: SocketAddr) -> bool {
     upstream.port == address.port()
         && target
             .is_some_and(|target| target == ip || (ip.is_unspecified() && target.is_loopback()))
+}
+
+/// The name that users reach us by mostly leads to us.
+fn warn_of_own_host(
+    hosts: Option<&[String]>,
+    upstream: Option<&Upstream>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) {
+    let (Some(hosts), Some(upstream)) = (hosts, upstream) else {
+        return;
+    };
+    if hosts.contains(&upstream.host) {
+        let what = "is one of the portal's hosts, so requests may come back here";
+        findings.warn(at, what, "name the portal's own address");
+    }
 }
 
 fn prefix(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::fault::Findings;
-use super::super::file::{RecoveryCodesFile, SessionFile, TotpFile};
-use super::super::key_path::KeyPath;
-use super::super::units::{Span, show_duration};
-use super::super::{SessionLimits, TotpAlgorithm, TotpParameters};
+use crate::config::fault::Findings;
+use crate::config::file::{RecoveryCodesFile, SessionFile, TotpFile};
+use crate::config::key_path::KeyPath;
+use crate::config::units::{Span, show_duration};
+use crate::config::{SessionLimits, TotpAlgorithm, TotpParameters};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);

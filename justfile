@@ -1,0 +1,33 @@
+# Short names for what the scripts do; `just` is a convenience, nothing needs it.
+
+# What is there to run.
+default:
+    @just --list
+
+# Everything that is quick: before each commit.
+check:
+    scripts/test fmt clippy doc unit
+
+# All tests, as CI runs them.
+test:
+    scripts/test
+
+# The stories through the real binary.
+e2e:
+    scripts/test e2e
+
+# Licences, sources, banned crates and, where a database is stored, advisories.
+deny:
+    scripts/test deny
+
+# The gateway in front of a small portal of its own.
+demo:
+    scripts/demo
+
+# How long a decision takes.
+bench:
+    cargo bench --locked
+
+# Formats the code.
+fmt:
+    cargo fmt --all

@@ -1,0 +1,218 @@
+//! Enrolment: a secret is offered to one session, for minutes; a right code makes it the
+//! user's authenticator. Only who has none yet can enrol this way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::record::{Authenticator, FactorRecord, StoredKey, read, write};
+use super::{AccountError, AccountId, Accounts};
+use crate::clock::UnixMillis;
+use crate::factor::totp::{self, SECRET_BYTES};
+use crate::factor::{Typed, read_code};
+use crate::random;
+use crate::session::{FactorUsed, Level, SessionRecord};
+use crate::store::{Expect, Key, Space, StoreError, Write};
+use crate::user::Opaque;
+
+/// How long an offered secret can be confirmed.
+const OFFER_LIFETIME: Duration = Duration::from_secs(600);
+/// How long after its step a spent code is remembered; the register keeps far longer than
+/// any code lives.
+const STEP_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 40;
+const OFFER: &[u8] = b"offer";
+
+/// What the enrolment page shows.
+pub struct Offer {
+    /// The `otpauth` link.
+    pub link: Zeroizing<String>,
+    /// The secret in groups of four.
+    pub groups: Vec<String>,
+}
+
+/// An enrolment that is on disk.
+pub struct Confirmed {
+    /// The session, proven from now on.
+    pub session: Arc<SessionRecord>,
+}
+
+/// Why an enrolment did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolFault {
+    /// The code is not the one that the offered secret gives now.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// There is no offer for this session, or it is too old.
+    #[error("the offer has expired")]
+    NoOffer,
+    /// The user has an authenticator already.
+    #[error("the user has enrolled already")]
+    AlreadyEnrolled,
+    /// Nothing can be said.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl From<StoreError> for EnrolFault {
+    fn from(error: StoreError) -> Self {
+        Self::Account(error.into())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredOffer {
+    id: Opaque,
+    key: StoredKey,
+}
+
+impl Accounts {
+    /// Offers a secret to this session. The same one until it is confirmed or too old, so
+    /// that a page shown again fits what was scanned.
+    ///
+    /// # Errors
+    /// [`EnrolFault::AlreadyEnrolled`], or when the store is in doubt.
+    pub async fn offer(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+    ) -> Result<Offer, EnrolFault> {
+        if self.factor(now, account).await?.is_some() {
+            return Err(EnrolFault::AlreadyEnrolled);
+        }
+        let secret = match self.offered(now, account, session).await? {
+            Some(offer) => offer.key.secret(),
+            None => self.make_offer(now, account, session).await?,
+        };
+        let link = totp::link(&secret, &self.totp, session.user.as_str());
+        let link = link.map_err(AccountError::from)?;
+        Ok(Offer { link, groups: totp::groups(&secret) })
+    }
+
+    /// Makes the offered secret the user's authenticator if `typed` is its code now. The
+    /// code is spent by that, and the session is proven.
+    ///
+    /// # Errors
+    /// When it did not come about; then nothing has changed.
+    pub async fn confirm(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+        typed: &str,
+        label: &str,
+    ) -> Result<Confirmed, EnrolFault> {
+        if self.factor(now, account).await?.is_some() {
+            return Err(EnrolFault::AlreadyEnrolled);
+        }
+        let offer = self.offered(now, account, session).await?.ok_or(EnrolFault::NoOffer)?;
+        let Typed::Totp(code) = read_code(typed, offer.key.digits()) else {
+            return Err(EnrolFault::WrongCode);
+        };
+        let key = offer.key.ready().map_err(AccountError::from)?;
+        let step =
+            key.matching_step(&code, now.seconds(), self.totp.skew).ok_or(EnrolFault::WrongCode)?;
+        let proven = Arc::new(SessionRecord {
+            sid: Opaque(random::bytes().map_err(AccountError::from)?),
+            level: Level::Proven { factor: FactorUsed::Totp, at: now },
+            ..session.clone()
+        });
+        let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
+        writes.push(Write::delete(offer_key(account, session)));
+        writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
+        match self.store.commit(now, writes).await {
+            Ok(versions) => {
+                self.sessions.remember(&proven, &versions);
+                Ok(Confirmed { session: proven })
+            }
+            Err(StoreError::Conflict { .. }) => Err(EnrolFault::AlreadyEnrolled),
+            Err(StoreError::Refused { .. }) => Err(EnrolFault::WrongCode),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The writes that an enrolment consists of: the authenticator, where there is none; the
+    /// recovery codes, hashed, and in clear until they were shown; the proven session.
+    async fn enrolment(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+        proven: &SessionRecord,
+        offer: &StoredOffer,
+        label: &str,
+    ) -> Result<Vec<Write>, AccountError> {
+        let authenticator = Authenticator {
+            id: offer.id,
+            label: label_of(label),
+            added: now,
+            key: offer.key.clone(),
+        };
+        let record =
+            FactorRecord { user: proven.user.clone(), authenticators: vec![authenticator] };
+        let (shown, hashed) = self.make_codes(account).await?;
+        let factor = Write::put(account.key(Space::Factor), write(&record)?, None);
+        let mut writes = vec![
+            factor.expecting(Expect::Absent),
+            hashed,
+            Self::keep_until_shown(account, proven, &shown, now.plus(OFFER_LIFETIME))?,
+            Write::delete(account.key(Space::Counter)),
+        ];
+        writes.extend(self.sessions.replacement(now, session, proven).await?);
+        Ok(writes)
+    }
+
+    async fn offered(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+    ) -> Result<Option<StoredOffer>, AccountError> {
+        let found = self.store.get(now, &offer_key(account, session)).await?;
+        Ok(found.map(|record| read(&record.value)).transpose()?)
+    }
+
+    async fn make_offer(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+    ) -> Result<Zeroizing<Vec<u8>>, AccountError> {
+        let secret = Zeroizing::new(random::bytes::<SECRET_BYTES>()?);
+        let key = StoredKey::new(&secret[..], &self.totp);
+        let offer = StoredOffer { id: Opaque(random::bytes()?), key };
+        let until = Some(now.plus(OFFER_LIFETIME));
+        let put = Write::put(offer_key(account, session), write(&offer)?, until);
+        self.store.commit(now, vec![put]).await?;
+        Ok(offer.key.secret())
+    }
+}
+
+/// The register that says which codes of an authenticator are spent.
+pub(super) fn step_key(account: AccountId, authenticator: Opaque) -> Key {
+    account.key_with(Space::Step, b"step", authenticator)
+}
+
+/// How long a register is kept.
+pub(super) fn step_kept_until(now: UnixMillis) -> UnixMillis {
+    now.plus(STEP_KEPT)
+}
+
+fn offer_key(account: AccountId, session: &SessionRecord) -> Key {
+    account.key_with(Space::Pending, OFFER, session.sid)
+}
+
+/// What the user calls the phone: printable, short, never empty.
+fn label_of(typed: &str) -> String {
+    let printable = typed.chars().filter(|sign| !sign.is_control());
+    let label: String = printable.take(LONGEST_LABEL).collect();
+    match label.trim() {
+        "" => "Authenticator app".to_owned(),
+        label => label.to_owned(),
+    }
+}

@@ -1,0 +1,167 @@
+//! One user's second factor at one portal, as a story: enrol, verify, recover. The only
+//! writer of what it is made of. Whatever is told to a user was on disk before.
+
+mod codes;
+mod enrol;
+mod record;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::clock::UnixMillis;
+use crate::config::TotpParameters;
+use crate::factor::{recovery, totp};
+use crate::policy::Standing;
+use crate::random::NoRandomness;
+use crate::session::Sessions;
+use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
+use crate::user::Opaque;
+
+pub use enrol::{Confirmed, EnrolFault, Offer};
+pub use record::{Authenticator, FactorRecord};
+pub use verify::{Verified, VerifyFault};
+
+/// How wrong codes are slowed down (NIST SP 800-63B-4 section 3.2.2): five are free, then
+/// 30 seconds, doubling up to an hour; after fifty only the desk can help.
+pub const WRONG_CODES: CounterRule = CounterRule {
+    free: 5,
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_secs(3600),
+    cap: 50,
+};
+
+/// Hashing recovery codes is slow on purpose: this many at a time, the others wait.
+const HASHERS: usize = 2;
+
+/// Whose account: a portal and a user of it, both opaque.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountId {
+    /// The portal.
+    pub portal: PortalTag,
+    /// The user.
+    pub sub: Opaque,
+}
+
+/// Eight bytes that stand for a portal at the head of its keys, so that a portal's records
+/// lie together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortalTag(pub [u8; 8]);
+
+impl AccountId {
+    fn key(self, space: Space) -> Key {
+        Key::new(space, [&self.portal.0[..], &self.sub.0[..]].concat())
+    }
+
+    fn key_with(self, space: Space, purpose: &[u8], third: Opaque) -> Key {
+        Key::new(space, [&self.portal.0[..], &self.sub.0[..], purpose, &third.0[..]].concat())
+    }
+}
+
+/// Why an account could not be read or written. Each kind refuses the request.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing secret can be made.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// An authenticator's parameters make no key.
+    #[error(transparent)]
+    Key(#[from] totp::KeyError),
+    /// Recovery codes could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] recovery::HashError),
+    /// A task of ours ended before its work.
+    #[error("the work on a recovery code was broken off")]
+    BrokenOff,
+}
+
+/// The accounts of all portals.
+pub struct Accounts {
+    store: Arc<dyn Store>,
+    sessions: Arc<Sessions>,
+    totp: TotpParameters,
+    recovery_codes: usize,
+    pepper: Arc<Zeroizing<[u8; 32]>>,
+    hashers: Semaphore,
+}
+
+impl Accounts {
+    /// Accounts in `store`. `pepper` goes into every hash of a recovery code and is kept
+    /// outside the store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        sessions: Arc<Sessions>,
+        totp: TotpParameters,
+        recovery_codes: usize,
+        pepper: Zeroizing<[u8; 32]>,
+    ) -> Self {
+        let hashers = Semaphore::new(HASHERS);
+        Self { store, sessions, totp, recovery_codes, pepper: Arc::new(pepper), hashers }
+    }
+
+    /// How a user who gave only the password stands.
+    ///
+    /// # Errors
+    /// When the store is in doubt: then nobody can say.
+    pub async fn standing(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+    ) -> Result<Standing, AccountError> {
+        if self.factor(now, account).await?.is_none() {
+            return Ok(Standing::NotEnrolled);
+        }
+        let counter = self.store.counter(now, &account.key(Space::Counter)).await?;
+        Ok(match waiting(now, &counter) {
+            _ if counter.disabled => Standing::Disabled,
+            Some(wait) => Standing::Locked(wait),
+            None => Standing::Enrolled,
+        })
+    }
+
+    /// The user's authenticators, where there are any.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn authenticators(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+    ) -> Result<Option<FactorRecord>, AccountError> {
+        Ok(self.factor(now, account).await?.map(|(record, _)| record))
+    }
+
+    /// How many users of `portal` have enrolled.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn enrolled(&self, now: UnixMillis, portal: PortalTag) -> Result<usize, StoreError> {
+        let mut count = 0;
+        let mut after: Option<Key> = None;
+        loop {
+            let last = after.as_ref().map(|key| key.id.as_ref());
+            let page = self.store.scan(now, Space::Factor, &portal.0, last, PAGE).await?;
+            count += page.len();
+            match page.into_iter().last() {
+                Some((key, _)) if count % PAGE == 0 => after = Some(key),
+                _ => return Ok(count),
+            }
+        }
+    }
+}
+
+const PAGE: usize = 1000;
+
+/// How long a locked user still has to wait.
+fn waiting(now: UnixMillis, counter: &CounterState) -> Option<Duration> {
+    counter.locked_until.filter(|until| *until > now).map(|until| until.since(now))
+}
+
+#[cfg(test)]
+mod tests;

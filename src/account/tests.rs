@@ -1,0 +1,271 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{AccountId, Accounts, EnrolFault, PortalTag, VerifyFault};
+use crate::clock::UnixMillis;
+use crate::config::{TotpAlgorithm, TotpParameters};
+use crate::policy::Standing;
+use crate::session::{Level, SessionRecord, Sessions};
+use crate::store::Store;
+use crate::store::sled::SledStore;
+use crate::user::{Opaque, UserName};
+
+const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+const STEP: Duration = Duration::from_secs(30);
+
+struct Desk {
+    accounts: Arc<Accounts>,
+    sessions: Arc<Sessions>,
+    _folder: tempfile::TempDir,
+}
+
+async fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
+    let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
+    let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
+    let store: Arc<dyn Store> = Arc::new(opened);
+    let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
+    let totp = TotpParameters {
+        issuer: "Example".to_owned(),
+        digits: 6,
+        period: STEP,
+        algorithm: TotpAlgorithm::Sha1,
+        skew: 1,
+    };
+    let pepper = Zeroizing::new([9; 32]);
+    let accounts = Accounts::new(store, Arc::clone(&sessions), totp, 10, pepper);
+    Desk { accounts: Arc::new(accounts), sessions, _folder: folder }
+}
+
+impl Desk {
+    /// A session in which `user` gave the password just now.
+    async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
+        let record = SessionRecord {
+            portal: "wiki".to_owned(),
+            root: Opaque([bind; 16]),
+            sid: Opaque([bind; 16]),
+            sub: Opaque([user; 16]),
+            user: UserName::canonical(format!("user{user}")),
+            bind: Opaque([bind; 16]),
+            parts: vec![Opaque([bind; 16])],
+            started: NOW,
+            ends: NOW.plus(Duration::from_secs(3600)),
+            level: Level::Password,
+        };
+        self.sessions.begin(NOW, record).await.unwrap()
+    }
+
+    async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
+        let account = account(session);
+        let offer = self.accounts.offer(NOW, account, session).await.unwrap();
+        let secret = secret_of(&offer.groups);
+        let code = code(&secret, NOW);
+        let confirmed = self.accounts.confirm(NOW, account, session, &code, "phone").await;
+        (secret, confirmed.unwrap().session)
+    }
+}
+
+fn account(session: &SessionRecord) -> AccountId {
+    AccountId { portal: PortalTag([7; 8]), sub: session.sub }
+}
+
+fn secret_of(groups: &[String]) -> Vec<u8> {
+    let secret = totp_rs::Secret::try_from_base32(groups.concat()).unwrap();
+    secret.as_ref().to_vec()
+}
+
+/// What an app with this secret shows at that time.
+fn code(secret: &[u8], at: UnixMillis) -> String {
+    let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build().unwrap();
+    totp.generate(at.seconds()).to_string()
+}
+
+#[tokio::test]
+async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
+    let desk = desk().await;
+    let session = desk.sign_in(1, 10).await;
+    let account = account(&session);
+    assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::NotEnrolled);
+    let offer = desk.accounts.offer(NOW, account, &session).await.unwrap();
+    let again = desk.accounts.offer(NOW, account, &session).await.unwrap();
+    assert_eq!(offer.groups, again.groups);
+    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "").await;
+    assert!(matches!(wrong, Err(EnrolFault::WrongCode)));
+    let secret = secret_of(&offer.groups);
+    let right = code(&secret, NOW);
+    let confirmed = desk.accounts.confirm(NOW, account, &session, &right, "").await.unwrap();
+    assert!(matches!(confirmed.session.level, Level::Proven { .. }));
+    assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
+    assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
+    assert_eq!(desk.accounts.enrolled(NOW, account.portal).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_offer_is_for_one_session_and_for_minutes() {
+    let desk = desk().await;
+    let first = desk.sign_in(1, 10).await;
+    let second = desk.sign_in(1, 11).await;
+    let account = account(&first);
+    let offer = desk.accounts.offer(NOW, account, &first).await.unwrap();
+    let other = desk.accounts.offer(NOW, account, &second).await.unwrap();
+    assert_ne!(offer.groups, other.groups);
+    let code_of_first = code(&secret_of(&offer.groups), NOW);
+    let crossed = desk.accounts.confirm(NOW, account, &second, &code_of_first, "").await;
+    assert!(matches!(crossed, Err(EnrolFault::WrongCode)));
+    let late = NOW.plus(Duration::from_secs(600));
+    let code = code(&secret_of(&offer.groups), late);
+    let expired = desk.accounts.confirm(late, account, &first, &code, "").await;
+    assert!(matches!(expired, Err(EnrolFault::NoOffer)));
+}
+
+/// C20: two enrolments in parallel, one winner.
+#[tokio::test]
+async fn of_two_enrolments_one_wins() {
+    let desk = desk().await;
+    let first = desk.sign_in(1, 10).await;
+    let second = desk.sign_in(1, 11).await;
+    let account = account(&first);
+    let offers = (
+        desk.accounts.offer(NOW, account, &first).await.unwrap(),
+        desk.accounts.offer(NOW, account, &second).await.unwrap(),
+    );
+    let codes = (code(&secret_of(&offers.0.groups), NOW), code(&secret_of(&offers.1.groups), NOW));
+    let (one, two) = tokio::join!(
+        desk.accounts.confirm(NOW, account, &first, &codes.0, ""),
+        desk.accounts.confirm(NOW, account, &second, &codes.1, ""),
+    );
+    assert_eq!([one.is_ok(), two.is_ok()].iter().filter(|won| **won).count(), 1);
+    assert!(matches!(
+        desk.accounts.offer(NOW, account, &second).await,
+        Err(EnrolFault::AlreadyEnrolled)
+    ));
+}
+
+/// RFC 6238 section 5.2.
+#[tokio::test]
+async fn a_code_counts_once_however_many_send_it() {
+    let desk = desk().await;
+    let (secret, _) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let enrolled_with = code(&secret, NOW);
+    let session = desk.sign_in(1, 11).await;
+    let account = account(&session);
+    let again = desk.accounts.verify(NOW, account, &session, &enrolled_with).await;
+    assert!(matches!(again, Err(VerifyFault::Used)));
+    let next = code(&secret, NOW.plus(STEP));
+    let mut tries = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (accounts, session, next) =
+            (Arc::clone(&desk.accounts), Arc::clone(&session), next.clone());
+        tries.spawn(async move { accounts.verify(NOW, account, &session, &next).await.is_ok() });
+    }
+    let accepted = tries.join_all().await.into_iter().filter(|won| *won).count();
+    assert_eq!(accepted, 1);
+}
+
+#[tokio::test]
+async fn an_older_code_does_not_count_after_a_newer_one() {
+    let desk = desk().await;
+    let (secret, _) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let later = NOW.plus(STEP * 3);
+    let session = desk.sign_in(1, 11).await;
+    let ahead = code(&secret, later.plus(STEP));
+    assert!(desk.accounts.verify(later, account(&session), &session, &ahead).await.is_ok());
+    let session = desk.sign_in(1, 12).await;
+    let present = code(&secret, later);
+    let older = desk.accounts.verify(later, account(&session), &session, &present).await;
+    assert!(matches!(older, Err(VerifyFault::Used)));
+}
+
+#[tokio::test]
+async fn a_recovery_code_opens_once() {
+    let desk = desk().await;
+    let (_, proven) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let account = account(&proven);
+    let codes = desk.accounts.take_new_codes(NOW, account, &proven).await.unwrap().unwrap();
+    assert_eq!(codes.len(), 10);
+    assert!(desk.accounts.take_new_codes(NOW, account, &proven).await.unwrap().is_none());
+    let session = desk.sign_in(1, 11).await;
+    let typed = codes[3].to_lowercase().replace('-', " ");
+    assert!(desk.accounts.verify(NOW, account, &session, &typed).await.is_ok());
+    assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 9);
+    let session = desk.sign_in(1, 12).await;
+    let again = desk.accounts.verify(NOW, account, &session, &codes[3]).await;
+    assert!(matches!(again, Err(VerifyFault::Wrong { .. })));
+}
+
+/// NIST SP 800-63B-4 section 3.2.2.
+#[tokio::test]
+async fn wrong_codes_are_slowed_down_and_the_right_one_waits_too() {
+    let desk = desk().await;
+    let (secret, _) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let session = desk.sign_in(1, 11).await;
+    let account = account(&session);
+    for left in (1..=4).rev() {
+        let wrong = desk.accounts.verify(NOW, account, &session, "not a code").await;
+        assert!(matches!(wrong, Err(VerifyFault::Wrong { tries_left }) if tries_left == left));
+    }
+    let fifth = desk.accounts.verify(NOW, account, &session, "000000").await;
+    assert!(matches!(fifth, Err(VerifyFault::Locked(wait)) if wait == STEP));
+    let right = code(&secret, NOW.plus(STEP));
+    let held = desk.accounts.verify(NOW, account, &session, &right).await;
+    assert!(matches!(held, Err(VerifyFault::Locked(_))));
+    assert!(matches!(
+        desk.accounts.standing(NOW, account).await.unwrap(),
+        Standing::Locked(wait) if wait == STEP
+    ));
+    let later = NOW.plus(STEP);
+    assert!(desk.accounts.verify(later, account, &session, &right).await.is_ok());
+    let session = desk.sign_in(1, 12).await;
+    let anew = desk.accounts.verify(later, account, &session, "000000").await;
+    assert!(matches!(anew, Err(VerifyFault::Wrong { tries_left: 4 })));
+}
+
+#[tokio::test]
+async fn after_fifty_wrong_codes_only_the_desk_can_help() {
+    let desk = desk().await;
+    let (secret, _) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let mut now = NOW;
+    let mut session = desk.sign_in(1, 11).await;
+    let account = account(&session);
+    for _ in 0..50 {
+        now = now.plus(Duration::from_secs(3601));
+        session = Arc::new(SessionRecord {
+            ends: now.plus(Duration::from_secs(3600)),
+            ..(*session).clone()
+        });
+        session = desk.sessions.begin(now, (*session).clone()).await.unwrap();
+        assert!(desk.accounts.verify(now, account, &session, "000000").await.is_err());
+    }
+    now = now.plus(Duration::from_secs(24 * 3600));
+    let right = code(&secret, now);
+    let refused = desk.accounts.verify(now, account, &session, &right).await;
+    assert!(matches!(refused, Err(VerifyFault::Disabled)));
+    assert_eq!(desk.accounts.standing(now, account).await.unwrap(), Standing::Disabled);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_meanwhile_is_not_proven() {
+    let desk = desk().await;
+    let (secret, _) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+    let session = desk.sign_in(1, 11).await;
+    desk.sessions.end(NOW, &session).await.unwrap();
+    let next = code(&secret, NOW.plus(STEP));
+    let verified = desk.accounts.verify(NOW, account(&session), &session, &next).await;
+    assert!(verified.is_err());
+    assert_eq!(desk.sessions.known(NOW, session.bind), None);
+}
+
+#[tokio::test]
+async fn each_portal_has_its_own_factor_for_each_user() {
+    let desk = desk().await;
+    let session = desk.sign_in(1, 10).await;
+    desk.enrol(&session).await;
+    let elsewhere = AccountId { portal: PortalTag([8; 8]), sub: session.sub };
+    let somebody = AccountId { portal: PortalTag([7; 8]), sub: Opaque([2; 16]) };
+    for account in [elsewhere, somebody] {
+        assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::NotEnrolled);
+    }
+}

@@ -1,0 +1,182 @@
+//! Verification: the attempt is counted first, then judged; what is accepted is spent in the
+//! same step that proves the session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::enrol::{step_kept_until, step_key};
+use super::record::write;
+use super::{AccountError, AccountId, Accounts, FactorRecord, WRONG_CODES, waiting};
+use crate::clock::UnixMillis;
+use crate::factor::recovery::Code;
+use crate::factor::{Typed, read_code};
+use crate::random;
+use crate::session::{FactorUsed, Level, SessionRecord};
+use crate::store::{CounterState, Expect, Op, Space, StoreError, Version, Write};
+use crate::user::Opaque;
+
+/// A proof that is on disk.
+pub struct Verified {
+    /// The session, proven from now on.
+    pub session: Arc<SessionRecord>,
+    /// What it was proven with.
+    pub factor: FactorUsed,
+}
+
+/// Why a code proved nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyFault {
+    /// It is not right now.
+    #[error("the code is wrong, {tries_left} tries left")]
+    Wrong {
+        /// How many before the user has to wait.
+        tries_left: u32,
+    },
+    /// It was right, and has been used.
+    #[error("the code was used already")]
+    Used,
+    /// Too many were wrong.
+    #[error("the user has to wait")]
+    Locked(Duration),
+    /// So many were wrong that only the desk can help.
+    #[error("the factor is disabled")]
+    Disabled,
+    /// There is nothing to verify against.
+    #[error("the user has not enrolled")]
+    NotEnrolled,
+    /// Nothing can be said.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl From<StoreError> for VerifyFault {
+    fn from(error: StoreError) -> Self {
+        Self::Account(error.into())
+    }
+}
+
+impl Accounts {
+    /// Judges what was typed and, if it is right, spends it and proves the session.
+    ///
+    /// # Errors
+    /// When nothing was proven. A wrong code is counted, whatever happens next.
+    pub async fn verify(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+        typed: &str,
+    ) -> Result<Verified, VerifyFault> {
+        let (record, version) = self.factor(now, account).await?.ok_or(VerifyFault::NotEnrolled)?;
+        let counter = self.store.hit(now, &account.key(Space::Counter), WRONG_CODES).await?;
+        if !counter.admitted {
+            return Err(held_back(now, &counter));
+        }
+        let digits = record.authenticators.first().map_or(6, |first| first.key.digits());
+        let proof = match read_code(typed, digits) {
+            Typed::Totp(code) => self.totp_proof(now, account, &record, &code)?,
+            Typed::Recovery(code) => self.recovery_proof(now, account, code).await?,
+            Typed::Neither => None,
+        };
+        let Some(proof) = proof else {
+            return Err(wrong(now, &counter));
+        };
+        self.prove(now, account, session, version, proof).await
+    }
+
+    fn totp_proof(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        record: &FactorRecord,
+        code: &str,
+    ) -> Result<Option<Proof>, AccountError> {
+        for authenticator in &record.authenticators {
+            let key = authenticator.key.ready()?;
+            if let Some(step) = key.matching_step(code, now.seconds(), self.totp.skew) {
+                let register = step_key(account, authenticator.id);
+                let spend = Write::raise(register, step.start(), step_kept_until(now));
+                return Ok(Some(Proof { factor: FactorUsed::Totp, spend }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn recovery_proof(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        code: Code,
+    ) -> Result<Option<Proof>, AccountError> {
+        let Some((codes, version)) = self.codes(now, account).await? else {
+            return Ok(None);
+        };
+        let pepper = Arc::clone(&self.pepper);
+        let Some((rest, _)) = self.hash(move || codes.spend(&code, &pepper[..])).await? else {
+            return Ok(None);
+        };
+        let spend = Write::put(account.key(Space::Recovery), write(&rest)?, None);
+        let spend = spend.expecting(Expect::Is(version));
+        Ok(Some(Proof { factor: FactorUsed::RecoveryCode, spend }))
+    }
+
+    /// One step: the factor is unchanged, the code is spent, the counter starts anew, and the
+    /// session is proven under a new name.
+    async fn prove(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        session: &SessionRecord,
+        factor_version: Version,
+        Proof { factor, spend }: Proof,
+    ) -> Result<Verified, VerifyFault> {
+        let proven = Arc::new(SessionRecord {
+            sid: Opaque(random::bytes().map_err(AccountError::from)?),
+            level: Level::Proven { factor, at: now },
+            ..session.clone()
+        });
+        let unchanged = Expect::Is(factor_version);
+        let mut writes = vec![
+            spend,
+            Write { key: account.key(Space::Factor), expect: unchanged, op: Op::Check },
+            Write::delete(account.key(Space::Counter)),
+        ];
+        writes.extend(self.sessions.replacement(now, session, &proven).await?);
+        match self.store.commit(now, writes).await {
+            Ok(versions) => {
+                self.sessions.remember(&proven, &versions);
+                Ok(Verified { session: proven, factor })
+            }
+            // Somebody else spent this very code, or the factor or the session is not what
+            // it was: in each case this code opens nothing.
+            Err(StoreError::Refused { .. } | StoreError::Conflict { .. }) => Err(VerifyFault::Used),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A right code: which factor it belongs to, and the write that spends it.
+struct Proof {
+    factor: FactorUsed,
+    spend: Write,
+}
+
+fn held_back(now: UnixMillis, counter: &CounterState) -> VerifyFault {
+    match waiting(now, counter) {
+        Some(wait) if !counter.disabled => VerifyFault::Locked(wait),
+        _ => VerifyFault::Disabled,
+    }
+}
+
+/// After a wrong code: what is left, or how long to wait.
+fn wrong(now: UnixMillis, counter: &CounterState) -> VerifyFault {
+    if counter.disabled {
+        return VerifyFault::Disabled;
+    }
+    match waiting(now, counter) {
+        Some(wait) => VerifyFault::Locked(wait),
+        None => {
+            VerifyFault::Wrong { tries_left: WRONG_CODES.free.saturating_sub(counter.failures) }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `serve`: the gateway itself.
+
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+
+use crate::config;
+use crate::server;
+use crate::telemetry::log;
+
+/// Runs the gateway until a signal to stop.
+pub(super) fn run(file: &Path) -> u8 {
+    let loaded = match config::load(file) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            let _nobody_listens = write!(stderr().lock(), "{faults}");
+            return 3;
+        }
+    };
+    if let Err(error) = log::init(&loaded.config.telemetry) {
+        return failed(&error);
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!(%warning, "the configuration is weaker than it could be");
+    }
+    start(loaded.config, |lines| {
+        let mut out = stdout().lock();
+        for line in lines {
+            let _nobody_listens = writeln!(out, "{line}");
+        }
+        let _nobody_listens = out.flush();
+    })
+}
+
+/// Runs a configuration; says on stderr in one line why it does not start.
+pub(super) fn start(config: config::Config, ready: impl FnOnce(&[String])) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(server::run(config, ready)) {
+        Ok(()) => 0,
+        Err(error) => failed(&error),
+    }
+}
+
+pub(super) fn failed(error: &dyn std::error::Error) -> u8 {
+    let _nobody_listens = writeln!(stderr().lock(), "portcullis: {error}");
+    1
+}

@@ -1,0 +1,13 @@
+//! Learns who a user is from the portal's own login: which request carries a password,
+//! which answer means that the portal took it, and what the portal's session is afterwards.
+//! Passwords pass through and are never looked at.
+
+mod login;
+mod outcome;
+mod portal_session;
+mod username;
+
+pub use login::{Attempt, is_login_address, read_attempt};
+pub use outcome::{Answer, LoginOutcome, judge};
+pub use portal_session::CookieSet;
+pub use username::normalise;

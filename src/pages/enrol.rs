@@ -1,0 +1,102 @@
+//! `/enrol`: the first visit. Only who gave the password and has no factor yet sees a secret
+//! here, and only until it is confirmed (ENR-2, C20).
+
+use super::{
+    EnrolFault, Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, Who, field, qr,
+};
+use crate::net::cookie_line;
+use crate::net::return_to::ReturnTo;
+use crate::session::SessionRecord;
+use crate::telemetry::label::FactorLabel;
+
+pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
+    let return_to = request.return_to(&[]);
+    match newcomer(request, &return_to) {
+        Ok(session) => offer(request, session, &return_to, None).await,
+        Err(elsewhere) => Ok(*elsewhere),
+    }
+}
+
+pub(super) async fn send(
+    request: &PageRequest<'_>,
+    form: &[(String, String)],
+) -> Result<PageAnswer, PageError> {
+    let return_to = request.return_to(form);
+    let session = match newcomer(request, &return_to) {
+        Ok(session) => session,
+        Err(elsewhere) => return Ok(*elsewhere),
+    };
+    if !request.is_our_form(session, form) {
+        return request.not_our_form();
+    }
+    let code = field(form, "code").unwrap_or_default();
+    let label = field(form, "label").unwrap_or_default();
+    let account = request.site.account(session);
+    let accounts = &request.parts.accounts;
+    match accounts.confirm(request.now, account, session, code, label).await {
+        Ok(confirmed) => {
+            let metrics = request.parts.metrics.portal(request.site.index);
+            metrics.enrolment(FactorLabel::Totp);
+            let enrolled = accounts.enrolled(request.now, request.site.tag).await?;
+            metrics.enrolled_users(u64::try_from(enrolled).unwrap_or(u64::MAX));
+            let token =
+                request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
+            let answer = request.go("/recovery-codes", &return_to);
+            Ok(answer.with_cookie(cookie_line::set_session(&token)))
+        }
+        Err(EnrolFault::WrongCode) => {
+            let fault =
+                "That code is not right. Wait until your app shows a new one and type that.";
+            let page = offer(request, session, &return_to, Some(fault)).await?;
+            Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..page })
+        }
+        Err(EnrolFault::NoOffer) => {
+            let fault = "That took a little too long. Scan this new code and type what your app shows for it.";
+            let page = offer(request, session, &return_to, Some(fault)).await?;
+            Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..page })
+        }
+        Err(EnrolFault::AlreadyEnrolled) => Ok(request.go("/verify", &return_to)),
+        Err(EnrolFault::Account(error)) => Err(error.into()),
+    }
+}
+
+/// The session of somebody who may enrol, or where everybody else belongs.
+fn newcomer<'a>(
+    request: &PageRequest<'a>,
+    return_to: &ReturnTo,
+) -> Result<&'a SessionRecord, Box<PageAnswer>> {
+    match &request.visit.who {
+        Who::Named(session, Standing::NotEnrolled) => Ok(session),
+        Who::Named(_, Standing::Enrolled | Standing::Locked(_) | Standing::Disabled) => {
+            Err(Box::new(request.go("/verify", return_to)))
+        }
+        Who::Proven(..) => {
+            Err(Box::new(PageAnswer::to(format!("{}/", request.site.portal.prefix))))
+        }
+        Who::Unknown => Err(Box::new(request.go_to_login())),
+    }
+}
+
+async fn offer(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    return_to: &ReturnTo,
+    fault: Option<&str>,
+) -> Result<PageAnswer, PageError> {
+    let account = request.site.account(session);
+    let offer = match request.parts.accounts.offer(request.now, account, session).await {
+        Ok(offer) => offer,
+        Err(EnrolFault::Account(error)) => return Err(error.into()),
+        Err(EnrolFault::AlreadyEnrolled | EnrolFault::NoOffer | EnrolFault::WrongCode) => {
+            return Ok(request.go("/verify", return_to));
+        }
+    };
+    let page = Page::Enrol {
+        qr_svg: &qr::svg(&offer.link)?,
+        secret_groups: &offer.groups,
+        otpauth: &offer.link,
+        return_to: return_to.as_str(),
+        fault,
+    };
+    request.page(StatusCode::OK, &page)
+}

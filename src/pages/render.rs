@@ -1,0 +1,257 @@
+//! Turns a [`Page`] into HTML. Templates are part of the program; operators may override any of
+//! them by name. All are tried out at start, so that no fault waits for a user to meet it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, context};
+
+use crate::config::Branding;
+
+mod page;
+mod rehearse;
+
+pub use page::{AuthenticatorLine, CodeField, Frame, Page, SessionLine, VerifyState};
+
+#[cfg(test)]
+mod tests;
+
+const STYLESHEET: &str = "style.css";
+
+/// Every file that can be overridden.
+const OURS: &[(&str, &str)] = &[
+    ("base.html", include_str!("../../templates/base.html")),
+    ("enrol.html", include_str!("../../templates/enrol.html")),
+    ("error.html", include_str!("../../templates/error.html")),
+    ("help.html", include_str!("../../templates/help.html")),
+    ("home.html", include_str!("../../templates/home.html")),
+    ("logout.html", include_str!("../../templates/logout.html")),
+    ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
+    ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
+    (STYLESHEET, include_str!("../../templates/style.css")),
+    ("verify.html", include_str!("../../templates/verify.html")),
+];
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The folder, or a file in it, cannot be read.
+    #[error("branding.templates: cannot read {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file would never be used, most likely a slip in its name.
+    #[error(
+        "branding.templates: {path} replaces no template of ours; known names are {known}",
+        path = path.display()
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The names that would be used.
+        known: String,
+    },
+    /// A template cannot be used, found at start with made-up values.
+    #[error("{file}:{line}: {reason}")]
+    Broken {
+        /// The override, or the name of the template where it is ours.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An override leaves out the token without which no form of the page is accepted.
+    #[error("{file}: the form lacks its hidden field csrf, so nobody could send it")]
+    Unsendable {
+        /// The override.
+        file: String,
+    },
+    /// A template failed on a real page. The values are secrets, so only the kind is told.
+    #[error("{template}:{line}: {kind}")]
+    Failed {
+        /// The template.
+        template: String,
+        /// Counted from 1.
+        line: usize,
+        /// What went wrong, without values.
+        kind: minijinja::ErrorKind,
+    },
+}
+
+/// All templates, ready for use.
+#[derive(Debug)]
+pub struct Renderer {
+    templates: Environment<'static>,
+    stylesheet: Cow<'static, str>,
+    brand: String,
+    overridden: BTreeMap<&'static str, PathBuf>,
+}
+
+impl Renderer {
+    /// Reads the overrides, if any, and tries out every page.
+    pub fn new(branding: &Branding) -> Result<Self, RenderError> {
+        let overridden = match &branding.templates {
+            Some(folder) => overrides(folder)?,
+            None => BTreeMap::new(),
+        };
+        let mut renderer = Self {
+            templates: environment(),
+            stylesheet: Cow::Borrowed(""),
+            brand: branding.name.clone(),
+            overridden,
+        };
+        for (name, ours) in OURS {
+            let source = match renderer.overridden.get(name) {
+                Some(path) => Cow::Owned(read(path)?),
+                None => Cow::Borrowed(*ours),
+            };
+            renderer.add(name, source)?;
+        }
+        rehearse::every_page(&renderer)?;
+        // Details and excerpts of the source are for the operator at start. Later they would
+        // hold what is on the page.
+        renderer.templates.set_debug(false);
+        Ok(renderer)
+    }
+
+    /// The whole page, as HTML.
+    pub fn render(&self, frame: &Frame<'_>, page: &Page<'_>) -> Result<String, RenderError> {
+        self.fill(frame, page).map_err(|error| {
+            let error = innermost(&error);
+            RenderError::Failed {
+                template: error.name().unwrap_or(page.template()).to_owned(),
+                line: error.line().unwrap_or(1),
+                kind: error.kind(),
+            }
+        })
+    }
+
+    /// The one stylesheet of all pages.
+    pub fn stylesheet(&self) -> &str {
+        &self.stylesheet
+    }
+
+    fn add(&mut self, name: &'static str, source: Cow<'static, str>) -> Result<(), RenderError> {
+        if name == STYLESHEET {
+            self.stylesheet = source;
+            return Ok(());
+        }
+        let added = self.templates.add_template_owned(name, source);
+        added.map_err(|error| self.broken(&error, name))
+    }
+
+    fn fill(&self, frame: &Frame<'_>, page: &Page<'_>) -> Result<String, minijinja::Error> {
+        let values = context! { ..page.values(frame), ..frame.values(&self.brand) };
+        self.templates.get_template(page.template())?.render(values)
+    }
+
+    /// Only for made-up values: the reason may quote them.
+    fn broken(&self, error: &minijinja::Error, template: &str) -> RenderError {
+        let error = innermost(error);
+        let kind = error.kind();
+        RenderError::Broken {
+            file: self.file(error.name().unwrap_or(template)),
+            line: error.line().unwrap_or(1),
+            reason: match error.detail() {
+                Some(detail) => format!("{kind}: {detail}"),
+                None => kind.to_string(),
+            },
+        }
+    }
+
+    fn file(&self, template: &str) -> String {
+        match self.overridden.get(template) {
+            Some(path) => path.display().to_string(),
+            None => template.to_owned(),
+        }
+    }
+}
+
+/// The error that started it: a fault in an included template is wrapped by those around it.
+fn innermost(error: &minijinja::Error) -> &minijinja::Error {
+    let mut innermost = error;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(inner) = cause.downcast_ref::<minijinja::Error>() {
+            innermost = inner;
+        }
+        source = cause.source();
+    }
+    innermost
+}
+
+fn environment() -> Environment<'static> {
+    let mut templates = Environment::new();
+    // Whatever a template is called, it is HTML.
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    templates.set_formatter(escape);
+    // A name misspelt in an override is a fault, not an empty space on the page.
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_debug(true);
+    templates
+}
+
+/// Escapes what HTML gives a meaning to, in text and in quoted attributes. The formatter of
+/// minijinja escapes the slash too, which makes paths in the source of a page unreadable.
+fn escape(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    let Some(text) = value.as_str().filter(|_| !value.is_safe()) else {
+        return minijinja::escape_formatter(out, state, value);
+    };
+    for piece in text.split_inclusive(['&', '<', '>', '"', '\'']) {
+        let mut characters = piece.chars();
+        let entity = match characters.next_back() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('>') => "&gt;",
+            Some('"') => "&quot;",
+            Some('\'') => "&#39;",
+            Some(_) | None => {
+                out.write_str(piece)?;
+                continue;
+            }
+        };
+        out.write_str(characters.as_str())?;
+        out.write_str(entity)?;
+    }
+    Ok(())
+}
+
+/// The files of `folder` that replace ours. Files that are neither HTML nor CSS, such as a
+/// README, are the operator's own affair.
+fn overrides(folder: &Path) -> Result<BTreeMap<&'static str, PathBuf>, RenderError> {
+    let unreadable = |source| RenderError::Unreadable { path: folder.to_owned(), source };
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if !matches!(extension, Some("html" | "css")) {
+            continue;
+        }
+        let ours = OURS.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
+        match ours {
+            Some((name, _)) => found.insert(*name, path),
+            None => return Err(RenderError::Unknown { path, known: known_names() }),
+        };
+    }
+    Ok(found)
+}
+
+fn known_names() -> String {
+    OURS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn read(path: &Path) -> Result<String, RenderError> {
+    fs::read_to_string(path)
+        .map_err(|source| RenderError::Unreadable { path: path.to_owned(), source })
+}

@@ -1,0 +1,311 @@
+//! What each page says, as data: the templates decide how it looks and get nothing else.
+
+use minijinja::{Value, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What every page shows around its own matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The portal, in words its users know.
+    pub portal: &'a str,
+    /// Where our pages are, without a trailing slash.
+    pub prefix: &'a str,
+    /// Who is signed in, if that is known.
+    pub user: Option<&'a str>,
+    /// The token of the forms; without it no form is accepted, so only strangers go without.
+    pub csrf: Option<&'a str>,
+    /// What the support desk finds the request by.
+    pub request_id: &'a str,
+}
+
+/// One of our pages. No `Debug`: two of them hold secrets.
+#[derive(Clone, Copy)]
+pub enum Page<'a> {
+    /// A new authenticator is set up.
+    Enrol {
+        /// Markup from [`crate::pages::qr::svg`], put in unescaped.
+        qr_svg: &'a str,
+        /// The secret in base32, in groups of four.
+        secret_groups: &'a [String],
+        /// The same as a link for an app on this device.
+        otpauth: &'a str,
+        /// Where the user was going.
+        return_to: &'a str,
+        /// What was wrong with the form that was sent, as a sentence.
+        fault: Option<&'a str>,
+    },
+    /// The new recovery codes, shown once.
+    RecoveryCodes {
+        /// In the order in which they were made.
+        codes: &'a [String],
+        /// Where the user was going.
+        return_to: &'a str,
+    },
+    /// The recovery codes were shown before.
+    RecoveryCodesShown {
+        /// Where the user was going.
+        return_to: &'a str,
+    },
+    /// A code is asked for.
+    Verify {
+        /// What came of the last attempt.
+        state: VerifyState<'a>,
+        /// Which kind of code the field is made for; either kind may be typed.
+        field: CodeField,
+        /// How many recovery codes are unused, where the visitor may know.
+        recovery_left: Option<u32>,
+        /// Where the user was going.
+        return_to: &'a str,
+    },
+    /// Who you are and what you can do.
+    Home {
+        /// Whether a second factor was given in this session.
+        proven: bool,
+        /// Whether there is one to give.
+        enrolled: bool,
+        /// Only for a session that is proven.
+        authenticators: &'a [AuthenticatorLine<'a>],
+        /// How many recovery codes are unused.
+        recovery_left: u32,
+        /// Only for a session that is proven.
+        sessions: &'a [SessionLine<'a>],
+    },
+    /// What to do without the phone.
+    Help {},
+    /// Asks whether to sign out.
+    Logout {},
+    /// Something went wrong.
+    Error {
+        /// The status of the answer.
+        status: u16,
+        /// What happened, in a few words.
+        title: &'a str,
+        /// What to do, in plain sentences.
+        text: &'a str,
+    },
+}
+
+/// What came of the last code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyState<'a> {
+    /// None was sent yet.
+    Ask,
+    /// It was not right.
+    Wrong {
+        /// How many more may be wrong before there is a wait.
+        tries_left: u32,
+    },
+    /// It was right once, and codes work once.
+    Used,
+    /// Too many were wrong.
+    Locked {
+        /// How long it takes.
+        seconds: u64,
+        /// When it ends, as the user reads the time.
+        until: &'a str,
+    },
+    /// Far too many were wrong; only a reset helps.
+    Disabled,
+}
+
+/// Which keyboard a phone offers. The field takes both kinds of code whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeField {
+    /// Digits from an authenticator app: the phone offers large digits and no letters.
+    App,
+    /// A recovery code: the phone offers letters.
+    Recovery,
+}
+
+/// An authenticator of the user.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthenticatorLine<'a> {
+    /// What the user called it.
+    pub label: &'a str,
+    /// The day it was added, as the user reads dates.
+    pub added: &'a str,
+}
+
+/// A session of the user.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLine<'a> {
+    /// When it began, as the user reads the time.
+    pub since: &'a str,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl Frame<'_> {
+    pub(super) fn values(&self, brand: &str) -> Value {
+        context! {
+            brand,
+            portal => self.portal,
+            prefix => self.prefix,
+            user => self.user,
+            csrf => self.csrf,
+            request_id => self.request_id,
+        }
+    }
+}
+
+impl Page<'_> {
+    /// The name of the template, by which operators override it.
+    pub(super) fn template(&self) -> &'static str {
+        match self {
+            Page::Enrol { .. } => "enrol.html",
+            Page::RecoveryCodes { .. } => "recovery-codes.html",
+            Page::RecoveryCodesShown { .. } => "recovery-codes-shown.html",
+            Page::Verify { .. } => "verify.html",
+            Page::Home { .. } => "home.html",
+            Page::Help {} => "help.html",
+            Page::Logout {} => "logout.html",
+            Page::Error { .. } => "error.html",
+        }
+    }
+
+    /// What the template may print. `frame` is for the file of recovery codes, which must say
+    /// what it opens.
+    pub(super) fn values(&self, frame: &Frame<'_>) -> Value {
+        match *self {
+            Page::Enrol { qr_svg, secret_groups, otpauth, return_to, fault } => context! {
+                qr_svg => Value::from_safe_string(qr_svg.to_owned()),
+                secret_groups => texts(secret_groups),
+                otpauth,
+                return_to => local(return_to),
+                fault,
+            },
+            Page::RecoveryCodes { codes, return_to } => context! {
+                codes => texts(codes),
+                download => text_file(codes, frame),
+                return_to => local(return_to),
+            },
+            Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
+            Page::Verify { state, field, recovery_left, return_to } => {
+                verify(state, field, recovery_left, return_to)
+            }
+            Page::Home { proven, enrolled, authenticators, recovery_left, sessions } => context! {
+                proven,
+                enrolled,
+                authenticators => Value::from_iter(authenticators.iter().map(
+                    |line| context! { label => line.label, added => line.added },
+                )),
+                recovery_left,
+                sessions => Value::from_iter(sessions.iter().map(
+                    |line| context! { since => line.since, current => line.current },
+                )),
+            },
+            Page::Help {} | Page::Logout {} => context! {},
+            Page::Error { status, title, text } => context! { status, title, text },
+        }
+    }
+}
+
+/// Every name is always there, so that a template never meets one that is undefined.
+fn verify(
+    state: VerifyState<'_>,
+    field: CodeField,
+    recovery_left: Option<u32>,
+    return_to: &str,
+) -> Value {
+    let (name, tries_left, wait, until) = match state {
+        VerifyState::Ask => ("ask", None, None, None),
+        VerifyState::Wrong { tries_left } => ("wrong", Some(tries_left), None, None),
+        VerifyState::Used => ("used", None, None, None),
+        VerifyState::Locked { seconds, until } => {
+            ("locked", None, Some(in_words(seconds)), Some(until))
+        }
+        VerifyState::Disabled => ("disabled", None, None, None),
+    };
+    let return_to = local(return_to);
+    context! {
+        state => name,
+        tries_left,
+        wait,
+        until,
+        field => match field {
+            CodeField::App => "app",
+            CodeField::Recovery => "recovery",
+        },
+        recovery_left,
+        return_to,
+        return_to_query => utf8_percent_encode(return_to, NON_ALPHANUMERIC).to_string(),
+    }
+}
+
+/// The path itself, or `/`. Escaping cannot make a link safe: `javascript:` or `//elsewhere`
+/// would pass it unchanged, so what is not a plain path on this host never reaches a template.
+fn local(path: &str) -> &str {
+    let mut bytes = path.bytes();
+    let rooted = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
+    let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if rooted && printable { path } else { "/" }
+}
+
+fn texts(texts: &[String]) -> Value {
+    Value::from_iter(texts.iter().map(String::as_str))
+}
+
+/// A text file as a link, since a page without scripts has no other way to offer one that is
+/// not asked of the server again. Lines end as the plainest editors expect.
+fn text_file(codes: &[String], frame: &Frame<'_>) -> String {
+    let mut text = format!("Recovery codes for {}", frame.portal);
+    if let Some(user) = frame.user {
+        text.push_str(&format!(" ({user})"));
+    }
+    text.push_str("\r\nEach code works once. Keep them away from your phone.\r\n\r\n");
+    for (number, code) in codes.iter().enumerate() {
+        text.push_str(&format!("{:>2}. {code}\r\n", number + 1));
+    }
+    format!("data:text/plain;charset=utf-8,{}", utf8_percent_encode(&text, NON_ALPHANUMERIC))
+}
+
+/// A wait as one would say it, rounded up: who comes back too early waits again.
+fn in_words(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..60 => (seconds.max(1), "second"),
+        60..3600 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_words, local};
+
+    #[test]
+    fn a_wait_is_said_in_the_largest_unit_and_never_too_short() {
+        for (seconds, words) in [
+            (0, "1 second"),
+            (30, "30 seconds"),
+            (60, "1 minute"),
+            (61, "2 minutes"),
+            (3600, "1 hour"),
+            (3601, "2 hours"),
+        ] {
+            assert_eq!(in_words(seconds), words);
+        }
+    }
+
+    #[test]
+    fn only_a_path_on_this_host_is_linked_to() {
+        for path in ["/", "/wiki?id=a&b=c", "/a//b", "/%2f/e"] {
+            assert_eq!(local(path), path);
+        }
+        for path in [
+            "",
+            "//e",
+            "/\\e",
+            "\\\\e",
+            "https://e",
+            "javascript:alert(1)",
+            "/a\nb",
+            "/a b",
+            "/\te",
+            "/a\\..\\b",
+            "/é",
+        ] {
+            assert_eq!(local(path), "/", "{path:?}");
+        }
+    }
+}

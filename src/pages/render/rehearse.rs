@@ -1,0 +1,120 @@
+//! Tries out every page with made-up values, each in all its states, so that a broken override
+//! stops the start and not a user.
+
+use super::{
+    AuthenticatorLine, CodeField, Frame, Page, RenderError, Renderer, SessionLine, VerifyState,
+};
+
+/// Not a token: only looked for in the page.
+const CSRF: &str = "rehearsal-of-the-csrf-field";
+
+/// The frames that occur: somebody, and nobody.
+const FRAMES: [Frame<'static>; 2] = [
+    Frame {
+        portal: "wiki",
+        prefix: "/.mfa",
+        user: Some("alice"),
+        csrf: Some(CSRF),
+        request_id: "rehearsal",
+    },
+    Frame { portal: "wiki", prefix: "/.mfa", user: None, csrf: None, request_id: "rehearsal" },
+];
+
+/// Renders every page and says which template fails first.
+pub(super) fn every_page(renderer: &Renderer) -> Result<(), RenderError> {
+    let codes = ["made-up".to_owned(), "made-up".to_owned()];
+    for page in pages(&codes) {
+        for frame in &FRAMES {
+            let html = renderer
+                .fill(frame, &page)
+                .map_err(|error| renderer.broken(&error, page.template()))?;
+            if frame.csrf.is_some() && sends(&page) && !html.contains(CSRF) {
+                return Err(RenderError::Unsendable { file: renderer.file(page.template()) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the page is of no use without its form.
+fn sends(page: &Page<'_>) -> bool {
+    match page {
+        Page::Enrol { .. } | Page::RecoveryCodes { .. } | Page::Logout {} => true,
+        Page::Verify { state, .. } => match state {
+            VerifyState::Ask | VerifyState::Wrong { .. } | VerifyState::Used => true,
+            VerifyState::Locked { .. } | VerifyState::Disabled => false,
+        },
+        Page::RecoveryCodesShown { .. }
+        | Page::Home { .. }
+        | Page::Help {}
+        | Page::Error { .. } => false,
+    }
+}
+
+/// Each page in each of its states. `codes` stands for all lists of texts.
+pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
+    let mut pages = vec![
+        Page::RecoveryCodes { codes, return_to: "/" },
+        Page::RecoveryCodesShown { return_to: "/" },
+        Page::Help {},
+        Page::Logout {},
+        Page::Error { status: 503, title: "Not now", text: "Try again in a minute." },
+    ];
+    pages.extend([None, Some("That code is not right.")].map(|fault| Page::Enrol {
+        qr_svg: "<svg></svg>",
+        secret_groups: codes,
+        otpauth: "otpauth://totp/made-up",
+        return_to: "/",
+        fault,
+    }));
+    pages.extend(verifications());
+    pages.extend(homes());
+    pages
+}
+
+fn verifications() -> Vec<Page<'static>> {
+    let states = [
+        VerifyState::Ask,
+        VerifyState::Wrong { tries_left: 0 },
+        VerifyState::Wrong { tries_left: 1 },
+        VerifyState::Wrong { tries_left: 4 },
+        VerifyState::Used,
+        VerifyState::Locked { seconds: 30, until: "14:05 UTC" },
+        VerifyState::Disabled,
+    ];
+    let mut pages = Vec::new();
+    for state in states {
+        for field in [CodeField::App, CodeField::Recovery] {
+            for recovery_left in [None, Some(0), Some(1), Some(9)] {
+                pages.push(Page::Verify { state, field, recovery_left, return_to: "/" });
+            }
+        }
+    }
+    pages
+}
+
+fn homes() -> Vec<Page<'static>> {
+    let mut pages = Vec::new();
+    for (proven, enrolled) in [(false, false), (false, true), (true, true)] {
+        for recovery_left in [0, 1, 9] {
+            pages.push(Page::Home {
+                proven,
+                enrolled,
+                authenticators: &[AuthenticatorLine { label: "phone", added: "3 May 2026" }],
+                recovery_left,
+                sessions: &[
+                    SessionLine { since: "3 May 2026, 09:12 UTC", current: true },
+                    SessionLine { since: "2 May 2026, 17:40 UTC", current: false },
+                ],
+            });
+        }
+        pages.push(Page::Home {
+            proven,
+            enrolled,
+            authenticators: &[],
+            recovery_left: 0,
+            sessions: &[],
+        });
+    }
+    pages
+}

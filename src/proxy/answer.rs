@@ -1,0 +1,360 @@
+//! Stage 6a: answers that we write ourselves. All leave through [`write`], which gives every
+//! one of them the same headers: none can be cached, framed or sniffed.
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use pingora_core::connectors::http::Connector;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+
+use super::admit::Throttled;
+use super::context::{Context, Incoming, Kind};
+use super::exchange::{Exchange, exchange};
+use super::fail::Failure;
+use super::gateway::Gateway;
+use super::{observe, receive, route, upstream};
+use crate::net::cookie_line;
+use crate::net::return_to::ReturnTo;
+use crate::pages::render::{Frame, Page};
+use crate::pages::{self, Action, PageAnswer, PageRequest};
+use crate::policy::Challenge;
+use crate::site::Site;
+use crate::telemetry::label::{ReasonLabel, ThrottleScope, VerdictLabel};
+use crate::visit::Visit;
+
+/// The longest form of ours, in bytes.
+const LONGEST_FORM: usize = 4096;
+
+/// An answer to be written.
+struct Reply {
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+    lines: Vec<(&'static str, String)>,
+}
+
+/// Answers with one of our own pages.
+///
+/// # Errors
+/// When the form cannot be read or the page cannot be made.
+pub(super) async fn own_page(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Context,
+    site: &Site,
+    incoming: &Incoming,
+    visit: &Visit,
+) -> Result<(), Failure> {
+    let action = match incoming.method.as_str() {
+        "GET" | "HEAD" => Action::Show,
+        "POST" => Action::Send(form(gateway, session, incoming).await?),
+        _ => return Err(Failure::MethodNotAllowed),
+    };
+    let fields = incoming.query.as_deref().unwrap_or_default();
+    let request = PageRequest {
+        parts: &gateway.parts,
+        site,
+        rest: route::own_page(site, incoming).unwrap_or_default(),
+        action,
+        query: form_urlencoded::parse(fields.as_bytes()).into_owned().collect(),
+        visit,
+        now: gateway.parts.now(),
+        request_id: &ctx.request_id,
+    };
+    let answer = pages::respond(&request).await?;
+    if answer.sign_out_of_portal {
+        sign_out_of_portal(gateway, session, site, incoming).await;
+    }
+    ctx.ends(answer.ending.0, answer.ending.1);
+    write(session, reply(answer)).await
+}
+
+/// Tells a visitor what is missing: a browser is led there, a call is told.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn challenge(
+    session: &mut Session,
+    ctx: &Context,
+    site: &Site,
+    incoming: &Incoming,
+    visit: &Visit,
+    challenge: Challenge,
+) -> Result<(), Failure> {
+    let prefix = &site.portal.prefix;
+    let return_to = ReturnTo::parse(&incoming.target(), prefix);
+    let place = match challenge {
+        Challenge::SignIn => site.portal.identity.login_url.clone(),
+        Challenge::Enrol => format!("{prefix}/enrol"),
+        Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => format!("{prefix}/verify"),
+    };
+    let reply = match incoming.kind {
+        Kind::Page => {
+            let query = format!("?return_to={}", return_to.as_query_value());
+            let query = if challenge == Challenge::SignIn { String::new() } else { query };
+            let mut lines = vec![("location", format!("{place}{query}"))];
+            if challenge == Challenge::SignIn {
+                // A session that counts for nobody would make many login pages lead straight
+                // back here: the browser is to start anew.
+                let stale = visit.cookies.iter();
+                lines.extend(
+                    stale.map(|(name, _)| ("set-cookie", cookie_line::clear_of_portal(name))),
+                );
+            }
+            Reply { status: StatusCode::SEE_OTHER, content_type: HTML, body: String::new(), lines }
+        }
+        Kind::Call => problem(ctx, challenge, &place),
+    };
+    write(session, reply).await
+}
+
+/// Tells a client that asks too much when to come back.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn throttled(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Context,
+    Throttled(seconds): Throttled,
+) -> Result<(), Failure> {
+    ctx.ends(VerdictLabel::Refuse, ReasonLabel::Throttled);
+    if let Some(site) = ctx.site() {
+        gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
+    }
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let text = "Please wait a minute and try again.";
+    let mut reply = error_page(gateway, ctx, status, "Too many requests", text);
+    reply.lines.push(("retry-after", seconds.to_string()));
+    // The body, if there is one, stays unread.
+    session.set_keepalive(None);
+    write(session, reply).await
+}
+
+/// Answers whatever went wrong. Gives the status, or 0 when there is nobody to tell.
+pub(super) async fn failure(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Context,
+    failure: &Failure,
+) -> u16 {
+    let refusal = failure.is_refusal();
+    let verdict = if refusal { VerdictLabel::Refuse } else { VerdictLabel::Error };
+    ctx.ends(verdict, failure.reason());
+    let shown = failure.shown();
+    match refusal {
+        true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),
+        false => tracing::error!(request = %ctx.request_id, %failure, "a request failed"),
+    }
+    let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+    session.set_keepalive(None);
+    if begun || matches!(failure, Failure::Gone(_)) {
+        return 0;
+    }
+    let mut reply = match receive::navigates(session) {
+        true => error_page(gateway, ctx, shown.status, shown.title, shown.text),
+        false => problem_of(ctx, shown.status, shown.title),
+    };
+    if let Some(seconds) = shown.retry_after {
+        reply.lines.push(("retry-after", seconds.to_string()));
+    }
+    let status = shown.status.as_u16();
+    write(session, reply).await.map_or(0, |()| status)
+}
+
+/// Gives the portal's answer to a login to the browser.
+///
+/// # Errors
+/// When the portal or the client breaks off.
+pub(super) async fn relay(
+    connector: &Connector,
+    session: &mut Session,
+    _ctx: &Context,
+    mut exchange: Exchange,
+) -> Result<(), Failure> {
+    let gone = |error: Box<pingora_error::Error>| Failure::Gone(error.etype().as_str().to_owned());
+    let turned = exchange.header.status == StatusCode::SEE_OTHER
+        && exchange.header.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0");
+    let mut head = Box::new(exchange.header.clone());
+    let framed = head.headers.contains_key(header::CONTENT_LENGTH);
+    if !framed && !session.as_downstream().is_http2() && head.status != StatusCode::NO_CONTENT {
+        head.insert_header(header::TRANSFER_ENCODING, "chunked").map_err(gone)?;
+    }
+    let first = std::mem::take(&mut exchange.body);
+    let empty = turned || (exchange.complete && first.is_empty());
+    session.write_response_header(head, empty).await.map_err(gone)?;
+    if !empty {
+        session.write_response_body(Some(first), exchange.complete).await.map_err(gone)?;
+        while let Some(chunk) = exchange.next_chunk().await? {
+            session.write_response_body(Some(chunk), false).await.map_err(gone)?;
+        }
+        session.write_response_body(None, true).await.map_err(gone)?;
+    }
+    exchange.release(connector).await;
+    Ok(())
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+async fn form(
+    gateway: &Gateway,
+    session: &mut Session,
+    incoming: &Incoming,
+) -> Result<Vec<(String, String)>, Failure> {
+    check_same_site(session, incoming)?;
+    if !observe::is_urlencoded(session) {
+        return Err(Failure::BadRequest("a form of ours came in another form"));
+    }
+    observe::answer_expectation(session).await?;
+    let patience = gateway.parts.limits.header_deadline;
+    let body = observe::read_body(session, LONGEST_FORM, patience).await?;
+    let body = body.ok_or(Failure::BodyTooLarge)?;
+    Ok(form_urlencoded::parse(&body).into_owned().collect())
+}
+
+/// A form of ours is sent by our own page. The hidden field says so too; this says it before
+/// anything is read. Our pages send no referrer, so browsers send `Origin: null` with them.
+fn check_same_site(session: &Session, incoming: &Incoming) -> Result<(), Failure> {
+    let line = |name: &str| session.get_header(name).map(http::HeaderValue::as_bytes);
+    match (line("sec-fetch-site"), line("origin")) {
+        (Some(b"same-origin" | b"none"), _) | (None, None | Some(b"null")) => Ok(()),
+        (None, Some(origin)) if receive::is_same_site(origin, &incoming.origin.host) => Ok(()),
+        (Some(_), _) | (None, Some(_)) => Err(Failure::CrossSite("a form of ours")),
+    }
+}
+
+/// Ends the portal's session too, in the user's name. Whether that works is the portal's
+/// matter: ours is over already.
+async fn sign_out_of_portal(
+    gateway: &Gateway,
+    session: &Session,
+    site: &Site,
+    incoming: &Incoming,
+) {
+    if let Err(failure) = portal_logout(gateway, session, site, incoming).await {
+        tracing::warn!(portal = %site.portal.name, %failure, "the portal's sign-out failed");
+    }
+}
+
+async fn portal_logout(
+    gateway: &Gateway,
+    session: &Session,
+    site: &Site,
+    incoming: &Incoming,
+) -> Result<(), Failure> {
+    let Some(logout) = &site.portal.identity.logout else { return Ok(()) };
+    let target = logout_target(logout);
+    let broken = |_| Failure::BadAnswer("the portal's sign-out cannot be asked for".to_owned());
+    let mut request =
+        pingora_http::RequestHeader::build("GET", target.as_bytes(), None).map_err(broken)?;
+    request.insert_header(header::HOST, incoming.origin.authority.as_str()).map_err(broken)?;
+    let cookies = super::identify::read_cookies(site, &session.req_header().headers)?;
+    if let Some(line) = cookies.for_portal(&[]) {
+        request.insert_header(header::COOKIE, line).map_err(broken)?;
+    }
+    let peer = gateway.door(site)?.peer(gateway.parts.now(), upstream::ANSWER).await?;
+    let done = exchange(&gateway.connector, peer, request, Bytes::new(), true).await?;
+    done.release(&gateway.connector).await;
+    Ok(())
+}
+
+fn logout_target(logout: &crate::config::identity::LogoutRule) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&logout.query);
+    match query.finish().as_str() {
+        "" => logout.path.clone(),
+        query => format!("{}?{query}", logout.path),
+    }
+}
+
+fn reply(answer: PageAnswer) -> Reply {
+    let mut lines: Vec<(&'static str, String)> =
+        answer.cookies.into_iter().map(|line| ("set-cookie", line)).collect();
+    lines.extend(answer.location.map(|location| ("location", location)));
+    lines.extend(answer.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+    Reply { status: answer.status, content_type: answer.content_type, body: answer.body, lines }
+}
+
+/// What a call is told (RFC 9457).
+fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
+    let name = challenge.name();
+    let (status, title) = match challenge {
+        Challenge::SignIn => (StatusCode::UNAUTHORIZED, "sign in to the portal first"),
+        Challenge::Enrol => (StatusCode::UNAUTHORIZED, "set up the second factor first"),
+        Challenge::Verify => (StatusCode::UNAUTHORIZED, "give the second factor first"),
+        Challenge::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "too many wrong codes: wait"),
+        Challenge::AskDesk => {
+            (StatusCode::TOO_MANY_REQUESTS, "too many wrong codes: ask the support desk")
+        }
+    };
+    let mut reply = problem_body(ctx, status, &format!("urn:portcullis:{name}"), title);
+    reply.lines.push(("portcullis-challenge", format!("{name}; url=\"{place}\"")));
+    match challenge {
+        Challenge::Wait(wait) => {
+            reply.lines.push(("retry-after", (wait.as_secs() + 1).to_string()))
+        }
+        Challenge::AskDesk => reply.lines.push(("retry-after", "3600".to_owned())),
+        Challenge::SignIn | Challenge::Enrol | Challenge::Verify => {}
+    }
+    reply
+}
+
+fn problem_of(ctx: &Context, status: StatusCode, title: &str) -> Reply {
+    problem_body(ctx, status, "about:blank", title)
+}
+
+fn problem_body(ctx: &Context, status: StatusCode, kind: &str, title: &str) -> Reply {
+    let body = serde_json::json!({
+        "type": kind,
+        "title": title,
+        "status": status.as_u16(),
+        "instance": format!("urn:portcullis:request:{}", ctx.request_id),
+    });
+    let content_type = "application/problem+json";
+    Reply { status, content_type, body: body.to_string(), lines: Vec::new() }
+}
+
+fn error_page(
+    gateway: &Gateway,
+    ctx: &Context,
+    status: StatusCode,
+    title: &str,
+    text: &str,
+) -> Reply {
+    let site = ctx.site();
+    let frame = Frame {
+        portal: site.map_or("", |site| site.portal.name.as_str()),
+        prefix: site.map_or("/.mfa", |site| site.portal.prefix.as_str()),
+        user: None,
+        csrf: None,
+        request_id: &ctx.request_id,
+    };
+    let page = Page::Error { status: status.as_u16(), title, text };
+    // A template that fails leaves the bare words: the answer stays what it is.
+    match gateway.parts.renderer.render(&frame, &page) {
+        Ok(body) => Reply { status, content_type: HTML, body, lines: Vec::new() },
+        Err(_) => {
+            let body = format!("{title}. {text}\n");
+            Reply { status, content_type: "text/plain; charset=utf-8", body, lines: Vec::new() }
+        }
+    }
+}
+
+async fn write(session: &mut Session, reply: Reply) -> Result<(), Failure> {
+    let gone = |error: Box<pingora_error::Error>| Failure::Gone(error.etype().as_str().to_owned());
+    let mut head = ResponseHeader::build(reply.status, Some(20)).map_err(gone)?;
+    for (name, value) in pages::headers::every_page() {
+        head.insert_header(*name, *value).map_err(gone)?;
+    }
+    head.insert_header(header::CONTENT_TYPE, reply.content_type).map_err(gone)?;
+    head.insert_header(header::CONTENT_LENGTH, reply.body.len().to_string()).map_err(gone)?;
+    for (name, value) in reply.lines {
+        head.append_header(name, value).map_err(gone)?;
+    }
+    let headless = session.req_header().method == http::Method::HEAD || reply.body.is_empty();
+    session.write_response_header(Box::new(head), headless).await.map_err(gone)?;
+    if !headless {
+        session.write_response_body(Some(Bytes::from(reply.body)), true).await.map_err(gone)?;
+    }
+    Ok(())
+}

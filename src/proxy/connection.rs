@@ -1,0 +1,190 @@
+//! One client connection: how many a client may hold, how long a head may take, and the end
+//! of whatever runs on it when the session that carries it ends.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora_core::apps::{HttpServerApp, ServerApp};
+use pingora_core::protocols::{ALPN, Stream};
+use pingora_core::server::ShutdownWatch;
+use pingora_proxy::HttpProxy;
+use tokio::time::Instant;
+
+use super::gateway::Gateway;
+use crate::config::Limits;
+use crate::session::Sessions;
+use crate::site::Parts;
+use crate::telemetry::label::ThrottleScope;
+use crate::user::Opaque;
+
+/// How long an idle connection stays open.
+pub const KEEP_ALIVE_SECONDS: u64 = 60;
+/// How soon a stream ends after its session: within a second.
+const LOOK: Duration = Duration::from_millis(500);
+
+tokio::task_local! {
+    static THIS: Arc<State>;
+}
+
+/// What happens on this connection at the moment. HTTP/2 runs many requests on one
+/// connection, each in a task of its own, where nothing is noted here.
+#[derive(Default)]
+struct State {
+    inner: Mutex<Now>,
+    requests: AtomicU64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Now {
+    /// Whether a request is under way, past its head.
+    busy: bool,
+    /// The session that carries it.
+    carrier: Option<Opaque>,
+}
+
+/// Notes that the head of a request is complete.
+pub fn head_complete() {
+    note(|now| *now = Now { busy: true, carrier: None });
+}
+
+/// Notes which session carries the request under way.
+pub fn carries(carrier: Option<Opaque>) {
+    note(|now| now.carrier = carrier);
+}
+
+/// Notes that the request under way is done; the time for the next head runs.
+pub fn request_done() {
+    note(|now| *now = Now::default());
+    let _outside_a_connection =
+        THIS.try_with(|state| state.requests.fetch_add(1, Ordering::Relaxed));
+}
+
+fn note(change: impl FnOnce(&mut Now)) {
+    let _outside_a_connection = THIS
+        .try_with(|state| change(&mut state.inner.lock().unwrap_or_else(PoisonError::into_inner)));
+}
+
+impl State {
+    fn now(&self) -> Now {
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The server of public connections, round the framework's own.
+pub struct Front {
+    proxy: Arc<HttpProxy<Gateway>>,
+    parts: Arc<Parts>,
+    clients: Arc<Clients>,
+}
+
+impl Front {
+    /// Serves connections for `proxy`.
+    pub fn new(proxy: Arc<HttpProxy<Gateway>>, parts: Arc<Parts>) -> Self {
+        let clients = Arc::new(Clients { open: Mutex::default() });
+        Self { proxy, parts, clients }
+    }
+
+    async fn watch(&self, state: &State, http2: bool) {
+        let limits = self.parts.limits;
+        let mut waiting_since = Instant::now();
+        let mut requests = 0;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = state.now();
+            if ended(&self.parts.sessions, &self.parts, now) {
+                tracing::info!("a connection was cut: the session that carried it ended");
+                return;
+            }
+            let done = state.requests.load(Ordering::Relaxed);
+            if now.busy || done != requests {
+                requests = done;
+                waiting_since = Instant::now();
+            } else if !http2 && waiting_since.elapsed() > patience(&limits, done) {
+                tracing::info!("a connection was closed: no complete head came in time");
+                return;
+            }
+        }
+    }
+}
+
+/// The first head has its deadline; later ones may first be waited for.
+fn patience(limits: &Limits, requests: u64) -> Duration {
+    let idle = if requests == 0 { 0 } else { KEEP_ALIVE_SECONDS };
+    limits.header_deadline + Duration::from_secs(idle)
+}
+
+fn ended(sessions: &Sessions, parts: &Parts, now: Now) -> bool {
+    now.carrier.is_some_and(|root| !sessions.goes_on(parts.now(), root))
+}
+
+#[async_trait]
+impl ServerApp for Front {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        let client = stream
+            .get_socket_digest()
+            .and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()))
+            .map(|peer| peer.ip().to_canonical());
+        let limit = self.parts.limits.connections_per_client;
+        let Some(_place) = self.clients.enter(client, limit) else {
+            self.parts.metrics.nowhere().throttled(ThrottleScope::Client);
+            return None;
+        };
+        let state = Arc::new(State::default());
+        let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+        let served = THIS.scope(Arc::clone(&state), self.proxy.process_new(stream, shutdown));
+        tokio::select! {
+            left = served => left,
+            () = self.watch(&state, http2) => None,
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+/// How many connections each client holds.
+struct Clients {
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A place among a client's connections, given back when it is dropped.
+struct Place {
+    clients: Arc<Clients>,
+    client: Option<IpAddr>,
+}
+
+impl Clients {
+    fn enter(self: &Arc<Self>, client: Option<IpAddr>, limit: usize) -> Option<Place> {
+        if let Some(client) = client {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = open.entry(client).or_default();
+            if *count >= limit {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { clients: Arc::clone(self), client })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(client) = self.client else { return };
+        let mut open = self.clients.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&client);
+            }
+        }
+    }
+}

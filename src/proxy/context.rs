@@ -1,0 +1,167 @@
+//! What is known of one request on its way: how far it has come, and what its line in the
+//! access log will say.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::clock::Stopwatch;
+use crate::identity::CookieSet;
+use crate::net::host::Host;
+use crate::net::path::RequestPath;
+use crate::policy::Permit;
+use crate::site::Site;
+use crate::telemetry::label::{ReasonLabel, VerdictLabel};
+use crate::user::Opaque;
+use crate::visit::{Visit, Who};
+
+/// The state of one request.
+pub struct Context {
+    /// Names it in logs, on error pages and towards the portal.
+    pub request_id: String,
+    /// Since when it is under way.
+    pub since: Stopwatch,
+    /// How far it has come.
+    pub progress: Progress,
+    /// What became of it.
+    pub ending: Ending,
+}
+
+/// How far a request has come. Each step holds what the next one needs.
+pub enum Progress {
+    /// Nothing is known.
+    Arrived,
+    /// It is for this portal.
+    Routed(Arc<Site>),
+    /// It may go to the portal.
+    Permitted(Box<Passage>),
+}
+
+/// A request that goes to a portal.
+pub struct Passage {
+    /// Which portal.
+    pub site: Arc<Site>,
+    /// The right to go there.
+    pub permit: Permit,
+    /// Who sent it.
+    pub visit: Visit,
+    /// The portal's session cookies that go along.
+    pub sent_cookies: CookieSet,
+    /// The `Cookie` line that goes along.
+    pub cookie_line: Option<String>,
+    /// Where from and to, for the lines that we set.
+    pub origin: Origin,
+    /// Whether the portal may take a password from it that we cannot read.
+    pub doubtful_login: bool,
+    /// Whether it signs the user out of the portal.
+    pub signs_out: bool,
+    /// Whether its own answer ended the session that carried it.
+    pub ended_here: bool,
+}
+
+impl Passage {
+    /// The session whose proof carries this request, where one does.
+    pub fn carrier(&self) -> Option<Opaque> {
+        let session = match &self.visit.who {
+            Who::Proven(session, _) if !self.ended_here => session,
+            Who::Proven(..) | Who::Named(..) | Who::Unknown => return None,
+        };
+        Some(session.root)
+    }
+}
+
+/// A request as it came, after the strict look at it.
+#[derive(Clone)]
+pub(super) struct Incoming {
+    /// The method, as it came.
+    pub method: String,
+    /// The path.
+    pub path: RequestPath,
+    /// The query, without its question mark.
+    pub query: Option<String>,
+    /// Whether a browser navigates, or a script calls.
+    pub kind: Kind,
+    /// Where from and to.
+    pub origin: Origin,
+}
+
+impl Incoming {
+    /// Path and query, as they came.
+    pub(super) fn target(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.path.as_str()),
+            None => self.path.as_str().to_owned(),
+        }
+    }
+}
+
+/// Where a request came from and what it is addressed to.
+#[derive(Clone)]
+pub struct Origin {
+    /// The address of the client.
+    pub client: Option<IpAddr>,
+    /// The host it asked for.
+    pub host: Host,
+    /// The same as it was written, port included.
+    pub authority: String,
+    /// Whether it came over TLS.
+    pub tls: bool,
+}
+
+/// Who waits for the answer (see "What who sees" in the contract).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A browser that shows what comes.
+    Page,
+    /// A script, a program, a WebSocket.
+    Call,
+}
+
+/// What the access log and the metrics say in the end. Both words are from closed sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What happened.
+    pub verdict: VerdictLabel,
+    /// Why.
+    pub reason: ReasonLabel,
+}
+
+impl Context {
+    /// A request that just arrived.
+    pub fn new(request_id: String) -> Self {
+        Self {
+            request_id,
+            since: Stopwatch::start(),
+            progress: Progress::Arrived,
+            ending: Ending { verdict: VerdictLabel::Error, reason: ReasonLabel::Internal },
+        }
+    }
+
+    /// The portal, once it is known.
+    pub fn site(&self) -> Option<&Arc<Site>> {
+        match &self.progress {
+            Progress::Arrived => None,
+            Progress::Routed(site) => Some(site),
+            Progress::Permitted(passage) => Some(&passage.site),
+        }
+    }
+
+    /// The passage of a request that may go to its portal.
+    pub fn passage(&self) -> Option<&Passage> {
+        match &self.progress {
+            Progress::Arrived | Progress::Routed(_) => None,
+            Progress::Permitted(passage) => Some(passage),
+        }
+    }
+
+    /// Notes that the answer ended the session that carried the request.
+    pub fn session_ended_here(&mut self) {
+        if let Progress::Permitted(passage) = &mut self.progress {
+            passage.ended_here = true;
+        }
+    }
+
+    /// Notes what became of the request.
+    pub fn ends(&mut self, verdict: VerdictLabel, reason: ReasonLabel) {
+        self.ending = Ending { verdict, reason };
+    }
+}

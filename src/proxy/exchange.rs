@@ -1,0 +1,184 @@
+//! One request to a portal and its answer, made by ourselves: a login, whose answer must be
+//! judged before the first byte of it reaches the browser, and the portal's own sign-out.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Version, header};
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{Error, ErrorType};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+use super::fail::Failure;
+
+/// How long a portal may take over a login, from the first byte to the last.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most of an answer's body that is held to judge it, in bytes.
+const LONGEST_JUDGED: usize = 1024 * 1024;
+
+/// A portal's answer. What of the body was not read yet still comes from the portal.
+pub(super) struct Exchange {
+    /// Status and header lines, without those of the connection.
+    pub header: ResponseHeader,
+    /// The body as far as it was read.
+    pub body: Bytes,
+    /// Whether that is all of it.
+    pub complete: bool,
+    session: HttpSession,
+    peer: HttpPeer,
+}
+
+/// Sends `request` with `body` and reads the answer's head; and its body, where `whole`
+/// asks for it and it is not too long.
+///
+/// # Errors
+/// When the portal does not answer, or not in HTTP.
+pub(super) async fn exchange(
+    connector: &Connector,
+    peer: HttpPeer,
+    request: RequestHeader,
+    body: Bytes,
+    whole: bool,
+) -> Result<Exchange, Failure> {
+    let work = talk(connector, peer, request, body, whole);
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| Failure::TooSlow)?
+}
+
+impl Exchange {
+    /// The next part of the body that was not read yet.
+    ///
+    /// # Errors
+    /// When the portal breaks off.
+    pub(super) async fn next_chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        if self.complete {
+            return Ok(None);
+        }
+        let read = tokio::time::timeout(PATIENCE, self.session.read_response_body()).await;
+        let chunk = read.map_err(|_| Failure::TooSlow)?.map_err(|error| failure(&error))?;
+        self.complete = chunk.is_none();
+        Ok(chunk)
+    }
+
+    /// Gives the connection back, so that the next login finds it open.
+    pub(super) async fn release(mut self, connector: &Connector) {
+        if self.complete && self.session.response_done() {
+            connector.release_http_session(self.session, &self.peer, Some(IDLE)).await;
+        } else {
+            self.session.shutdown().await;
+        }
+    }
+}
+
+const IDLE: Duration = Duration::from_secs(30);
+
+async fn talk(
+    connector: &Connector,
+    peer: HttpPeer,
+    request: RequestHeader,
+    body: Bytes,
+    whole: bool,
+) -> Result<Exchange, Failure> {
+    let request = framed(request, body.len()).map_err(|error| failure(&error))?;
+    let connected = connector.get_http_session(&peer).await;
+    let (mut session, _) = connected.map_err(|error| failure(&error))?;
+    session.set_read_timeout(Some(PATIENCE));
+    session.set_write_timeout(Some(PATIENCE));
+    send(&mut session, request, body).await.map_err(|error| failure(&error))?;
+    let header = answer_head(&mut session).await?;
+    let mut exchange = Exchange { header, body: Bytes::new(), complete: false, session, peer };
+    exchange.complete = exchange.session.response_done();
+    if whole {
+        hold_body(&mut exchange).await?;
+    }
+    Ok(exchange)
+}
+
+async fn send(
+    session: &mut HttpSession,
+    request: RequestHeader,
+    body: Bytes,
+) -> pingora_error::Result<()> {
+    session.write_request_header(Box::new(request)).await?;
+    if !body.is_empty() {
+        session.write_request_body(body, true).await?;
+    }
+    session.finish_request_body().await
+}
+
+/// The final head; those before it (1xx) are for the connection alone.
+async fn answer_head(session: &mut HttpSession) -> Result<ResponseHeader, Failure> {
+    loop {
+        session.read_response_header().await.map_err(|error| failure(&error))?;
+        let Some(head) = session.response_header() else {
+            return Err(Failure::BadAnswer("it has no head".to_owned()));
+        };
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Failure::BadAnswer("it changes the protocol unasked".to_owned()));
+        }
+        if !head.status.is_informational() {
+            let mut head = head.clone();
+            strip_connection_lines(&mut head);
+            return Ok(head);
+        }
+    }
+}
+
+async fn hold_body(exchange: &mut Exchange) -> Result<(), Failure> {
+    let mut held = BytesMut::new();
+    while held.len() <= LONGEST_JUDGED {
+        match exchange.next_chunk().await? {
+            Some(chunk) => held.extend_from_slice(&chunk),
+            None => break,
+        }
+    }
+    exchange.body = held.freeze();
+    Ok(())
+}
+
+/// The head for a body of known length, on a connection of HTTP/1.1.
+fn framed(mut request: RequestHeader, length: usize) -> pingora_error::Result<RequestHeader> {
+    for name in CONNECTION_LINES {
+        request.remove_header(*name);
+    }
+    request.set_version(Version::HTTP_11);
+    request.remove_header(&header::CONTENT_LENGTH);
+    if length > 0 || request.method == http::Method::POST {
+        request.insert_header(header::CONTENT_LENGTH, length.to_string())?;
+    }
+    Ok(request)
+}
+
+/// Lines that concern one connection (RFC 9110 section 7.6.1).
+const CONNECTION_LINES: &[&str] = &[
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn strip_connection_lines(head: &mut ResponseHeader) {
+    for name in CONNECTION_LINES {
+        head.remove_header(*name);
+    }
+}
+
+/// What a fault of the framework means on the portal's side.
+pub(super) fn failure(error: &Error) -> Failure {
+    match error.etype() {
+        ErrorType::ConnectTimedout
+        | ErrorType::ReadTimedout
+        | ErrorType::WriteTimedout
+        | ErrorType::TLSHandshakeTimedout => Failure::TooSlow,
+        ErrorType::InvalidHTTPHeader | ErrorType::H1Error | ErrorType::H2Error => {
+            Failure::BadAnswer(error.etype().as_str().to_owned())
+        }
+        other => Failure::Unreachable(other.as_str().to_owned()),
+    }
+}

@@ -1,0 +1,362 @@
+//! The table of contents: each callback of the framework, and which stage it calls.
+//!
+//! ```text
+//! receive → route → admit → identify → decide ─┬─ Forward(Permit) → forward → portal
+//!                                              ├─ Challenge ──────→ answer     │
+//!                                              └─ OwnPage ────────→ answer     │
+//! client ←─────────────── record ←──── settle ←──── observe ←──────────────────┘
+//! ```
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora_core::connectors::http::Connector;
+use pingora_core::modules::http::HttpModules;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use super::admit::Admission;
+use super::context::{Context, Incoming, Passage, Progress};
+use super::fail::{Failure, challenge_labels};
+use super::observe::{self, Login, Reading};
+use super::settle::Settled;
+use super::upstream::{self, Door};
+use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
+use crate::clock::Stopwatch;
+use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
+use crate::site::{Parts, Site};
+use crate::telemetry::label::{ReasonLabel, UpstreamErrorLabel, VerdictLabel};
+use crate::visit::Visit;
+
+/// The gateway: everything a request may need on its way. A clone is the same gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    /// What all rooms share.
+    pub parts: Arc<Parts>,
+    /// Where the portals are, in the order of the configuration.
+    pub doors: Arc<[Door]>,
+    /// Connections for the exchanges that we make ourselves.
+    pub connector: Arc<Connector>,
+    /// How much one client may ask.
+    pub admission: Arc<Admission>,
+}
+
+/// What a request's head, cookies and body add up to.
+enum Next {
+    /// It goes to its portal.
+    Forward,
+    /// It was answered.
+    Answered,
+}
+
+impl Gateway {
+    /// The way to a portal.
+    ///
+    /// # Errors
+    /// When it is not of this gateway.
+    pub fn door(&self, site: &Site) -> Result<&Door, Failure> {
+        self.doors.get(site.index).ok_or(Failure::NoPermit)
+    }
+
+    /// Stages 1 to 6: from the head of a request to its answer or its permit.
+    async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
+        let watch = Stopwatch::start();
+        let incoming = receive::receive(session, &self.parts.limits)?;
+        let site = route::route(session, &incoming, &self.parts.sites)?;
+        ctx.progress = Progress::Routed(Arc::clone(&site));
+        let costly = incoming.method == "POST"
+            && (route::takes_password(&site, &incoming)
+                || route::own_page(&site, &incoming).is_some());
+        if costly
+            && let Err(throttled) = self.admission.admit(self.parts.now(), incoming.origin.client)
+        {
+            return answer::throttled(self, session, ctx, throttled).await.map(|()| Next::Answered);
+        }
+        let headers = &session.req_header().headers;
+        let visit = identify::identify(&self.parts, &site, self.parts.now(), headers).await?;
+        let reading = self.read_login(session, &site, &incoming).await?;
+        let destination = match reading {
+            Reading::Login(_) => Destination::Login,
+            Reading::Other | Reading::Doubtful => route::destination(&site, &incoming),
+        };
+        let facts =
+            Facts { destination, visitor: visit.visitor(), portal_session: visit.portal_session };
+        let verdict = decide(&facts);
+        self.parts.metrics.portal(site.index).decision(watch.elapsed());
+        match verdict {
+            Verdict::OwnPage => {
+                answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
+                Ok(Next::Answered)
+            }
+            Verdict::Challenge(challenge) => {
+                let (verdict, reason) = challenge_labels(challenge);
+                ctx.ends(verdict, reason);
+                answer::challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                Ok(Next::Answered)
+            }
+            Verdict::Forward(permit) => {
+                ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
+                let doubtful = matches!(reading, Reading::Doubtful);
+                let passage = passage(session, site, permit, visit, &incoming, doubtful)?;
+                match reading {
+                    Reading::Login(login) => {
+                        self.login(session, ctx, &incoming, passage, login).await
+                    }
+                    Reading::Other | Reading::Doubtful => {
+                        connection::carries(passage.carrier());
+                        ctx.progress = Progress::Permitted(Box::new(passage));
+                        Ok(Next::Forward)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_login(
+        &self,
+        session: &mut Session,
+        site: &Site,
+        incoming: &Incoming,
+    ) -> Result<Reading, Failure> {
+        match route::takes_password(site, incoming) {
+            true => observe::read(self, session, site, incoming).await,
+            false => Ok(Reading::Other),
+        }
+    }
+
+    async fn login(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        incoming: &Incoming,
+        passage: Passage,
+        login: Login,
+    ) -> Result<Next, Failure> {
+        let exchange = observe::carry(self, session, incoming, passage, login).await?;
+        answer::relay(&self.connector, session, ctx, exchange).await?;
+        Ok(Next::Answered)
+    }
+
+    /// Whether the proof that carries a request still stands.
+    fn still_stands(&self, passage: &Passage) -> bool {
+        let sessions = &self.parts.sessions;
+        passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(record::request_id())
+    }
+
+    /// No compression and no other module: a portal's answer stays as it is.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, _: &mut Context) -> Result<()> {
+        connection::head_complete();
+        if !session.is_process_shutting_down() {
+            session.set_keepalive(Some(connection::KEEP_ALIVE_SECONDS));
+        }
+        Ok(())
+    }
+
+    /// Stages 1 to 6a. `Ok(true)` means answered; this is the only place that says so.
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        let answered = match self.judge(session, ctx).await {
+            Ok(Next::Forward) => false,
+            Ok(Next::Answered) => true,
+            Err(failure) => {
+                answer::failure(self, session, ctx, &failure).await;
+                true
+            }
+        };
+        Ok(answered)
+    }
+
+    /// Stage 6b: a portal's address, against a permit alone.
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+    ) -> Result<Box<HttpPeer>> {
+        let Some(passage) = ctx.passage() else {
+            self.parts.metrics.gate_alarm();
+            return Err(Error::explain(ErrorType::InternalError, "a request without a permit"));
+        };
+        let patience = if session.is_upgrade_req() { upstream::SOCKET } else { upstream::ANSWER };
+        let door = self.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let peer = door.peer(self.parts.now(), patience).await;
+        peer.map(Box::new).map_err(|failure| broken(&failure))
+    }
+
+    /// Stage 6b: the request as the portal gets it. Runs again on each retry.
+    async fn upstream_request_filter(
+        &self,
+        _: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        match ctx.passage() {
+            Some(passage) => forward::clean(request, passage),
+            None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
+        }
+    }
+
+    /// A long upload ends with the session that carries it.
+    async fn request_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        _: bool,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        match ctx.passage() {
+            Some(passage) if self.still_stands(passage) => Ok(()),
+            _ => Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
+        }
+    }
+
+    /// Stages 7 and 8 for what is no login: cookies the portal changed, sessions it ended.
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        head: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let Some(passage) = ctx.passage() else {
+            return Err(Error::explain(ErrorType::InternalError, "an answer without a permit"));
+        };
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
+            return Err(Error::explain(ErrorType::HTTPStatus(502), "an upgrade nobody asked for"));
+        }
+        if !self.still_stands(passage) {
+            return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended"));
+        }
+        if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        match settle::settle(&self.parts, passage, head).await {
+            Ok(Settled::GoesOn) => Ok(()),
+            Ok(Settled::Ended) => {
+                connection::carries(None);
+                ctx.session_ended_here();
+                Ok(())
+            }
+            Err(failure) => {
+                tracing::error!(request = %ctx.request_id, %failure, "an answer could not be settled");
+                Err(broken(&failure))
+            }
+        }
+    }
+
+    /// Streams end with the session that carries them.
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        _: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<std::time::Duration>> {
+        match ctx.passage() {
+            Some(passage) if self.still_stands(passage) => Ok(None),
+            _ => Err(Error::explain(ErrorType::InternalError, "the session ended")),
+        }
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut Context,
+    ) -> FailToProxy {
+        let failure = failure_of(error);
+        if let (Some(site), Failure::Unreachable(_) | Failure::TooSlow | Failure::BadAnswer(_)) =
+            (ctx.site(), &failure)
+        {
+            self.parts.metrics.portal(site.index).upstream_error(upstream_kind(&failure));
+        }
+        let error_code = answer::failure(self, session, ctx, &failure).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    /// What the framework would log holds paths and queries; stage 9 says it without them.
+    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+        true
+    }
+
+    /// Stage 9.
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
+        connection::request_done();
+        record::record(self, session, error, ctx);
+    }
+}
+
+fn passage(
+    session: &Session,
+    site: Arc<Site>,
+    permit: crate::policy::Permit,
+    visit: Visit,
+    incoming: &Incoming,
+    doubtful_login: bool,
+) -> Result<Passage, Failure> {
+    let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
+    let keep = permit.cookies() == PortalCookies::Keep;
+    let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
+    let cookie_line = cookies.for_portal(withheld);
+    let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
+    let signs_out = route::signs_out(&site, incoming);
+    let origin = incoming.origin.clone();
+    Ok(Passage {
+        site,
+        permit,
+        visit,
+        sent_cookies,
+        cookie_line,
+        origin,
+        doubtful_login,
+        signs_out,
+        ended_here: false,
+    })
+}
+
+const fn reason_label(reason: Reason) -> ReasonLabel {
+    match reason {
+        Reason::Public => ReasonLabel::Public,
+        Reason::Proven => ReasonLabel::Proven,
+    }
+}
+
+const fn upstream_kind(failure: &Failure) -> UpstreamErrorLabel {
+    match failure {
+        Failure::TooSlow => UpstreamErrorLabel::Timeout,
+        Failure::BadAnswer(_) => UpstreamErrorLabel::Invalid,
+        _ => UpstreamErrorLabel::Connect,
+    }
+}
+
+/// A failure of ours on its way through the framework, which carries a status alone.
+fn broken(failure: &Failure) -> Box<Error> {
+    let status = failure.shown().status.as_u16();
+    Error::explain(ErrorType::HTTPStatus(status), failure.reason().as_str())
+}
+
+/// A fault of the framework, or one of ours that came back through it.
+fn failure_of(error: &Error) -> Failure {
+    use pingora_error::ErrorSource;
+    match (error.etype(), error.esource()) {
+        (ErrorType::HTTPStatus(401), _) => Failure::SessionEnded,
+        (ErrorType::HTTPStatus(503), _) => Failure::Random(crate::random::NoRandomness),
+        (ErrorType::HTTPStatus(504), _) => Failure::TooSlow,
+        (ErrorType::HTTPStatus(502), _) => Failure::BadAnswer("refused by us".to_owned()),
+        (ErrorType::HTTPStatus(400..=499), _) => Failure::BadRequest("refused by the framework"),
+        (_, ErrorSource::Upstream) => exchange::failure(error),
+        (etype, ErrorSource::Downstream) => Failure::Gone(etype.as_str().to_owned()),
+        (_, ErrorSource::Internal | ErrorSource::Unset) => Failure::NoPermit,
+    }
+}

@@ -1,0 +1,111 @@
+//! Stage 4: who the visitor is. A session cookie counts only when it is ours, in time, bound
+//! to the portal session of this very request, and still stands.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::fail::Failure;
+use crate::clock::UnixMillis;
+use crate::identity::CookieSet;
+use crate::net::cookies::{Cookies, SESSION};
+use crate::policy::PortalSession;
+use crate::session::{Claims, Grade, Level, SessionRecord};
+use crate::site::{Parts, Site};
+use crate::visit::{Visit, Who};
+
+/// Reads the cookies and finds out whose they are. A proven visitor costs no store and no
+/// lock; everybody else is looked up.
+///
+/// # Errors
+/// When the cookies are not safe to read, or the store is in doubt: never `Unknown` then.
+pub(super) async fn identify(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    headers: &HeaderMap,
+) -> Result<Visit, Failure> {
+    let cookies = read_cookies(site, headers)?;
+    let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
+    let bind = site.binder.bind(&set);
+    // Without a portal session there is nothing that a proof could belong to.
+    let token = cookies.value(SESSION).filter(|_| !set.is_empty());
+    let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
+    let claims = claims.filter(|claims| claims.bind == bind);
+    if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims)) {
+        return Ok(Visit { who: proven, cookies: set, bind, portal_session: PortalSession::Other });
+    }
+    let who = match &claims {
+        Some(claims) if claims.grade() == Grade::SignedIn => {
+            signed_in(parts, site, now, claims).await?
+        }
+        _ => Who::Unknown,
+    };
+    let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
+    Ok(Visit { who, cookies: set, bind, portal_session })
+}
+
+/// Reads the cookies of a request by the portal's rules.
+///
+/// # Errors
+/// When a protected name came twice or is imitated (HDR-4).
+pub(super) fn read_cookies<'a>(
+    site: &Site,
+    headers: &'a HeaderMap,
+) -> Result<Cookies<'a>, Failure> {
+    Cookies::read(headers, &site.portal.identity.session_cookies)
+        .map_err(|_| Failure::BadRequest("the cookies can be read in two ways"))
+}
+
+/// The way of nearly every request: all of it from memory.
+fn proven(parts: &Parts, now: UnixMillis, claims: &Claims) -> Option<Who> {
+    let session = parts.sessions.known(now, claims.bind)?;
+    let stands = claims.agrees_with(&session) && matches!(session.level, Level::Proven { .. });
+    stands.then(|| Who::Proven(session, claims.clone()))
+}
+
+async fn signed_in(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    claims: &Claims,
+) -> Result<Who, Failure> {
+    let found = parts.sessions.find(now, claims.bind).await?;
+    let Some(session) = found.filter(|session| claims.agrees_with(session)) else {
+        return Ok(Who::Unknown);
+    };
+    match session.level {
+        Level::Proven { .. } => Ok(Who::Proven(session, claims.clone())),
+        Level::Password => named(parts, site, now, session).await,
+        Level::Ended => Ok(Who::Unknown),
+    }
+}
+
+async fn named(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    session: Arc<SessionRecord>,
+) -> Result<Who, Failure> {
+    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    Ok(Who::Named(session, standing))
+}
+
+/// A portal session is a guest's only if we saw it begin as nobody's, and nobody has signed
+/// in with any of its cookies since.
+async fn portal_session(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    set: &CookieSet,
+    claims: Option<&Claims>,
+) -> Result<PortalSession, Failure> {
+    if set.is_empty() {
+        return Ok(PortalSession::Absent);
+    }
+    if claims.is_none_or(|claims| claims.grade() != Grade::Guest) {
+        return Ok(PortalSession::Other);
+    }
+    let used = parts.sessions.was_signed_in(now, &site.binder.parts(set)).await?;
+    Ok(if used { PortalSession::Other } else { PortalSession::Guest })
+}

@@ -1,0 +1,21 @@
+//! The way of a request. Read [`gateway`] first: it is the table of contents, each stage is
+//! a file. Nothing outside this folder knows `pingora_proxy`.
+
+pub mod connection;
+pub mod gateway;
+pub mod service;
+pub mod tls;
+
+mod admit;
+mod answer;
+mod context;
+mod exchange;
+mod fail;
+mod forward;
+mod identify;
+mod observe;
+mod receive;
+mod record;
+mod route;
+mod settle;
+mod upstream;

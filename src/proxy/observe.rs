@@ -1,0 +1,376 @@
+//! Stage 7: a login passes through. The portal's session is held back while it is under way;
+//! the answer is judged, settled and only then given to the browser. The body goes on as it
+//! came and is forgotten here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{StatusCode, header};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::Session;
+use zeroize::Zeroize;
+
+use super::context::{Incoming, Passage};
+use super::exchange::{Exchange, exchange};
+use super::fail::Failure;
+use super::gateway::Gateway;
+use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
+use super::{forward, receive};
+use crate::config::identity::LoginRule;
+use crate::identity::{Answer, Attempt, LoginOutcome, judge, read_attempt};
+use crate::net::cookie_line;
+use crate::net::return_to::ReturnTo;
+use crate::net::set_cookie;
+use crate::policy::Standing;
+use crate::random;
+use crate::session::{Level, SessionRecord, Suspension};
+use crate::site::Site;
+use crate::telemetry::label::LoginOutcomeLabel;
+use crate::user::Opaque;
+use crate::visit::Who;
+
+/// What the body of a request at a login address says.
+pub(super) enum Reading {
+    /// It is a login.
+    Login(Login),
+    /// It certainly is none.
+    Other,
+    /// The portal may find a password in it where we cannot look.
+    Doubtful,
+}
+
+/// A login, ready to be passed on.
+pub(super) struct Login {
+    /// The body as it came.
+    pub body: Bytes,
+    /// Which of the portal's rules judges the answer.
+    pub rule: usize,
+    /// Who tries.
+    pub attempt: Attempt,
+}
+
+/// The most that the framework can hold for passing on, with room for one more read.
+const LONGEST_HELD: usize = 64 * 1024 - 1;
+
+/// Reads the body of a request at a login address, within the limit and the deadline. It is
+/// held so that it can still go on as it came.
+///
+/// # Errors
+/// When it is broken off, comes too slowly, or cannot be held.
+pub(super) async fn read(
+    gateway: &Gateway,
+    session: &mut Session,
+    site: &Site,
+    incoming: &Incoming,
+) -> Result<Reading, Failure> {
+    let limit = gateway.parts.limits.login_body.min(LONGEST_HELD);
+    if declared_length(session).is_some_and(|length| length > limit) {
+        return Ok(Reading::Doubtful);
+    }
+    session.as_mut().enable_retry_buffering();
+    answer_expectation(session).await?;
+    let patience = gateway.parts.limits.header_deadline;
+    let Some(body) = read_body(session, limit, patience).await? else {
+        return Ok(Reading::Doubtful);
+    };
+    if session.as_ref().retry_buffer_truncated() {
+        return Err(Failure::BodyTooLarge);
+    }
+    if !is_urlencoded(session) {
+        return Ok(if body.is_empty() { Reading::Other } else { Reading::Doubtful });
+    }
+    let identity = &site.portal.identity;
+    let query = incoming.query.as_deref();
+    let found = read_attempt(identity, &incoming.method, &incoming.path, query, &body);
+    Ok(match found {
+        Some((rule, attempt)) => {
+            let index = identity.logins.iter().position(|known| std::ptr::eq(known, rule));
+            Reading::Login(Login { body, rule: index.unwrap_or_default(), attempt })
+        }
+        None if names_a_user(identity, query, &body) => Reading::Doubtful,
+        None => Reading::Other,
+    })
+}
+
+/// Reads a body of ours or of a login up to `limit`; nothing when it is longer.
+///
+/// # Errors
+/// When it is broken off or does not come in time.
+pub(super) async fn read_body(
+    session: &mut Session,
+    limit: usize,
+    patience: Duration,
+) -> Result<Option<Bytes>, Failure> {
+    let reading = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = session
+            .as_downstream_mut()
+            .read_request_body()
+            .await
+            .map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))?
+        {
+            body.extend_from_slice(&chunk);
+            if body.len() > limit {
+                return Ok(None);
+            }
+        }
+        Ok(Some(body.freeze()))
+    };
+    tokio::time::timeout(patience, reading).await.map_err(|_| Failure::BodyTooSlow)?
+}
+
+/// Carries a login to its end, even if the client leaves on the way: whose the portal
+/// session is afterwards must be settled. Gives the answer for the browser.
+///
+/// # Errors
+/// When the portal does not answer or the outcome cannot be made to last. The sessions that
+/// the login touched are then over.
+pub(super) async fn carry(
+    gateway: &Gateway,
+    session: &Session,
+    incoming: &Incoming,
+    passage: Passage,
+    login: Login,
+) -> Result<Exchange, Failure> {
+    let mut request = session.req_header().clone();
+    forward::clean(&mut request, &passage)
+        .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
+    let watched = Watched {
+        gateway: gateway.clone(),
+        shows_page: receive::navigates(session),
+        base: incoming.path.as_str().to_owned(),
+        passage,
+        login,
+    };
+    let done = tokio::spawn(watched.run(request)).await;
+    done.unwrap_or_else(|_| Err(Failure::BadAnswer("its handling was broken off".to_owned())))
+}
+
+struct Watched {
+    gateway: Gateway,
+    shows_page: bool,
+    base: String,
+    passage: Passage,
+    login: Login,
+}
+
+impl Watched {
+    async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
+        let parts = Arc::clone(&self.gateway.parts);
+        let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
+        let suspension = parts.sessions.suspend(&touched).await;
+        let result = self.pass_on(request).await;
+        let body = std::mem::take(&mut self.login.body);
+        if let Ok(mut body) = body.try_into_mut() {
+            body.zeroize();
+        }
+        match result {
+            Ok(mut exchange) => {
+                self.judged(&mut exchange, &touched, suspension).await?;
+                Ok(exchange)
+            }
+            Err(failure) => {
+                // Perhaps the portal took the password and only the answer was lost.
+                self.outcome(LoginOutcomeLabel::Unreadable);
+                parts.sessions.end_sharing(parts.now(), &touched, None).await?;
+                drop(suspension);
+                Err(failure)
+            }
+        }
+    }
+
+    fn rule(&self) -> Option<&LoginRule> {
+        self.passage.site.portal.identity.logins.get(self.login.rule)
+    }
+
+    async fn pass_on(&self, mut request: RequestHeader) -> Result<Exchange, Failure> {
+        let reads_body = self.rule().is_some_and(LoginRule::reads_body);
+        if reads_body {
+            let plain = request.insert_header(header::ACCEPT_ENCODING, "identity");
+            plain.map_err(|_| Failure::BadAnswer("it cannot be asked for in plain".to_owned()))?;
+        }
+        let now = self.gateway.parts.now();
+        let peer =
+            self.gateway.door(&self.passage.site)?.peer(now, super::upstream::ANSWER).await?;
+        let body = self.login.body.clone();
+        exchange(&self.gateway.connector, peer, request, body, reads_body).await
+    }
+
+    async fn judged(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        let parts = &self.gateway.parts;
+        drop_our_names(&mut exchange.header)?;
+        match (self.verdict(exchange), &self.login.attempt) {
+            (LoginOutcome::Failure, _) => {
+                self.outcome(LoginOutcomeLabel::Failure);
+                self.refused(exchange, touched, suspension).await
+            }
+            (LoginOutcome::Success, Attempt::Unclear) => {
+                self.outcome(LoginOutcomeLabel::NoName);
+                parts.sessions.end_sharing(parts.now(), touched, None).await?;
+                drop(suspension);
+                Ok(())
+            }
+            (LoginOutcome::Success, Attempt::By(user)) => {
+                let learned = self.learned(exchange, user.clone(), touched).await;
+                drop(suspension);
+                learned
+            }
+        }
+    }
+
+    /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
+    /// proof that was there before the attempt does not outlive it.
+    async fn refused(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        let parts = &self.gateway.parts;
+        let Who::Proven(..) = self.passage.visit.who else {
+            drop(suspension);
+            let _goes_on = settle(parts, &self.passage, &mut exchange.header).await?;
+            return Ok(());
+        };
+        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        drop(suspension);
+        add_cookie(&mut exchange.header, &cookie_line::clear_session())
+    }
+
+    fn verdict(&self, exchange: &Exchange) -> LoginOutcome {
+        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+        let plain = !exchange.header.headers.contains_key(header::CONTENT_ENCODING);
+        let whole = exchange.complete && plain;
+        let answer = Answer {
+            status: exchange.header.status,
+            headers: &exchange.header.headers,
+            cookies: &changes,
+            body: whole.then_some(&exchange.body[..]),
+        };
+        self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
+    }
+
+    /// The portal took the password: from now on its session is this user's, at the level of
+    /// the password, and nobody else's (ID-5).
+    async fn learned(
+        &self,
+        exchange: &mut Exchange,
+        user: crate::user::UserName,
+        touched: &[Opaque],
+    ) -> Result<(), Failure> {
+        let parts = &self.gateway.parts;
+        let site = &self.passage.site;
+        let now = parts.now();
+        let changes = set_cookie::changes(&exchange.header.headers, now);
+        let patterns = &site.portal.identity.session_cookies;
+        let cookies = self.passage.sent_cookies.after(&changes, patterns);
+        if cookies.is_empty() {
+            self.outcome(LoginOutcomeLabel::NoSession);
+            parts.sessions.end_sharing(now, touched, None).await?;
+            return Ok(());
+        }
+        let record = SessionRecord {
+            portal: site.portal.name.clone(),
+            root: Opaque(random::bytes()?),
+            sid: Opaque(random::bytes()?),
+            sub: site.binder.subject(&user),
+            user,
+            bind: site.binder.bind(&cookies),
+            parts: site.binder.parts(&cookies),
+            started: now,
+            ends: now.plus(parts.session_limits.lifetime),
+            level: Level::Password,
+        };
+        parts.sessions.end_sharing(now, touched, None).await?;
+        parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
+        let record = parts.sessions.begin(now, record).await?;
+        let standing = parts.accounts.standing(now, site.account(&record)).await?;
+        forget_withheld(&self.passage, &changes, &mut exchange.header)?;
+        add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
+        self.outcome(LoginOutcomeLabel::Success);
+        if self.shows_page {
+            self.lead_on(site, standing, exchange)?;
+        }
+        Ok(())
+    }
+
+    /// The browser goes to the second factor first, and where the portal sent it after that.
+    fn lead_on(
+        &self,
+        site: &Site,
+        standing: Standing,
+        exchange: &mut Exchange,
+    ) -> Result<(), Failure> {
+        let page = match standing {
+            Standing::NotEnrolled => "enrol",
+            Standing::Enrolled | Standing::Locked(_) | Standing::Disabled => "verify",
+        };
+        let location = exchange.header.headers.get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        let return_to = location.map_or_else(ReturnTo::start, |location| {
+            ReturnTo::from_location(location, &self.base, &site.portal.hosts, &site.portal.prefix)
+        });
+        let prefix = &site.portal.prefix;
+        let target = format!("{prefix}/{page}?return_to={}", return_to.as_query_value());
+        redirect(&mut exchange.header, &target)
+            .map_err(|_| Failure::BadAnswer("it cannot be turned".to_owned()))?;
+        exchange.body = Bytes::new();
+        Ok(())
+    }
+
+    fn outcome(&self, outcome: LoginOutcomeLabel) {
+        self.gateway.parts.metrics.portal(self.passage.site.index).login_observed(outcome);
+    }
+}
+
+/// Turns an answer into a redirect without a body; its `Set-Cookie` lines stay.
+fn redirect(head: &mut ResponseHeader, target: &str) -> pingora_error::Result<()> {
+    for name in ["content-type", "content-encoding", "etag", "last-modified", "accept-ranges"] {
+        head.remove_header(name);
+    }
+    head.set_status(StatusCode::SEE_OTHER)?;
+    head.insert_header(header::LOCATION, target)?;
+    head.insert_header(header::CACHE_CONTROL, "no-store")?;
+    head.insert_header(header::CONTENT_LENGTH, "0")
+}
+
+fn declared_length(session: &Session) -> Option<usize> {
+    let length = session.get_header(header::CONTENT_LENGTH)?;
+    length.to_str().ok().and_then(|length| length.parse().ok())
+}
+
+/// A client that waits for our word before it sends the body gets it.
+pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Failure> {
+    let expects = session
+        .get_header(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    if !expects {
+        return Ok(());
+    }
+    let written = session.as_downstream_mut().write_continue_response().await;
+    written.map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))
+}
+
+/// Whether the body is a form as browsers send it.
+pub(super) fn is_urlencoded(session: &Session) -> bool {
+    let kind = session.get_header(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// Whether a form that meets no rule still carries a field for a name: some portals take a
+/// password from any form.
+fn names_a_user(identity: &crate::config::Identity, query: Option<&str>, body: &[u8]) -> bool {
+    let fields = form_urlencoded::parse(body)
+        .chain(form_urlencoded::parse(query.unwrap_or_default().as_bytes()));
+    fields.into_iter().any(|(name, _)| {
+        let name = name.split('[').next().unwrap_or_default().to_lowercase();
+        identity.logins.iter().any(|rule| rule.username_field.to_lowercase() == name)
+    })
+}

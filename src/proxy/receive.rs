@@ -1,0 +1,199 @@
+//! Stage 1: the strict look at a request, before any special case. What two readers could
+//! read in two ways is refused here.
+
+use std::net::IpAddr;
+
+use http::header;
+use pingora_proxy::Session;
+
+use super::context::{Incoming, Kind, Origin};
+use super::fail::Failure;
+use crate::config::Limits;
+use crate::net::headers::{connection_is_plain, is_disguised};
+use crate::net::host::Host;
+use crate::net::path::RequestPath;
+
+/// The most header lines of a request.
+const MOST_LINES: usize = 100;
+
+/// Looks at the head of a request.
+///
+/// # Errors
+/// [`Failure::BadRequest`] and its neighbours; the request reaches no portal.
+pub(super) fn receive(session: &Session, limits: &Limits) -> Result<Incoming, Failure> {
+    check_sizes(session, limits)?;
+    check_lines(session)?;
+    check_framing(session)?;
+    let request = session.req_header();
+    let target = request.raw_path();
+    if request.method == http::Method::TRACE || request.method == http::Method::CONNECT {
+        return Err(Failure::MethodNotAllowed);
+    }
+    if !request.method.as_str().bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+        return Err(Failure::BadRequest("the method is not in capital letters"));
+    }
+    if names_a_fragment(session) || !target.is_ascii() {
+        return Err(Failure::BadRequest("the target holds a byte that no target may hold"));
+    }
+    if target.first() != Some(&b'/') && request.uri.scheme().is_none() && !is_absolute(target) {
+        return Err(Failure::BadRequest("the target is no path"));
+    }
+    let path = RequestPath::parse(request.uri.path())
+        .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
+    let origin = origin(session)?;
+    let upgrade = request.headers.contains_key(header::UPGRADE);
+    check_upgrade(session, upgrade, &origin.host)?;
+    Ok(Incoming {
+        method: request.method.as_str().to_owned(),
+        path,
+        query: request.uri.query().map(str::to_owned),
+        kind: if upgrade { Kind::Call } else { kind(session) },
+        origin,
+    })
+}
+
+/// Whether a browser navigates, as far as a GET or HEAD can tell.
+pub(super) fn kind(session: &Session) -> Kind {
+    let request = session.req_header();
+    let reads = matches!(request.method, http::Method::GET | http::Method::HEAD);
+    if reads && navigates(session) { Kind::Page } else { Kind::Call }
+}
+
+/// Whether whoever sent the request will show the answer as a page.
+pub(super) fn navigates(session: &Session) -> bool {
+    let text = |name: &str| session.get_header(name).and_then(|value| value.to_str().ok());
+    match session.get_header("sec-fetch-mode") {
+        Some(mode) => mode.as_bytes() == b"navigate",
+        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+fn check_sizes(session: &Session, limits: &Limits) -> Result<(), Failure> {
+    let request = session.req_header();
+    if request.raw_path().len() > limits.uri {
+        return Err(Failure::UriTooLong);
+    }
+    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + 4
+    };
+    let size: usize = request.headers.iter().map(line).sum();
+    if size > limits.headers || request.headers.len() > MOST_LINES {
+        return Err(Failure::HeadTooLarge);
+    }
+    Ok(())
+}
+
+fn check_lines(session: &Session) -> Result<(), Failure> {
+    let headers = &session.req_header().headers;
+    if headers.keys().any(|name| is_disguised(name.as_str())) {
+        return Err(Failure::BadRequest("a header line is disguised as another"));
+    }
+    if !connection_is_plain(headers) {
+        return Err(Failure::BadRequest("the Connection line takes other lines away"));
+    }
+    for single in ["authorization", "content-type", "origin", "sec-fetch-mode", "sec-fetch-site"] {
+        if headers.get_all(single).iter().nth(1).is_some() {
+            return Err(Failure::BadRequest("a header line that may come once came twice"));
+        }
+    }
+    Ok(())
+}
+
+/// A body whose end two readers find at two places is refused (RFC 9112 section 6.3).
+fn check_framing(session: &Session) -> Result<(), Failure> {
+    let headers = &session.req_header().headers;
+    let coded = headers.get_all(header::TRANSFER_ENCODING);
+    let chunked = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if coded.iter().any(|value| !chunked(value)) || coded.iter().nth(1).is_some() {
+        return Err(Failure::BadRequest("the body comes in a coding that is not known"));
+    }
+    let lengths = headers.get_all(header::CONTENT_LENGTH);
+    let plain = |value: &http::HeaderValue| {
+        let digits = value.as_bytes();
+        let leading_zero = digits.len() > 1 && digits.first() == Some(&b'0');
+        !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && !leading_zero
+    };
+    if lengths.iter().any(|value| !plain(value)) || lengths.iter().nth(1).is_some() {
+        return Err(Failure::BadRequest("the length of the body is not clear"));
+    }
+    // The server below us drops the length where a coding is given too; the raw head still
+    // has both.
+    let both = headers.contains_key(header::TRANSFER_ENCODING)
+        && raw_head(session).is_some_and(|head| has_line(&head, b"content-length"));
+    if both { Err(Failure::BadRequest("the body has two lengths")) } else { Ok(()) }
+}
+
+fn raw_head(session: &Session) -> Option<bytes::Bytes> {
+    session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes())
+}
+
+fn has_line(head: &[u8], name: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').any(|line| {
+        let found = line.get(..name.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+            && line.get(name.len()) == Some(&b':')
+    })
+}
+
+/// The server below us cuts a fragment off; the raw request line still has it.
+fn names_a_fragment(session: &Session) -> bool {
+    raw_head(session).is_some_and(|head| {
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        line.contains(&b'#')
+    })
+}
+
+fn is_absolute(target: &[u8]) -> bool {
+    let scheme = |scheme: &[u8]| {
+        target.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme))
+    };
+    scheme(b"http://") || scheme(b"https://")
+}
+
+fn origin(session: &Session) -> Result<Origin, Failure> {
+    let request = session.req_header();
+    let mut named = request.headers.get_all(header::HOST).iter();
+    let host = named.next();
+    if named.next().is_some() {
+        return Err(Failure::BadRequest("the host is named twice"));
+    }
+    let authority = match host {
+        Some(host) => host.to_str().map_err(|_| Failure::BadRequest("the host is not text"))?,
+        None => request.uri.authority().map(|authority| authority.as_str()).unwrap_or_default(),
+    };
+    let host = Host::parse(authority).map_err(|_| Failure::BadRequest("the host is no host"))?;
+    let client: Option<IpAddr> = session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map(|address| address.ip().to_canonical());
+    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    Ok(Origin { client, host, authority: authority.to_owned(), tls })
+}
+
+/// WebSockets alone are upgraded to, over HTTP/1.1, and from the portal's own pages: a
+/// browser names the page's site and cannot be made to lie (ASVS 4.4.2).
+fn check_upgrade(session: &Session, upgrade: bool, host: &Host) -> Result<(), Failure> {
+    if !upgrade {
+        return Ok(());
+    }
+    let request = session.req_header();
+    let mut wanted = request.headers.get_all(header::UPGRADE).iter();
+    let websocket =
+        wanted.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    if !websocket || wanted.next().is_some() || request.method != http::Method::GET {
+        return Err(Failure::BadRequest("only WebSockets are upgraded to"));
+    }
+    match session.get_header("origin") {
+        Some(origin) if !is_same_site(origin.as_bytes(), host) => {
+            Err(Failure::CrossSite("a WebSocket"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether an `Origin` names this host.
+pub(super) fn is_same_site(origin: &[u8], host: &Host) -> bool {
+    let text = std::str::from_utf8(origin).unwrap_or_default();
+    let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    authority.is_some_and(|authority| Host::parse(authority).is_ok_and(|named| named == *host))
+}

@@ -1,0 +1,107 @@
+//! The public listeners: accept, shake hands, serve; and stop without breaking off what is
+//! under way.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::apps::{HttpServerOptions, ServerApp};
+use pingora_core::listeners::tls::Acceptor;
+use pingora_core::protocols::l4::stream::Stream as TcpStream;
+use pingora_core::protocols::{GetSocketDigest, SocketDigest, Stream};
+use pingora_core::server::ShutdownWatch;
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::HttpProxy;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::connection::{Front, KEEP_ALIVE_SECONDS};
+use super::gateway::Gateway;
+use super::upstream::Door;
+use crate::site::Parts;
+
+/// How long a client may take over the TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long requests under way may take to end after the signal to stop.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long to wait when the system has no room for another connection.
+const OUT_OF_ROOM: Duration = Duration::from_millis(100);
+
+/// The server of all public listeners.
+pub fn front(parts: &Arc<Parts>) -> Arc<Front> {
+    let doors = parts.sites.iter().map(|site| Door::new(&site.portal.upstream));
+    let gateway = Gateway {
+        parts: Arc::clone(parts),
+        doors: doors.collect(),
+        connector: Arc::new(pingora_core::connectors::http::Connector::new(None)),
+        admission: Arc::default(),
+    };
+    // A request that may have reached the portal is not sent again: who knows what it did.
+    let conf = ServerConf { max_retries: 1, ..ServerConf::default() };
+    let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_secs(KEEP_ALIVE_SECONDS));
+    proxy.server_options = Some(options);
+    proxy.handle_init_modules();
+    Arc::new(Front::new(Arc::new(proxy), Arc::clone(parts)))
+}
+
+/// Serves one listener until `shutdown`, then waits for what is under way, for a while.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<Acceptor>>,
+    front: Arc<Front>,
+    mut shutdown: ShutdownWatch,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let served = connection(stream, peer, tls.clone(), Arc::clone(&front), shutdown.clone());
+                    connections.spawn(served);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(OUT_OF_ROOM).await;
+                }
+            },
+            Some(_done) = connections.join_next() => {}
+            _ = shutdown.changed() => break,
+        }
+    }
+    drop(listener);
+    front.cleanup().await;
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, drained).await.is_err() {
+        tracing::warn!("requests under way were broken off after {} s", GRACE.as_secs());
+    }
+}
+
+async fn connection(
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<Acceptor>>,
+    front: Arc<Front>,
+    shutdown: ShutdownWatch,
+) {
+    // Small answers leave at once; without it they are only later.
+    let _later_then = stream.set_nodelay(true);
+    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    let mut stream = TcpStream::from(stream);
+    stream.set_socket_digest(digest);
+    let stream: Stream = match tls {
+        None => Box::new(stream),
+        Some(acceptor) => {
+            match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(stream)).await {
+                Ok(Ok(stream)) => Box::new(stream),
+                Ok(Err(_)) | Err(_) => {
+                    tracing::debug!(client = %peer.ip(), "a TLS handshake failed");
+                    return;
+                }
+            }
+        }
+    };
+    front.process_new(stream, &shutdown).await;
+}

@@ -1,0 +1,269 @@
+//! Stage 8: what the portal's answer changes. First the store, then the cookies: whatever
+//! the browser is told is on disk.
+
+use std::sync::Arc;
+
+use http::header;
+use pingora_http::ResponseHeader;
+
+use super::context::Passage;
+use super::fail::Failure;
+use crate::clock::UnixMillis;
+use crate::config::Rotation;
+use crate::identity::CookieSet;
+use crate::net::cookie_line;
+use crate::net::cookies::is_like_ours;
+use crate::net::glob::Glob;
+use crate::net::set_cookie::{self, CookieChange};
+use crate::policy::{PortalCookies, PortalSession};
+use crate::random;
+use crate::session::{Claims, Level, SessionRecord};
+use crate::site::{Parts, Site};
+use crate::user::Opaque;
+use crate::visit::Who;
+
+/// Settles the answer to a request that went to the portal, and edits its head.
+///
+/// # Errors
+/// When a change cannot be made to last. Then the browser gets neither answer nor cookie.
+pub(super) async fn settle(
+    parts: &Parts,
+    passage: &Passage,
+    head: &mut ResponseHeader,
+) -> Result<Settled, Failure> {
+    drop_our_names(head)?;
+    let now = parts.now();
+    let patterns = &passage.site.portal.identity.session_cookies;
+    let changes = set_cookie::changes(&head.headers, now);
+    let touched = changes.iter().any(|change| is_session_cookie(patterns, &change.name));
+    let line = match (&passage.visit.who, passage.permit.cookies()) {
+        (_, PortalCookies::WithholdBothWays) => {
+            retain_set_cookies(head, |name| !is_session_cookie(patterns, name))?;
+            None
+        }
+        (Who::Proven(session, claims), PortalCookies::Keep) => {
+            let after = passage.sent_cookies.after(&changes, patterns);
+            if is_over(passage, &after) {
+                parts.sessions.end(now, session).await?;
+                add_cookie(head, &cookie_line::clear_session())?;
+                return Ok(Settled::Ended);
+            }
+            after_proven(parts, passage, session, claims, &after).await?
+        }
+        (Who::Unknown | Who::Named(..), PortalCookies::Keep)
+        | (Who::Unknown | Who::Named(..) | Who::Proven(..), PortalCookies::Withhold) => {
+            forget_withheld(passage, &changes, head)?;
+            match touched {
+                true => guest_line(parts, passage, &changes)?,
+                false => None,
+            }
+        }
+    };
+    if let Some(line) = line {
+        add_cookie(head, &line)?;
+    }
+    Ok(Settled::GoesOn)
+}
+
+/// Whether the session goes on after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Settled {
+    /// As it was, or moved to the portal's new session.
+    GoesOn,
+    /// It ended with this answer, which the browser still gets.
+    Ended,
+}
+
+/// The portal signed the user out, or took a password that we could not read.
+fn is_over(passage: &Passage, after: &CookieSet) -> bool {
+    let changed = *after != passage.sent_cookies;
+    after.is_empty() || passage.signs_out || (passage.doubtful_login && changed)
+}
+
+/// A proven session follows the portal's session.
+async fn after_proven(
+    parts: &Parts,
+    passage: &Passage,
+    session: &Arc<SessionRecord>,
+    claims: &Claims,
+    after: &CookieSet,
+) -> Result<Option<String>, Failure> {
+    let now = parts.now();
+    let site = &passage.site;
+    if *after == passage.sent_cookies {
+        return match site.token.wants_renewal(now, claims) {
+            true => Ok(Some(session_line(parts, site, now, session)?)),
+            false => Ok(None),
+        };
+    }
+    let moved = SessionRecord {
+        sid: Opaque(random::bytes()?),
+        bind: site.binder.bind(after),
+        parts: site.binder.parts(after),
+        level: match site.portal.identity.rotation {
+            Rotation::Follow => session.level,
+            Rotation::Reverify => Level::Password,
+        },
+        ..(**session).clone()
+    };
+    let moved = parts.sessions.rebind(now, session, moved).await?;
+    Ok(Some(session_line(parts, site, now, &moved)?))
+}
+
+/// The line that sets the session cookie for `session`.
+///
+/// # Errors
+/// When it cannot be signed.
+pub(super) fn session_line(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    session: &SessionRecord,
+) -> Result<String, Failure> {
+    Ok(cookie_line::set_session(&site.token.mint(&parts.keys, now, session)?))
+}
+
+/// A portal session that begins here as nobody's is a guest's from now on.
+fn guest_line(
+    parts: &Parts,
+    passage: &Passage,
+    changes: &[CookieChange],
+) -> Result<Option<String>, Failure> {
+    let site = &passage.site;
+    let patterns = &site.portal.identity.session_cookies;
+    let after = passage.sent_cookies.after(changes, patterns);
+    let began_here = match passage.permit.cookies() {
+        PortalCookies::Withhold => true,
+        PortalCookies::Keep => passage.visit.portal_session != PortalSession::Other,
+        PortalCookies::WithholdBothWays => false,
+    };
+    if after.is_empty() || !began_here {
+        return Ok(None);
+    }
+    let id = Opaque(random::bytes()?);
+    let token = site.token.mint_guest(&parts.keys, parts.now(), id, site.binder.bind(&after))?;
+    Ok(Some(cookie_line::set_session(&token)))
+}
+
+/// Session cookies that stayed behind and were not replaced are worth nothing any more; in
+/// the browser they would only spoil the binding of the new session.
+pub(super) fn forget_withheld(
+    passage: &Passage,
+    changes: &[CookieChange],
+    head: &mut ResponseHeader,
+) -> Result<(), Failure> {
+    if passage.permit.cookies() != PortalCookies::Withhold {
+        return Ok(());
+    }
+    for (name, _) in passage.visit.cookies.iter() {
+        if !changes.iter().any(|change| change.name == name) {
+            add_cookie(head, &cookie_line::clear_of_portal(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a `Set-Cookie` line. An answer with one is for one user: no cache that serves many
+/// may keep it (CACHE-1).
+pub(super) fn add_cookie(head: &mut ResponseHeader, line: &str) -> Result<(), Failure> {
+    let unwritable = |_| Failure::BadAnswer("a cookie cannot be added to it".to_owned());
+    head.append_header(header::SET_COOKIE, line).map_err(unwritable)?;
+    let kept: Vec<&str> = head
+        .headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|directive| !is_shared(directive))
+        .collect();
+    let private =
+        std::iter::once("private").chain(kept.into_iter().filter(|kept| *kept != "private"));
+    let value = private.collect::<Vec<_>>().join(", ");
+    head.insert_header(header::CACHE_CONTROL, value).map_err(unwritable)
+}
+
+/// Takes away what a portal sets under our names (SES-4).
+pub(super) fn drop_our_names(head: &mut ResponseHeader) -> Result<(), Failure> {
+    retain_set_cookies(head, |name| !is_like_ours(name))
+}
+
+fn is_shared(directive: &str) -> bool {
+    let directive = directive.to_ascii_lowercase();
+    directive.is_empty() || directive == "public" || directive.starts_with("s-maxage")
+}
+
+fn is_session_cookie(patterns: &[Glob], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+fn retain_set_cookies(
+    head: &mut ResponseHeader,
+    keep: impl Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    let stays = |line: &http::HeaderValue| set_cookie::name(line.as_bytes()).is_none_or(&keep);
+    let lines = head.headers.get_all(header::SET_COOKIE);
+    if lines.iter().all(stays) {
+        return Ok(());
+    }
+    let kept: Vec<http::HeaderValue> = lines.iter().filter(|line| stays(line)).cloned().collect();
+    head.remove_header(&header::SET_COOKIE);
+    for line in kept {
+        let unwritable = |_| Failure::BadAnswer("its cookies cannot be kept".to_owned());
+        head.append_header(header::SET_COOKIE, line).map_err(unwritable)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use pingora_http::ResponseHeader;
+
+    use super::{add_cookie, drop_our_names};
+
+    fn answer(lines: &[(&'static str, &'static str)]) -> ResponseHeader {
+        let mut head = ResponseHeader::build(200, None).unwrap();
+        for (name, value) in lines {
+            head.append_header(*name, *value).unwrap();
+        }
+        head
+    }
+
+    fn values(head: &ResponseHeader, name: &str) -> Vec<String> {
+        let values = head.headers.get_all(name).iter();
+        values.map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_portal_sets_nothing_under_our_names() {
+        let mut head = answer(&[
+            ("set-cookie", "sid=1; Path=/"),
+            ("set-cookie", "__Host-mfa=evil; Path=/; Secure"),
+            ("set-cookie", "__HOST-MFA=evil"),
+            ("set-cookie", "__Host-mfa-device=evil"),
+            ("set-cookie", "theme=dark"),
+        ]);
+        drop_our_names(&mut head).unwrap();
+        assert_eq!(values(&head, "set-cookie"), ["sid=1; Path=/", "theme=dark"]);
+    }
+
+    #[test]
+    fn an_answer_with_our_cookie_is_for_one_user() {
+        for (given, expected) in [
+            (None, "private"),
+            (Some("public, max-age=60"), "private, max-age=60"),
+            (Some("s-maxage=9, must-revalidate"), "private, must-revalidate"),
+            (Some("no-store"), "private, no-store"),
+            (Some("private, max-age=1"), "private, max-age=1"),
+        ] {
+            let mut head = answer(&[]);
+            if let Some(given) = given {
+                head.insert_header("cache-control", given).unwrap();
+            }
+            add_cookie(&mut head, "a=1").unwrap();
+            assert_eq!(values(&head, "cache-control"), [expected]);
+            assert_eq!(values(&head, "set-cookie"), ["a=1"]);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How sessions lie in the store: by portal session, by user, and by each portal cookie.
+
+use crate::clock::UnixMillis;
+use crate::store::{Expect, Key, Record, Space, Store, StoreError, Version, Write};
+use crate::user::Opaque;
+
+use super::record::SessionRecord;
+
+const BY_BIND: &[u8] = b"b";
+const BY_USER: &[u8] = b"u";
+const BY_PART: &[u8] = b"p";
+const PAGE: usize = 1000;
+/// More portal cookies in one session than any portal has; it keeps a commit within bounds.
+const MOST_PARTS: usize = 8;
+
+/// The writes that put `record` at all its places.
+pub(super) fn writes(record: &SessionRecord) -> Result<Vec<Write>, StoreError> {
+    if record.parts.len() > MOST_PARTS {
+        return Err(StoreError::Invalid("a portal session has too many cookies"));
+    }
+    let value = serde_json::to_vec(record)
+        .map_err(|_| StoreError::Invalid("a session cannot be written down"))?;
+    let ends = Some(record.ends);
+    let mut writes = vec![
+        Write::put(key(BY_BIND, record.bind, None), value.clone(), ends),
+        Write::put(key(BY_USER, record.sub, Some(record.bind)), value, ends),
+    ];
+    for part in &record.parts {
+        let place = key(BY_PART, *part, Some(record.bind));
+        writes.push(Write::put(place, record.bind.0.to_vec(), ends));
+    }
+    Ok(writes)
+}
+
+/// Every session, expired ones left out.
+pub(super) async fn all(
+    store: &dyn Store,
+    now: UnixMillis,
+) -> Result<Vec<(SessionRecord, Version)>, StoreError> {
+    let found = scan(store, now, BY_BIND).await?;
+    found.iter().map(|(_, record)| Ok((read(&record.value)?, record.version))).collect()
+}
+
+/// The session at a portal session.
+pub(super) async fn at(
+    store: &dyn Store,
+    now: UnixMillis,
+    bind: Opaque,
+) -> Result<Option<(SessionRecord, Version)>, StoreError> {
+    let found = store.get(now, &key(BY_BIND, bind, None)).await?;
+    found.map(|record| Ok((read(&record.value)?, record.version))).transpose()
+}
+
+/// What a write has to expect at the place of `record`, so that it replaces just that.
+pub(super) async fn unchanged(
+    store: &dyn Store,
+    now: UnixMillis,
+    record: &SessionRecord,
+) -> Result<Expect, StoreError> {
+    let found = store.get(now, &key(BY_BIND, record.bind, None)).await?;
+    let found = found.ok_or(StoreError::Conflict { index: 0 })?;
+    let same = read(&found.value)? == *record;
+    if same { Ok(Expect::Is(found.version)) } else { Err(StoreError::Conflict { index: 0 }) }
+}
+
+/// All sessions of one user.
+pub(super) async fn of_user(
+    store: &dyn Store,
+    now: UnixMillis,
+    sub: Opaque,
+) -> Result<Vec<SessionRecord>, StoreError> {
+    let found = scan(store, now, &[BY_USER, &sub.0].concat()).await?;
+    found.iter().map(|(_, record)| read(&record.value)).collect()
+}
+
+/// The portal sessions that hold this cookie.
+pub(super) async fn with_part(
+    store: &dyn Store,
+    now: UnixMillis,
+    part: Opaque,
+) -> Result<Vec<Opaque>, StoreError> {
+    let found = scan(store, now, &[BY_PART, &part.0].concat()).await?;
+    let bind = |(_, record): &(Key, Record)| <[u8; 16]>::try_from(record.value.as_ref());
+    let binds = found.iter().map(bind).collect::<Result<Vec<_>, _>>();
+    Ok(binds.map_err(|_| malformed())?.into_iter().map(Opaque).collect())
+}
+
+async fn scan(
+    store: &dyn Store,
+    now: UnixMillis,
+    prefix: &[u8],
+) -> Result<Vec<(Key, Record)>, StoreError> {
+    let mut found: Vec<(Key, Record)> = Vec::new();
+    loop {
+        let after = found.last().map(|(key, _)| key.id.clone());
+        let page = store.scan(now, Space::Session, prefix, after.as_deref(), PAGE).await?;
+        let last_page = page.len() < PAGE;
+        found.extend(page);
+        if last_page {
+            return Ok(found);
+        }
+    }
+}
+
+fn key(table: &[u8], first: Opaque, second: Option<Opaque>) -> Key {
+    let second = second.map(|second| second.0);
+    let second: &[u8] = second.as_ref().map_or(&[], |second| second);
+    Key::new(Space::Session, [table, &first.0, second].concat())
+}
+
+fn read(bytes: &[u8]) -> Result<SessionRecord, StoreError> {
+    serde_json::from_slice(bytes).map_err(|_| malformed())
+}
+
+fn malformed() -> StoreError {
+    StoreError::Corrupt("a session record is not well-formed".to_owned())
+}

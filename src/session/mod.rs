@@ -1,0 +1,24 @@
+//! Sessions. One signed cookie says who somebody is at a portal and how well that is proven;
+//! a record in the store says that the session still stands. A cookie counts only together
+//! with the portal session it is bound to.
+
+mod binding;
+mod hs256;
+mod index;
+mod keys;
+mod logins;
+mod record;
+mod sessions;
+mod token;
+
+pub use binding::Binder;
+pub use keys::{KeyRing, KeyRingError};
+pub use logins::Suspension;
+pub use record::{FactorUsed, Level, SessionRecord};
+pub use sessions::Sessions;
+pub use token::{Claims, Grade, Token, TokenError};
+
+/// How long somebody may take from opening a login page to signing in, at most.
+pub const GUEST_LIFETIME: std::time::Duration = std::time::Duration::from_secs(3600);
+/// How long a portal session that was replaced still counts, for requests under way.
+pub const ROTATION_GRACE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,0 +1,66 @@
+//! What the store keeps of a session, by the portal session it is bound to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMillis;
+use crate::user::{Opaque, UserName};
+
+/// A session that somebody signed in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRecord {
+    /// The portal's name.
+    pub portal: String,
+    /// Names the session from the sign-in to its end, wherever it moves.
+    pub root: Opaque,
+    /// Names this stretch of the session; new at each sign-in and each proof (ASVS 7.2.4).
+    pub sid: Opaque,
+    /// The user, opaque.
+    pub sub: Opaque,
+    /// The user, by name.
+    pub user: UserName,
+    /// The portal session it is bound to.
+    pub bind: Opaque,
+    /// Each cookie of that portal session by itself.
+    pub parts: Vec<Opaque>,
+    /// When the portal took the password.
+    pub started: UnixMillis,
+    /// From when on it is over, whatever happens.
+    pub ends: UnixMillis,
+    /// How well it is proven.
+    pub level: Level,
+}
+
+/// How well a session is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Level {
+    /// The portal took the password.
+    Password,
+    /// The second factor was given too.
+    Proven {
+        /// Which kind.
+        factor: FactorUsed,
+        /// When.
+        at: UnixMillis,
+    },
+    /// It was ended. Kept for a while, so that nothing older can take its place.
+    Ended,
+}
+
+/// Kinds of second factor, as metrics and tokens name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorUsed {
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl SessionRecord {
+    /// Whether it stands at `now`.
+    pub fn stands(&self, now: UnixMillis) -> bool {
+        self.level != Level::Ended && now < self.ends
+    }
+}

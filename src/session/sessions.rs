@@ -1,0 +1,273 @@
+//! Every session that stands, in memory for the request's way and in the store for good. A
+//! session exists only while its record says so; memory is never asked about what it has
+//! not read or written itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use papaya::{Compute, HashMap, Operation};
+
+use super::index;
+use super::logins::{Logins, Suspension};
+use super::record::{Level, SessionRecord};
+use super::{GUEST_LIFETIME, ROTATION_GRACE};
+use crate::clock::UnixMillis;
+use crate::store::{Store, StoreError, Version, Write};
+use crate::user::Opaque;
+
+/// The sessions of all portals, by the portal session they are bound to.
+pub struct Sessions {
+    store: Arc<dyn Store>,
+    known: HashMap<Opaque, Known>,
+    /// Sessions from sign-in to end, with when they end by themselves: what a stream that
+    /// outlasts several portal sessions hangs on.
+    roots: HashMap<Opaque, UnixMillis>,
+    logins: Logins,
+}
+
+/// A record with the write it comes from. Nothing means that an end could not be written:
+/// then nothing takes its place.
+#[derive(Clone)]
+struct Known {
+    record: Arc<SessionRecord>,
+    version: Option<Version>,
+}
+
+impl Sessions {
+    /// All sessions of `store` that stand at `now`.
+    ///
+    /// # Errors
+    /// When the store or one of the records is in doubt.
+    pub async fn load(store: Arc<dyn Store>, now: UnixMillis) -> Result<Self, StoreError> {
+        let records = index::all(&*store, now).await?;
+        let (known, roots, logins) = (HashMap::new(), HashMap::new(), Logins::default());
+        let sessions = Self { store, known, roots, logins };
+        for (record, version) in records {
+            sessions.remember(&Arc::new(record), &[version]);
+        }
+        Ok(sessions)
+    }
+
+    /// The session bound to this portal session, from memory alone: no store, and no lock
+    /// unless somebody signs in at this moment. Nothing also means "not read yet".
+    pub fn known(&self, now: UnixMillis, bind: Opaque) -> Option<Arc<SessionRecord>> {
+        let known = self.known.pin();
+        let record = known.get(&bind).map(|known| &known.record);
+        record.filter(|record| self.counts(now, record)).cloned()
+    }
+
+    /// Whether the session that began with this sign-in is still not over.
+    pub fn goes_on(&self, now: UnixMillis, root: Opaque) -> bool {
+        self.roots.pin().get(&root).is_some_and(|ends| now < *ends)
+    }
+
+    /// The session bound to this portal session, wherever it is kept.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn find(
+        &self,
+        now: UnixMillis,
+        bind: Opaque,
+    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        let record = self.read(now, bind).await?;
+        Ok(record.filter(|record| self.counts(now, record)))
+    }
+
+    /// Whether somebody has signed in with one of these cookies, be it long over.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn was_signed_in(
+        &self,
+        now: UnixMillis,
+        parts: &[Opaque],
+    ) -> Result<bool, StoreError> {
+        for part in parts {
+            if !index::with_part(&*self.store, now, *part).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(self.logins.any_suspended(parts))
+    }
+
+    /// Holds back every session that shares a cookie with this portal session while a login
+    /// in it is under way. Logins in one portal session go one after the other, so that the
+    /// last one settled here is the last one that the portal saw.
+    pub async fn suspend(self: &Arc<Self>, parts: &[Opaque]) -> Suspension {
+        self.logins.suspend(parts).await
+    }
+
+    /// Ends every session that shares a cookie with `parts`, but for the one at `except`.
+    ///
+    /// # Errors
+    /// When an end is not on disk.
+    pub async fn end_sharing(
+        &self,
+        now: UnixMillis,
+        parts: &[Opaque],
+        except: Option<Opaque>,
+    ) -> Result<(), StoreError> {
+        let mut binds = BTreeSet::new();
+        for part in parts {
+            binds.extend(index::with_part(&*self.store, now, *part).await?);
+        }
+        for bind in binds.into_iter().filter(|bind| Some(*bind) != except) {
+            if let Some(record) = self.read(now, bind).await? {
+                self.end(now, &record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The writes that put `new` in the place of `old` at the same portal session, if `old`
+    /// still stands there when they are committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it does not stand now, or when the store is in doubt.
+    pub async fn replacement(
+        &self,
+        now: UnixMillis,
+        old: &SessionRecord,
+        new: &SessionRecord,
+    ) -> Result<Vec<Write>, StoreError> {
+        if !self.counts(now, old) {
+            return Err(StoreError::Conflict { index: 0 });
+        }
+        let unchanged = index::unchanged(&*self.store, now, old).await?;
+        let mut writes = index::writes(new)?;
+        if let Some(first) = writes.first_mut() {
+            first.expect = unchanged;
+        }
+        Ok(writes)
+    }
+
+    /// Takes note of a record whose writes are on disk under `versions`. What was written
+    /// later stays: notes may come in another order than writes.
+    pub fn remember(&self, record: &Arc<SessionRecord>, versions: &[Version]) {
+        self.note(Known { record: Arc::clone(record), version: versions.iter().max().copied() });
+    }
+
+    fn note(&self, new: Known) {
+        let record = Arc::clone(&new.record);
+        let newer = |old: &Known| {
+            new.version.is_none() || (old.version.is_some() && old.version < new.version)
+        };
+        let known = self.known.pin();
+        let noted = known.compute(record.bind, |old| match old {
+            Some((_, old)) if !newer(old) => Operation::Abort(()),
+            _ => Operation::Insert(new.clone()),
+        });
+        if matches!(noted, Compute::Aborted(())) {
+            return;
+        }
+        let roots = self.roots.pin();
+        if record.level == Level::Ended {
+            roots.remove(&record.root);
+        } else {
+            roots.update_or_insert(record.root, |ends| (*ends).max(record.ends), record.ends);
+        }
+    }
+
+    /// Makes `record` the session of its portal session, in place of whatever was there.
+    ///
+    /// # Errors
+    /// When it is not on disk; then there is no such session.
+    pub async fn begin(
+        &self,
+        now: UnixMillis,
+        record: SessionRecord,
+    ) -> Result<Arc<SessionRecord>, StoreError> {
+        let versions = self.store.commit(now, index::writes(&record)?).await?;
+        let record = Arc::new(record);
+        self.remember(&record, &versions);
+        Ok(record)
+    }
+
+    /// Moves a session to the portal session `record` is bound to. The old one counts a few
+    /// seconds more, for requests that were under way.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn rebind(
+        &self,
+        now: UnixMillis,
+        old: &SessionRecord,
+        record: SessionRecord,
+    ) -> Result<Arc<SessionRecord>, StoreError> {
+        let fading = SessionRecord { ends: old.ends.min(now.plus(ROTATION_GRACE)), ..old.clone() };
+        // First the old one, on condition that it stands: then the new one may.
+        let writes = self.replacement(now, old, &fading).await?;
+        let versions = self.store.commit(now, writes).await?;
+        self.remember(&Arc::new(fading), &versions);
+        self.begin(now, record).await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the end is not on disk. In this process the session is over all the same.
+    pub async fn end(&self, now: UnixMillis, record: &SessionRecord) -> Result<(), StoreError> {
+        // The record of the end outlives every token that could still speak of the portal
+        // session as a guest's.
+        let ends = record.ends.max(now.plus(GUEST_LIFETIME));
+        let ended = Arc::new(SessionRecord { level: Level::Ended, ends, ..record.clone() });
+        let written = self.store.commit(now, index::writes(&ended)?).await;
+        let version = written.as_ref().ok().and_then(|versions| versions.iter().max()).copied();
+        self.note(Known { record: ended, version });
+        written.map(|_| ())
+    }
+
+    /// The sessions of one user that stand at `now`.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn of_user(
+        &self,
+        now: UnixMillis,
+        sub: Opaque,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let mut records = index::of_user(&*self.store, now, sub).await?;
+        records.retain(|record| record.stands(now));
+        Ok(records)
+    }
+
+    /// How many sessions of `portal` stand, for the metrics.
+    pub fn count(&self, now: UnixMillis, portal: &str) -> usize {
+        let known = self.known.pin();
+        let here = |known: &&Known| known.record.portal == portal && known.record.stands(now);
+        known.values().filter(here).count()
+    }
+
+    /// Forgets what is over, so that memory holds only what stands.
+    pub fn sweep(&self, now: UnixMillis) {
+        self.known.pin().retain(|_, known| now < known.record.ends);
+        self.roots.pin().retain(|_, ends| now < *ends);
+    }
+
+    fn counts(&self, now: UnixMillis, record: &SessionRecord) -> bool {
+        record.stands(now) && !self.logins.any_suspended(&record.parts)
+    }
+
+    async fn read(
+        &self,
+        now: UnixMillis,
+        bind: Opaque,
+    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        if let Some(known) = self.known.pin().get(&bind) {
+            let record = Arc::clone(&known.record);
+            return Ok((now < record.ends).then_some(record));
+        }
+        let Some((record, version)) = index::at(&*self.store, now, bind).await? else {
+            return Ok(None);
+        };
+        let record = Arc::new(record);
+        self.remember(&record, &[version]);
+        // What was written meanwhile is newer than what was read.
+        let known = self.known.pin();
+        Ok(known.get(&bind).map(|known| Arc::clone(&known.record)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

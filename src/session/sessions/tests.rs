@@ -1,0 +1,154 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Sessions;
+use crate::clock::UnixMillis;
+use crate::session::{FactorUsed, Level, SessionRecord};
+use crate::store::sled::SledStore;
+use crate::store::{Store, StoreError};
+use crate::user::{Opaque, UserName};
+
+const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+struct Place {
+    folder: tempfile::TempDir,
+    store: Arc<dyn Store>,
+    sessions: Arc<Sessions>,
+}
+
+async fn place() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
+    let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
+    let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
+    let store: Arc<dyn Store> = Arc::new(opened);
+    let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
+    Place { folder, store, sessions }
+}
+
+fn record(user: u8, bind: u8, parts: &[u8]) -> SessionRecord {
+    SessionRecord {
+        portal: "wiki".to_owned(),
+        root: Opaque([user; 16]),
+        sid: Opaque([user + 100; 16]),
+        sub: Opaque([user; 16]),
+        user: UserName::canonical(format!("user{user}")),
+        bind: Opaque([bind; 16]),
+        parts: parts.iter().map(|part| Opaque([*part; 16])).collect(),
+        started: NOW,
+        ends: NOW.plus(Duration::from_secs(3600)),
+        level: Level::Proven { factor: FactorUsed::Totp, at: NOW },
+    }
+}
+
+fn opaque(byte: u8) -> Opaque {
+    Opaque([byte; 16])
+}
+
+#[tokio::test]
+async fn a_session_stands_until_its_end() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let begun = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    assert_eq!(sessions.known(NOW, opaque(10)), Some(Arc::clone(&begun)));
+    assert_eq!(sessions.count(NOW, "wiki"), 1);
+    let over = NOW.plus(Duration::from_secs(3600));
+    assert_eq!(sessions.known(over, opaque(10)), None);
+    assert_eq!(sessions.find(over, opaque(10)).await.unwrap(), None);
+    assert!(!sessions.goes_on(over, begun.root));
+    sessions.sweep(over);
+    assert_eq!(sessions.count(NOW, "wiki"), 0);
+}
+
+#[tokio::test]
+async fn sessions_outlive_a_restart() {
+    let place = place().await;
+    place.sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    let gone = place.sessions.begin(NOW, record(2, 11, &[21])).await.unwrap();
+    place.sessions.end(NOW, &gone).await.unwrap();
+    let again = Sessions::load(Arc::clone(&place.store), NOW).await.unwrap();
+    assert!(again.known(NOW, opaque(10)).is_some());
+    assert_eq!(again.known(NOW, opaque(11)), None);
+    assert!(again.goes_on(NOW, opaque(1)) && !again.goes_on(NOW, opaque(2)));
+    drop(place.folder);
+}
+
+#[tokio::test]
+async fn an_ended_session_stays_ended_and_its_portal_session_is_no_guests() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let begun = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    sessions.end(NOW, &begun).await.unwrap();
+    assert_eq!(sessions.known(NOW, opaque(10)), None);
+    assert_eq!(sessions.find(NOW, opaque(10)).await.unwrap(), None);
+    assert!(sessions.was_signed_in(NOW, &[opaque(20)]).await.unwrap());
+    assert!(!sessions.was_signed_in(NOW, &[opaque(21)]).await.unwrap());
+    let proven = sessions.replacement(NOW, &begun, &begun).await;
+    assert!(matches!(proven, Err(StoreError::Conflict { .. })), "{proven:?}");
+}
+
+/// A note of an older write that comes late changes nothing.
+#[tokio::test]
+async fn a_late_note_does_not_bring_a_session_back() {
+    let place = place().await;
+    let old = Arc::new(record(1, 10, &[20]));
+    let writes = super::index::writes(&old).unwrap();
+    let versions = place.store.commit(NOW, writes).await.unwrap();
+    place.sessions.end(NOW, &old).await.unwrap();
+    place.sessions.remember(&old, &versions);
+    assert_eq!(place.sessions.known(NOW, opaque(10)), None);
+    assert!(!place.sessions.goes_on(NOW, old.root));
+}
+
+/// ID-5: whoever signs in with one of a session's cookies ends it, whatever other cookies
+/// are sent along.
+#[tokio::test]
+async fn sessions_that_share_a_cookie_end_together() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    sessions.begin(NOW, record(1, 11, &[20, 30])).await.unwrap();
+    sessions.begin(NOW, record(2, 12, &[22])).await.unwrap();
+    sessions.end_sharing(NOW, &[opaque(20), opaque(31)], None).await.unwrap();
+    assert_eq!(sessions.known(NOW, opaque(10)), None);
+    assert_eq!(sessions.known(NOW, opaque(11)), None);
+    assert!(sessions.known(NOW, opaque(12)).is_some());
+}
+
+#[tokio::test]
+async fn a_login_under_way_holds_the_session_back() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    sessions.begin(NOW, record(1, 10, &[20, 21])).await.unwrap();
+    let suspension = sessions.suspend(&[opaque(21)]).await;
+    assert_eq!(sessions.known(NOW, opaque(10)), None);
+    assert_eq!(sessions.find(NOW, opaque(10)).await.unwrap(), None);
+    drop(suspension);
+    assert!(sessions.known(NOW, opaque(10)).is_some());
+}
+
+#[tokio::test]
+async fn a_session_moves_and_the_old_place_fades() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let old = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    let moved = SessionRecord { bind: opaque(11), parts: vec![opaque(21)], ..(*old).clone() };
+    sessions.rebind(NOW, &old, moved).await.unwrap();
+    assert!(sessions.known(NOW, opaque(10)).is_some() && sessions.known(NOW, opaque(11)).is_some());
+    let later = NOW.plus(Duration::from_secs(10));
+    assert_eq!(sessions.known(later, opaque(10)), None);
+    assert!(sessions.known(later, opaque(11)).is_some() && sessions.goes_on(later, old.root));
+    let users = sessions.of_user(later, opaque(1)).await.unwrap();
+    assert_eq!(users.len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_meanwhile_does_not_move() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let old = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    sessions.end(NOW, &old).await.unwrap();
+    let moved = SessionRecord { bind: opaque(11), ..(*old).clone() };
+    assert!(sessions.rebind(NOW, &old, moved).await.is_err());
+    assert_eq!(sessions.known(NOW, opaque(11)), None);
+}

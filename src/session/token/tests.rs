@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use super::super::keys::KeyRing;
+use super::super::record::{FactorUsed, Level, SessionRecord};
+use super::{Claims, Grade, Token, TokenError};
+use crate::clock::UnixMillis;
+use crate::config::SessionLimits;
+use crate::user::{Opaque, UserName};
+
+const SECRET: &str = "c2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXMgZm9yIHVzIQ";
+const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+const LIMITS: SessionLimits =
+    SessionLimits { lifetime: Duration::from_secs(43_200), idle: Duration::from_secs(3600) };
+
+fn keys() -> KeyRing {
+    let ring = json!({ "active": "k1", "keys": [{ "kid": "k1", "secret": SECRET }] });
+    KeyRing::read(ring.to_string().as_bytes()).unwrap()
+}
+
+fn record(level: Level) -> SessionRecord {
+    SessionRecord {
+        portal: "wiki".to_owned(),
+        root: Opaque([1; 16]),
+        sid: Opaque([2; 16]),
+        sub: Opaque([3; 16]),
+        user: UserName::canonical("alice.with.a.name@example.com".to_owned()),
+        bind: Opaque([4; 16]),
+        parts: vec![Opaque([5; 16])],
+        started: NOW,
+        ends: NOW.plus(LIMITS.lifetime),
+        level,
+    }
+}
+
+fn proven() -> Level {
+    Level::Proven { factor: FactorUsed::Totp, at: NOW }
+}
+
+fn read_at(seconds: u64, token: &str) -> Result<Claims, TokenError> {
+    Token::new("wiki", LIMITS).read(&keys(), UnixMillis::from_seconds(seconds), token)
+}
+
+#[test]
+fn a_token_is_read_back_and_agrees_with_its_record() {
+    let token = Token::new("wiki", LIMITS);
+    for level in [Level::Password, proven()] {
+        let record = record(level);
+        let text = token.mint(&keys(), NOW, &record).unwrap();
+        let claims = token.read(&keys(), NOW, &text).unwrap();
+        assert!(claims.agrees_with(&record));
+        assert_eq!(claims.grade(), Grade::SignedIn);
+        let ended = SessionRecord { level: Level::Ended, ..record.clone() };
+        assert!(!claims.agrees_with(&ended));
+        let other = SessionRecord { sid: Opaque([9; 16]), ..record };
+        assert!(!claims.agrees_with(&other));
+    }
+}
+
+#[test]
+fn a_token_is_short_and_names_nobody() {
+    let name = "w".repeat(32);
+    let text = Token::new(&name, LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
+    assert!("__Host-mfa=".len() + text.len() <= 600, "{}", text.len());
+    use base64::Engine as _;
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(text.split('.').nth(1).unwrap())
+        .unwrap();
+    assert!(!String::from_utf8(decoded).unwrap().contains("alice"));
+}
+
+#[test]
+fn a_token_ends_when_idle_and_in_the_end() {
+    let text = Token::new("wiki", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
+    let start = NOW.seconds();
+    assert!(read_at(start + 3599, &text).is_ok());
+    assert_eq!(read_at(start + 3600, &text), Err(TokenError::Expired));
+    let late = NOW.plus(Duration::from_secs(43_000));
+    let text = Token::new("wiki", LIMITS).mint(&keys(), late, &record(proven())).unwrap();
+    assert!(read_at(start + 43_199, &text).is_ok());
+    assert_eq!(read_at(start + 43_200, &text), Err(TokenError::Expired));
+    assert_eq!(read_at(start - 60, &text), Err(TokenError::Foreign));
+}
+
+#[test]
+fn a_busy_users_token_is_renewed_before_it_is_idle() {
+    let token = Token::new("wiki", LIMITS);
+    let text = token.mint(&keys(), NOW, &record(proven())).unwrap();
+    let claims = token.read(&keys(), NOW, &text).unwrap();
+    assert!(!token.wants_renewal(NOW.plus(Duration::from_secs(200)), &claims));
+    assert!(token.wants_renewal(NOW.plus(Duration::from_secs(500)), &claims));
+}
+
+#[test]
+fn a_guests_token_claims_nothing_and_ends_soon() {
+    let token = Token::new("wiki", LIMITS);
+    let text = token.mint_guest(&keys(), NOW, Opaque([7; 16]), Opaque([4; 16])).unwrap();
+    let claims = token.read(&keys(), NOW, &text).unwrap();
+    assert_eq!(claims.grade(), Grade::Guest);
+    assert!(!claims.agrees_with(&record(Level::Password)));
+    assert!(!token.wants_renewal(NOW.plus(Duration::from_secs(1800)), &claims));
+    assert_eq!(read_at(NOW.seconds() + 3600, &text), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_of_another_portal_is_foreign() {
+    let text = Token::new("shop", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
+    assert_eq!(read_at(NOW.seconds(), &text), Err(TokenError::Foreign));
+}
+
+fn claims() -> Value {
+    let text = Token::new("wiki", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
+    serde_json::to_value(read_at(NOW.seconds(), &text).unwrap()).unwrap()
+}
+
+/// A token under our own key with another head or other claims.
+fn forged(header: Header, claims: &Value) -> String {
+    Token::new("wiki", LIMITS);
+    use base64::Engine as _;
+    let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(SECRET).unwrap();
+    encode(&header, claims, &EncodingKey::from_secret(&key)).unwrap()
+}
+
+fn header() -> Header {
+    Header {
+        typ: Some("mfa-session+jwt".to_owned()),
+        kid: Some("k1".to_owned()),
+        ..Header::new(Algorithm::HS256)
+    }
+}
+
+/// RFC 8725 and the black-box set of the standards page.
+#[test]
+fn a_token_of_another_kind_is_foreign_even_under_our_key() {
+    assert!(read_at(NOW.seconds(), &forged(header(), &claims())).is_ok());
+    let heads = [
+        Header { typ: None, ..header() },
+        Header { typ: Some("JWT".to_owned()), ..header() },
+        Header { kid: None, ..header() },
+        Header { kid: Some("../../k1".to_owned()), ..header() },
+        Header { kid: Some("k2".to_owned()), ..header() },
+        Header { crit: Some(vec!["b64".to_owned()]), ..header() },
+    ];
+    for head in heads {
+        let text = forged(head.clone(), &claims());
+        assert_eq!(read_at(NOW.seconds(), &text), Err(TokenError::Foreign), "{head:?}");
+    }
+    let changes = [
+        ("aud", json!("shop")),
+        ("aud", json!(["shop"])),
+        ("iss", json!("somebody")),
+        ("exp", json!("1900000000")),
+        ("exp", json!(-1)),
+        ("exp", json!(1.5e300)),
+        ("iat", json!(1_900_000_000)),
+        ("mfa_time", json!(1_900_000_000)),
+        ("sub", json!("alice")),
+        ("bind", json!(null)),
+        ("amr", json!(["pwd", "sms"])),
+        ("admin", json!(true)),
+    ];
+    for (name, value) in changes {
+        let mut changed = claims();
+        changed[name] = value;
+        let text = forged(header(), &changed);
+        assert_eq!(read_at(NOW.seconds(), &text), Err(TokenError::Foreign), "{name}");
+    }
+}
+
+#[test]
+fn a_changed_token_is_foreign() {
+    let text = forged(header(), &claims());
+    let parts: Vec<&str> = text.split('.').collect();
+    let (head, body, tag) = (parts[0], parts[1], parts[2]);
+    use base64::Engine as _;
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let none = encode(r#"{"typ":"mfa-session+jwt","kid":"k1","alg":"none"}"#);
+    let hs384 = encode(r#"{"typ":"mfa-session+jwt","kid":"k1","alg":"HS384"}"#);
+    let given = [
+        String::new(),
+        "a.b.c".to_owned(),
+        format!("{head}.{body}."),
+        format!("{head}.{body}"),
+        format!("{none}.{body}."),
+        format!("{none}.{body}.{tag}"),
+        format!("{hs384}.{body}.{tag}"),
+        format!("{head}.{body}.{}", &tag[..20]),
+        format!("{head}.{body}.{tag}="),
+        format!("{head}.{body}.{tag}A"),
+        format!("{head}.{body}.{tag}.{tag}"),
+        format!("{head}.{}.{tag}", encode(&claims().to_string().replace("pwd", "otp"))),
+        "x".repeat(100_000),
+    ];
+    for text in given {
+        let read = read_at(NOW.seconds(), &text);
+        assert_eq!(read, Err(TokenError::Foreign), "{:.60}", text);
+    }
+}

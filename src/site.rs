@@ -1,0 +1,128 @@
+//! A portal made ready to serve: its configuration with the keys and identifiers that
+//! belong to it alone, and everything else that all portals share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::account::{AccountId, Accounts, PortalTag};
+use crate::clock::{Clock, UnixMillis};
+use crate::config::{Limits, Portal, SessionLimits};
+use crate::mac::MacKey;
+use crate::net::host::Host;
+use crate::pages::render::Renderer;
+use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
+use crate::store::keyring::Keyring;
+use crate::telemetry::metrics::Metrics;
+use crate::user::Opaque;
+
+/// What every request may need. Built once, shared, never changed.
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The portals.
+    pub sites: Sites,
+    /// Second factors.
+    pub accounts: Accounts,
+    /// Sessions.
+    pub sessions: Arc<Sessions>,
+    /// The keys that sign them.
+    pub keys: KeyRing,
+    /// How long they last.
+    pub session_limits: SessionLimits,
+    /// Pages.
+    pub renderer: Renderer,
+    /// Numbers.
+    pub metrics: Arc<Metrics>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Whether each request leaves a line.
+    pub access_log: bool,
+}
+
+impl Parts {
+    /// The time now.
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+}
+
+/// All portals, by host.
+pub struct Sites {
+    all: Vec<Arc<Site>>,
+    by_host: HashMap<String, Arc<Site>>,
+}
+
+impl Sites {
+    /// Makes `portals` ready with keys derived from `keyring`.
+    pub fn new(portals: Vec<Portal>, limits: SessionLimits, keyring: &Keyring) -> Self {
+        let ready = |(index, portal)| Arc::new(Site::new(index, portal, limits, keyring));
+        let all: Vec<Arc<Site>> = portals.into_iter().enumerate().map(ready).collect();
+        let hosts = |site: &Arc<Site>| {
+            let names = site.portal.hosts.clone().into_iter();
+            names.map(|host| (host, Arc::clone(site))).collect::<Vec<_>>()
+        };
+        let by_host = all.iter().flat_map(hosts).collect();
+        Self { all, by_host }
+    }
+
+    /// The portal at `host`.
+    pub fn at(&self, host: &Host) -> Option<&Arc<Site>> {
+        self.by_host.get(host.as_str())
+    }
+
+    /// Every portal, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.all.iter()
+    }
+}
+
+/// One portal.
+pub struct Site {
+    /// Its place in the configuration, which is its place in the metrics.
+    pub index: usize,
+    /// What ops wrote about it.
+    pub portal: Portal,
+    /// Makes its opaque identifiers.
+    pub binder: Binder,
+    /// Makes and reads its session cookies.
+    pub token: Token,
+    /// Stands at the head of its keys in the store.
+    pub tag: PortalTag,
+    form_key: MacKey,
+}
+
+impl Site {
+    fn new(index: usize, portal: Portal, limits: SessionLimits, keyring: &Keyring) -> Self {
+        let binder = Binder::new(&portal.name, &keyring.derive("portal binding"));
+        let token = Token::new(&portal.name, limits);
+        let long = keyring.id(&[b"portal", portal.name.as_bytes()]);
+        let mut tag = [0; 8];
+        tag.copy_from_slice(long.split_at(8).0);
+        let form_key = MacKey::new(&keyring.derive("form token"));
+        Self { index, portal, binder, token, tag: PortalTag(tag), form_key }
+    }
+
+    /// The account of a session's user.
+    pub fn account(&self, session: &SessionRecord) -> AccountId {
+        AccountId { portal: self.tag, sub: session.sub }
+    }
+
+    /// The hidden field of every form shown in this session. It changes with each sign-in
+    /// and each proof, as the session's name does.
+    pub fn form_token(&self, sid: Opaque) -> String {
+        URL_SAFE_NO_PAD.encode(self.form_key.hash(self.form_parts(&sid)))
+    }
+
+    /// Whether `given` is that field, compared in constant time.
+    pub fn is_form_token(&self, sid: Opaque, given: &str) -> bool {
+        let given = URL_SAFE_NO_PAD.decode(given).unwrap_or_default();
+        self.form_key.verify(self.form_parts(&sid), &given)
+    }
+
+    fn form_parts<'a>(&'a self, sid: &'a Opaque) -> [&'a [u8]; 2] {
+        [self.portal.name.as_bytes(), &sid.0]
+    }
+}

@@ -1,0 +1,166 @@
+//! What readers see: the last batch that is on disk, and nothing of the one under way. Nobody
+//! is told of a write that a power cut could still undo.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use ::sled::{IVec, Tree};
+
+use super::records::{Codec, Entry};
+use crate::store::StoreError;
+
+/// Entries that a scan takes under one lock, so that no write waits for a long one.
+const PAGE: usize = 256;
+
+/// The readers' side of the store.
+pub(super) struct View {
+    seen: RwLock<Seen>,
+    refusal: OnceLock<StoreError>,
+    codec: Codec,
+}
+
+struct Seen {
+    tree: Option<Tree>,
+    /// What stood before the batch under way, by address.
+    before: BTreeMap<Vec<u8>, Option<IVec>>,
+    records: u64,
+}
+
+/// Part of a scan.
+pub(super) struct Page {
+    /// What was found, in order.
+    pub(super) found: BTreeMap<Vec<u8>, IVec>,
+    /// Where to go on, unless this was the last part.
+    pub(super) rest: Option<Vec<u8>>,
+}
+
+impl View {
+    pub(super) fn new(tree: Tree, codec: Codec, records: u64) -> Self {
+        let seen = Seen { tree: Some(tree), before: BTreeMap::new(), records };
+        Self { seen: RwLock::new(seen), refusal: OnceLock::new(), codec }
+    }
+
+    pub(super) fn codec(&self) -> &Codec {
+        &self.codec
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.read().records
+    }
+
+    /// Fails once the store was closed or has shut itself.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.refusal.get().map_or(Ok(()), |refusal| Err(refusal.clone()))
+    }
+
+    /// Shuts the store for good. The first reason stays.
+    pub(super) fn refuse(&self, refusal: StoreError) {
+        self.doubt(&refusal);
+        self.write().tree = None;
+    }
+
+    /// Like [`View::refuse`], for those who hold the lock: the tree is let go later.
+    pub(super) fn doubt(&self, refusal: &StoreError) {
+        let _ = self.refusal.set(refusal.clone());
+    }
+
+    /// The entry at `address`, expired or not.
+    pub(super) fn entry(&self, address: &[u8]) -> Result<Option<Entry>, StoreError> {
+        let stored = {
+            let seen = self.read();
+            match seen.before.get(address) {
+                Some(before) => before.clone(),
+                None => self.guard(|| self.tree(&seen)?.get(address).map_err(in_doubt))?,
+            }
+        };
+        stored.map(|stored| self.codec.decode(address, &stored)).transpose()
+    }
+
+    /// The next entries from `from` on whose address starts with `prefix`.
+    pub(super) fn page(&self, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {
+        let seen = self.read();
+        let mut page = self.guard(|| first_page(self.tree(&seen)?, from, prefix))?;
+        let end = page.rest.clone();
+        let hidden = seen
+            .before
+            .range::<[u8], _>((from, Bound::Unbounded))
+            .take_while(|(address, _)| address.starts_with(prefix))
+            .take_while(|(address, _)| end.as_ref().is_none_or(|end| *address <= end));
+        for (address, before) in hidden {
+            match before {
+                Some(stored) => page.found.insert(address.clone(), stored.clone()),
+                None => page.found.remove(address),
+            };
+        }
+        Ok(page)
+    }
+
+    /// Shows what stood before instead of what the tree is about to get.
+    pub(super) fn hide(&self, before: BTreeMap<Vec<u8>, Option<IVec>>) {
+        self.write().before = before;
+    }
+
+    /// Shows what the tree holds, now that it is on disk.
+    pub(super) fn show(&self, records: u64) {
+        let mut seen = self.write();
+        seen.before = BTreeMap::new();
+        seen.records = records;
+    }
+
+    fn tree<'a>(&self, seen: &'a Seen) -> Result<&'a Tree, StoreError> {
+        self.check()?;
+        seen.tree.as_ref().ok_or_else(|| StoreError::Fatal("the database is gone".into()))
+    }
+
+    // sled panics where it meets damage. Whatever it stumbled over, what it says next cannot
+    // be believed either: the store shuts, for readers and writers alike.
+    fn guard<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let outcome = unwinding(read);
+        if let Err(refusal @ StoreError::Fatal(_)) = &outcome {
+            self.doubt(refusal);
+        }
+        outcome
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn first_page(tree: &Tree, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {
+    let mut page = Page { found: BTreeMap::new(), rest: None };
+    for item in tree.range::<&[u8], _>((from, Bound::Unbounded)).take(PAGE) {
+        let (address, stored) = item.map_err(in_doubt)?;
+        if !address.starts_with(prefix) {
+            return Ok(Page { rest: None, ..page });
+        }
+        page.rest = Some(address.to_vec());
+        page.found.insert(address.to_vec(), stored);
+    }
+    if page.found.len() < PAGE {
+        page.rest = None;
+    }
+    Ok(page)
+}
+
+/// Runs what may panic in sled.
+pub(super) fn unwinding<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("without a word");
+        Err(StoreError::Fatal(format!("the database panicked: {text}")))
+    })
+}
+
+pub(super) fn in_doubt(error: ::sled::Error) -> StoreError {
+    StoreError::Fatal(format!("the database failed: {error}"))
+}

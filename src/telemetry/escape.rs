@@ -1,0 +1,108 @@
+//! Makes text from outside safe in a log: one event stays one line, a terminal obeys nothing
+//! in it, and no reader is shown its letters in another order than they have.
+
+use std::fmt::Write as _;
+use std::io;
+
+/// Whether `sign` could break a line, steer a terminal or reorder what a reader sees.
+const fn is_dangerous(sign: char) -> bool {
+    matches!(sign,
+        // C0, DEL and C1: line breaks, escape sequences.
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        // Signs without width, and those that turn the direction of text.
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{061c}' | '\u{feff}')
+}
+
+/// `text` with what is dangerous written as `\u{…}`, cut after `limit` signs.
+pub(crate) fn shown(text: &str, limit: usize) -> String {
+    let mut safe = String::with_capacity(text.len().min(limit));
+    let mut signs = text.chars();
+    for sign in signs.by_ref().take(limit) {
+        if is_dangerous(sign) {
+            safe.extend(sign.escape_unicode());
+        } else {
+            safe.push(sign);
+        }
+    }
+    if signs.next().is_some() {
+        safe.push('…');
+    }
+    safe
+}
+
+/// A writer of whole log events that keeps each on one line, whatever it was made from.
+/// It is the last guard: an event that forgot [`shown`] is still one line.
+#[derive(Debug)]
+pub(crate) struct OneLine<W>(pub(crate) W);
+
+impl<W: io::Write> io::Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let body = text.strip_suffix('\n').unwrap_or(&text);
+        if body.contains(is_dangerous) {
+            let mut line = String::with_capacity(text.len() + 32);
+            for sign in body.chars() {
+                if is_dangerous(sign) {
+                    // The form that JSON knows too: all of these signs fit four digits.
+                    let _ = write!(line, "\\u{:04x}", u32::from(sign));
+                } else {
+                    line.push(sign);
+                }
+            }
+            line.push('\n');
+            self.0.write_all(line.as_bytes())?;
+        } else {
+            self.0.write_all(text.as_bytes())?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn written(event: &str) -> String {
+        let mut bytes = Vec::new();
+        OneLine(&mut bytes).write_all(event.as_bytes()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        assert_eq!(shown("/wiki/Zoë?", 100), "/wiki/Zoë?");
+        assert_eq!(written("{\"path\":\"/wiki\"}\n"), "{\"path\":\"/wiki\"}\n");
+    }
+
+    #[test]
+    fn line_breaks_escapes_and_reordering_are_spelled_out() {
+        assert_eq!(shown("a\n\u{1b}[2Jb\u{202e}c", 100), "a\\u{a}\\u{1b}[2Jb\\u{202e}c");
+    }
+
+    #[test]
+    fn long_text_is_cut_and_says_so() {
+        let long = "x".repeat(100_000);
+        assert_eq!(shown(&long, 64), format!("{}…", "x".repeat(64)));
+        assert_eq!(shown("abc", 3), "abc");
+    }
+
+    #[test]
+    fn an_event_with_line_breaks_is_written_as_one_line() {
+        let line = written("user a\n{\"event\":\"mfa_success\"}\u{1b}[31m\u{9b}\n");
+        assert_eq!(line, "user a\\u000a{\"event\":\"mfa_success\"}\\u001b[31m\\u009b\n");
+    }
+
+    #[test]
+    fn an_escaped_event_is_still_the_same_json() {
+        let line = written("{\"name\":\"a\u{202e}b\u{7f}\"}\n");
+        let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(parsed["name"], "a\u{202e}b\u{7f}");
+    }
+}

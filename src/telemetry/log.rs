@@ -1,0 +1,82 @@
+//! Sets the log up: one event per line on standard error, JSON or text, times in RFC 3339 and
+//! UTC. Our own events follow the configured level; those of the crates below us are held
+//! back, since at their lower levels they print heads of requests, cookies included.
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{LogFormat, Telemetry};
+use crate::telemetry::access::ACCESS;
+use crate::telemetry::escape::OneLine;
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Another part of the process has set one up already.
+    #[error("the log is already set up")]
+    AlreadySetUp,
+}
+
+/// Starts logging for the whole process, records of the `log` crate included.
+pub fn init(telemetry: &Telemetry) -> Result<(), LogError> {
+    subscriber(telemetry, std::io::stderr).try_init().map_err(|_| LogError::AlreadySetUp)
+}
+
+fn subscriber<W>(telemetry: &Telemetry, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // The filter is a layer of its own and not one of the output's, so that records which come
+    // through the `log` crate are judged by the target that they name.
+    tracing_subscriber::registry().with(lines(telemetry.format, writer)).with(targets(telemetry))
+}
+
+fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_ansi(false).with_writer(EachLine(writer));
+    match format {
+        // Only events: a field of a span could be written again on each line inside it.
+        LogFormat::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
+        LogFormat::Text => layer.boxed(),
+    }
+}
+
+fn targets(telemetry: &Telemetry) -> Targets {
+    let access = if telemetry.access_log { LevelFilter::INFO } else { LevelFilter::OFF };
+    let below_us = Level::WARN.min(telemetry.level);
+    Targets::new()
+        .with_default(below_us)
+        .with_target("portcullis", telemetry.level)
+        .with_target(ACCESS, access)
+        // Its error lines carry a summary of the request, query included; what happened to a
+        // request is told by our own access line.
+        .with_target("pingora_proxy", LevelFilter::OFF)
+}
+
+/// Hands out writers that keep each event on one line.
+struct EachLine<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for EachLine<W> {
+    type Writer = OneLine<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+
+    fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Self::Writer {
+        OneLine(self.0.make_writer_for(meta))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! A store whose calls are timed and whose errors are counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+use super::label::StoreOp;
+use super::metrics::Metrics;
+use crate::clock::{Stopwatch, UnixMillis};
+use crate::store::{
+    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+};
+
+/// The engine's name in the metrics.
+const ENGINE: &str = "sled";
+
+/// Passes every call on to `store`.
+pub struct Metered<S> {
+    store: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S: Store> Metered<S> {
+    /// Measures `store`.
+    pub fn new(store: S, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
+    async fn timed<T>(
+        &self,
+        op: StoreOp,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let watch = Stopwatch::start();
+        let result = call.await;
+        self.metrics.store_call(ENGINE, op, watch.elapsed());
+        if let Err(error) = &result {
+            self.metrics.store_error(ENGINE, error.kind());
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl<S: Store> Store for Metered<S> {
+    async fn get(&self, now: UnixMillis, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.timed(StoreOp::Get, self.store.get(now, key)).await
+    }
+
+    async fn commit(&self, now: UnixMillis, tx: Vec<Write>) -> Result<Vec<Version>, StoreError> {
+        self.timed(StoreOp::Commit, self.store.commit(now, tx)).await
+    }
+
+    async fn hit(
+        &self,
+        now: UnixMillis,
+        key: &Key,
+        rule: CounterRule,
+    ) -> Result<CounterState, StoreError> {
+        self.timed(StoreOp::Hit, self.store.hit(now, key, rule)).await
+    }
+
+    async fn counter(&self, now: UnixMillis, key: &Key) -> Result<CounterState, StoreError> {
+        self.timed(StoreOp::Counter, self.store.counter(now, key)).await
+    }
+
+    async fn scan(
+        &self,
+        now: UnixMillis,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Record)>, StoreError> {
+        self.timed(StoreOp::Scan, self.store.scan(now, space, prefix, after, limit)).await
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Event> {
+        self.store.watch()
+    }
+
+    async fn sweep(
+        &self,
+        now: UnixMillis,
+        grace: Duration,
+        budget: usize,
+    ) -> Result<usize, StoreError> {
+        self.timed(StoreOp::Sweep, self.store.sweep(now, grace, budget)).await
+    }
+
+    async fn health(&self) -> Health {
+        self.store.health().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}

@@ -1,0 +1,52 @@
+//! A visit: the visitor of one request together with the sessions, ours and the portal's,
+//! by which that visitor is known.
+
+use std::sync::Arc;
+
+use crate::identity::CookieSet;
+use crate::policy::{PortalSession, Standing, Visitor};
+use crate::session::{Claims, SessionRecord};
+use crate::user::Opaque;
+
+/// Who a request is from, and how that is known.
+#[derive(Clone)]
+pub struct Visit {
+    /// Who, as far as it is proven.
+    pub who: Who,
+    /// The portal's session cookies in the request.
+    pub cookies: CookieSet,
+    /// The identifier of that portal session.
+    pub bind: Opaque,
+    /// What that portal session is to us.
+    pub portal_session: PortalSession,
+}
+
+/// A visitor with the session that says so.
+#[derive(Clone)]
+pub enum Who {
+    /// Nobody we know.
+    Unknown,
+    /// Gave the password.
+    Named(Arc<SessionRecord>, Standing),
+    /// Gave the second factor too. The claims are those of the cookie, whose age matters.
+    Proven(Arc<SessionRecord>, Claims),
+}
+
+impl Visit {
+    /// The visitor as the decision sees it.
+    pub fn visitor(&self) -> Visitor {
+        match &self.who {
+            Who::Unknown => Visitor::Unknown,
+            Who::Named(_, standing) => Visitor::Named(*standing),
+            Who::Proven(..) => Visitor::Proven,
+        }
+    }
+
+    /// The session of a visitor we know.
+    pub fn session(&self) -> Option<&Arc<SessionRecord>> {
+        match &self.who {
+            Who::Unknown => None,
+            Who::Named(session, _) | Who::Proven(session, _) => Some(session),
+        }
+    }
+}
