@@ -1,3 +1,5 @@
+//! Accounts on a real store: enrolment, verification, and what wrong codes cost.
+
 use std::sync::Arc;
 use std::time::Duration;
 

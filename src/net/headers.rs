@@ -1,7 +1,7 @@
 //! What of a client's header lines may reach a portal. Names are compared as a CGI portal
 //! would see them: letters and digits alone, everything else folded into one sign.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// Names that a proxy sets or that portals trust. A client that sends one in another
 /// spelling means to be taken for us.
@@ -99,18 +99,9 @@ pub fn is_disguised(name: &str) -> bool {
         )
 }
 
-/// Takes every line away that a portal could take for our word.
-pub fn strip_trusted(headers: &mut pingora_http::RequestHeader) {
-    let names: Vec<String> = headers
-        .headers
-        .keys()
-        .map(|name| name.as_str())
-        .filter(|name| is_trusted_name(name))
-        .map(str::to_owned)
-        .collect();
-    for name in names {
-        headers.remove_header(name.as_str());
-    }
+/// The lines of a client that stay with us.
+pub fn trusted_names(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers.keys().filter(|name| is_trusted_name(name.as_str())).cloned().collect()
 }
 
 /// Whether `Connection` names nothing but what concerns the connection.

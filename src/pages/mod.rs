@@ -11,7 +11,7 @@ mod help;
 mod home;
 mod logout;
 mod recovery_codes;
-mod times;
+pub mod times;
 mod verify;
 
 use http::StatusCode;

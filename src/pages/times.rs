@@ -1,9 +1,16 @@
 //! Times as people read them.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::clock::UnixMillis;
+
+/// Whole seconds of a wait, rounded up: nobody is told to come back too early.
+pub fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
 
 /// `24 November 2026, 14:05 UTC`.
 pub(super) fn moment(at: UnixMillis) -> String {

@@ -107,7 +107,7 @@ async fn ask(
     let recovery_left = u32::try_from(left).ok();
     let (mut retry_after, mut until) = (None, String::new());
     if let VerifyAnswer::Locked(wait) = answer {
-        retry_after = Some(wait.as_secs() + 1);
+        retry_after = Some(times::seconds(wait));
         until = times::moment(request.now.plus(wait));
     }
     let (status, state) = match answer {
@@ -117,7 +117,7 @@ async fn ask(
         }
         VerifyAnswer::Used => (StatusCode::UNAUTHORIZED, VerifyState::Used),
         VerifyAnswer::Locked(wait) => {
-            let seconds = wait.as_secs() + 1;
+            let seconds = times::seconds(wait);
             (StatusCode::TOO_MANY_REQUESTS, VerifyState::Locked { seconds, until: &until })
         }
         VerifyAnswer::Disabled => (StatusCode::FORBIDDEN, VerifyState::Disabled),

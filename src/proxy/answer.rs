@@ -291,7 +291,7 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
     reply.lines.push(("portcullis-challenge", format!("{name}; url=\"{place}\"")));
     match challenge {
         Challenge::Wait(wait) => {
-            reply.lines.push(("retry-after", (wait.as_secs() + 1).to_string()))
+            reply.lines.push(("retry-after", pages::times::seconds(wait).to_string()))
         }
         Challenge::AskDesk => reply.lines.push(("retry-after", "3600".to_owned())),
         Challenge::SignIn | Challenge::Enrol | Challenge::Verify => {}

@@ -12,9 +12,9 @@ use pingora_core::apps::{HttpServerApp, ServerApp};
 use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
-use tokio::time::Instant;
 
 use super::gateway::Gateway;
+use crate::clock::Stopwatch;
 use crate::config::Limits;
 use crate::session::Sessions;
 use crate::site::Parts;
@@ -90,7 +90,7 @@ impl Front {
 
     async fn watch(&self, state: &State, http2: bool) {
         let limits = self.parts.limits;
-        let mut waiting_since = Instant::now();
+        let mut waiting_since = Stopwatch::start();
         let mut requests = 0;
         loop {
             tokio::time::sleep(LOOK).await;
@@ -102,7 +102,7 @@ impl Front {
             let done = state.requests.load(Ordering::Relaxed);
             if now.busy || done != requests {
                 requests = done;
-                waiting_since = Instant::now();
+                waiting_since = Stopwatch::start();
             } else if !http2 && waiting_since.elapsed() > patience(&limits, done) {
                 tracing::info!("a connection was closed: no complete head came in time");
                 return;

@@ -5,7 +5,7 @@ use http::header;
 use pingora_http::RequestHeader;
 
 use super::context::Passage;
-use crate::net::headers::strip_trusted;
+use crate::net::headers::trusted_names;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
 /// proxy may set are gone, and ours are set once.
@@ -13,7 +13,9 @@ use crate::net::headers::strip_trusted;
 /// # Errors
 /// When a line cannot be written; then nothing goes to the portal.
 pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_error::Result<()> {
-    strip_trusted(request);
+    for name in trusted_names(&request.headers) {
+        request.remove_header(&name);
+    }
     for name in [header::EXPECT.as_str(), "keep-alive", "te", "trailer"] {
         request.remove_header(name);
     }

@@ -1,11 +1,9 @@
 //! The table of contents: each callback of the framework, and which stage it calls.
-//!
-//! ```text
-//! receive → route → admit → identify → decide ─┬─ Forward(Permit) → forward → portal
-//!                                              ├─ Challenge ──────→ answer     │
-//!                                              └─ OwnPage ────────→ answer     │
-//! client ←─────────────── record ←──── settle ←──── observe ←──────────────────┘
-//! ```
+
+// receive → route → admit → identify → decide ─┬─ Forward(Permit) → forward → portal
+//                                              ├─ Challenge ──────→ answer     │
+//                                              └─ OwnPage ────────→ answer     │
+// client ←─────────────── record ←──── settle ←──── observe ←──────────────────┘
 
 use std::sync::Arc;
 

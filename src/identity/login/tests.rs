@@ -1,3 +1,5 @@
+//! Which bodies are logins, and whose.
+
 use regex::Regex;
 
 use super::{Attempt, is_login_address, read_attempt};

@@ -1,3 +1,5 @@
+//! Every page rendered, and what may never stand in one.
+
 use std::fs;
 use std::path::PathBuf;
 

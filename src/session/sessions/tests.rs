@@ -1,3 +1,5 @@
+//! Sessions on a real store: what stands, what ends, what comes too late.
+
 use std::sync::Arc;
 use std::time::Duration;
 

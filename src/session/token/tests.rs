@@ -1,3 +1,5 @@
+//! Tokens: what is read back, and what is foreign (RFC 8725).
+
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};

@@ -1,0 +1,162 @@
+//! A browser without scripts: cookies, redirects and forms.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::client::{self, Answer, Call};
+use super::html::{self, Form};
+
+/// One person's browser at one portal.
+#[derive(Clone)]
+pub struct Browser {
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    pub host: String,
+    pub jar: BTreeMap<String, String>,
+    pub http2: bool,
+}
+
+/// A page that was shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub path: String,
+    pub answer: Answer,
+}
+
+impl std::ops::Deref for Shown {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+impl Shown {
+    /// The form that has this field, to be filled in.
+    pub fn form(&self, field: &str) -> Form {
+        html::form_with(&self.body, field)
+            .unwrap_or_else(|| panic!("no form with {field} at {}: {}", self.path, self.body))
+    }
+
+    /// What a person reads.
+    pub fn text(&self) -> String {
+        html::plain(&self.body)
+    }
+
+    /// Where the answer leads.
+    pub fn location(&self) -> &str {
+        self.line("location")
+            .unwrap_or_else(|| panic!("{} leads nowhere: {:?}", self.path, self.answer))
+    }
+}
+
+impl Browser {
+    pub fn new(address: SocketAddr, trusted: Arc<rustls::ClientConfig>, host: &str) -> Self {
+        Self { address, trusted, host: host.to_owned(), jar: BTreeMap::new(), http2: false }
+    }
+
+    /// Opens a path; shows what comes, a redirect as a redirect.
+    pub async fn open(&mut self, path: &str) -> Shown {
+        let call = self.navigation("GET", path);
+        self.visit(path, call).await
+    }
+
+    /// Opens a path and goes wherever it leads.
+    pub async fn go(&mut self, path: &str) -> Shown {
+        let shown = self.open(path).await;
+        self.follow(shown).await
+    }
+
+    /// Goes wherever an answer leads.
+    pub async fn follow(&mut self, mut shown: Shown) -> Shown {
+        for _ in 0..10 {
+            if !(300..400).contains(&shown.status) {
+                return shown;
+            }
+            let path = self.resolve(&shown.path, shown.location());
+            shown = self.open(&path).await;
+        }
+        panic!("too many redirects, last to {}", shown.location());
+    }
+
+    /// Sends a form from the page it stands on.
+    pub async fn send(&mut self, page: &Shown, form: &Form) -> Shown {
+        let action = form.action.clone().unwrap_or_else(|| page.path.clone());
+        let path = self.resolve(&page.path, &action);
+        self.post(&path, &form.pairs()).await
+    }
+
+    /// Sends a form to a path.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
+        let form = Call::post(&self.host, path, fields);
+        let mut call = self.navigation("POST", path);
+        call.lines.extend(form.lines.into_iter().skip(1));
+        call = call.line("origin", format!("https://{}", self.host)).body(form.body);
+        self.visit(path, call).await
+    }
+
+    /// What a script on a page asks for.
+    pub async fn call(&mut self, method: &str, path: &str) -> Shown {
+        let call = self.with_cookies(Call::new(method, &self.host, path));
+        let call = call.line("accept", "application/json").line("sec-fetch-mode", "cors");
+        self.visit(path, call).await
+    }
+
+    /// A request with this browser's cookies, for the test to change.
+    pub fn with_cookies(&self, mut call: Call) -> Call {
+        call.http2 = self.http2;
+        let pairs: Vec<String> =
+            self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if self.http2 {
+            return pairs.iter().fold(call, |call, pair| call.line("cookie", pair));
+        }
+        if pairs.is_empty() { call } else { call.line("cookie", pairs.join("; ")) }
+    }
+
+    /// Sends a request as it is and takes the cookies of its answer.
+    pub async fn visit(&mut self, path: &str, call: Call) -> Shown {
+        let answer = client::send(self.address, Arc::clone(&self.trusted), call).await;
+        for line in answer.all("set-cookie") {
+            self.keep(line);
+        }
+        Shown { path: path.to_owned(), answer }
+    }
+
+    fn navigation(&self, method: &str, path: &str) -> Call {
+        let call = self.with_cookies(Call::new(method, &self.host, path));
+        call.page().line("sec-fetch-site", "same-origin")
+    }
+
+    fn keep(&mut self, line: &str) {
+        let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+        let (name, value) = pair.split_once('=').unwrap();
+        let attributes = attributes.to_lowercase();
+        if name.starts_with("__Host-") {
+            let kept = attributes.contains("secure")
+                && attributes.contains("path=/")
+                && !attributes.contains("domain");
+            assert!(kept, "a browser would drop this: {line}");
+        }
+        let over = attributes.contains("max-age=0") || attributes.contains("1970");
+        match over {
+            true => self.jar.remove(name),
+            false => self.jar.insert(name.to_owned(), value.to_owned()),
+        };
+    }
+
+    fn resolve(&self, base: &str, target: &str) -> String {
+        let own = format!("https://{}", self.host);
+        let target = target.strip_prefix(&own).unwrap_or(target);
+        match target {
+            "" => base.to_owned(),
+            query if query.starts_with('?') => {
+                format!("{}{query}", base.split('?').next().unwrap())
+            }
+            path => {
+                assert!(path.starts_with('/') && !path.starts_with("//"), "led astray: {path}");
+                path.to_owned()
+            }
+        }
+    }
+}

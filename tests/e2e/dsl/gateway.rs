@@ -1,0 +1,280 @@
+//! The real binary, in a folder of its own, with a clock that can be moved.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+
+use super::client::{self, Answer, Call};
+use super::{Browser, free_port};
+
+/// Starts to describe a gateway.
+pub fn new() -> Builder {
+    Builder::default()
+}
+
+/// A gateway to be.
+#[derive(Default)]
+pub struct Builder {
+    portals: Vec<(String, String)>,
+    top: String,
+}
+
+/// What can stand behind a gateway: it gives its entry below `portals`.
+pub trait Fronted {
+    fn entry(&self, host: &str) -> String;
+}
+
+impl Builder {
+    /// Puts `portal` at `NAME.test`.
+    pub fn portal(mut self, name: &str, portal: &impl Fronted) -> Self {
+        self.portals.push((name.to_owned(), portal.entry(&format!("{name}.test"))));
+        self
+    }
+
+    /// Adds to the top level of the configuration.
+    pub fn yaml(mut self, yaml: &str) -> Self {
+        self.top.push_str(yaml);
+        self.top.push('\n');
+        self
+    }
+
+    /// Starts it, and waits until it takes requests.
+    pub async fn run(self) -> Gateway {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = [free_port(), free_port(), free_port()];
+        let hosts: Vec<String> =
+            self.portals.iter().map(|(name, _)| format!("{name}.test")).collect();
+        let trusted = client::certificate(folder.path(), &hosts);
+        fs::write(folder.path().join("portcullis.yaml"), self.written(ports)).unwrap();
+        fs::write(folder.path().join("clock"), "+0").unwrap();
+        let mut gateway = Gateway {
+            folder,
+            ports,
+            child: None,
+            readers: Vec::new(),
+            log: Arc::default(),
+            moved: Duration::ZERO,
+            trusted,
+            expected: if self.top.contains("admin:") { 2 } else { 3 },
+        };
+        gateway.start().await;
+        gateway
+    }
+
+    fn written(&self, [https, http, admin]: [u16; 3]) -> String {
+        let mut yaml = format!(
+            "listeners:\n  - address: 127.0.0.1:{https}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            self.top
+        );
+        for (name, entry) in &self.portals {
+            yaml.push_str(&format!("  {name}:\n"));
+            for line in entry.lines() {
+                yaml.push_str(&format!("    {line}\n"));
+            }
+        }
+        yaml
+    }
+}
+
+/// A running gateway, or one that was stopped and can be started again.
+pub struct Gateway {
+    folder: TempDir,
+    ports: [u16; 3],
+    child: Option<Child>,
+    readers: Vec<JoinHandle<()>>,
+    log: Arc<Mutex<String>>,
+    moved: Duration,
+    trusted: Arc<rustls::ClientConfig>,
+    expected: usize,
+}
+
+impl Gateway {
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its TLS listener.
+    pub fn https(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[0]))
+    }
+
+    /// Its plain listener.
+    pub fn http(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[1]))
+    }
+
+    /// Its admin listener.
+    pub fn admin(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[2]))
+    }
+
+    /// Whom a client of it trusts.
+    pub fn trusted(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.trusted)
+    }
+
+    /// A browser without cookies at `NAME.test`.
+    pub fn browser(&self, name: &str) -> Browser {
+        Browser::new(self.https(), self.trusted(), &format!("{name}.test"))
+    }
+
+    /// Sends one request over TLS and HTTP/1.1.
+    pub async fn send(&self, call: Call) -> Answer {
+        client::send(self.https(), self.trusted(), call).await
+    }
+
+    /// What it wrote to its log so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The time as the gateway sees it, in seconds.
+    pub fn now(&self) -> u64 {
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (real + self.moved).as_secs()
+    }
+
+    /// Moves the gateway's clock on.
+    pub fn advance(&mut self, by: Duration) {
+        self.moved += by;
+        let file = self.folder.path().join("clock.new");
+        fs::write(&file, format!("+{}", self.moved.as_secs())).unwrap();
+        fs::rename(&file, self.folder.path().join("clock")).unwrap();
+    }
+
+    /// Moves the clock to the next time step, so that a spent code is followed by a new one.
+    pub fn next_code(&mut self) {
+        self.advance(Duration::from_secs(60));
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.end_readers();
+    }
+
+    /// Asks it to stop and waits until it has; gives its exit code.
+    pub fn stop(&mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        signal(&child, "TERM");
+        let status = child.wait().unwrap();
+        self.end_readers();
+        status.code().unwrap()
+    }
+
+    /// Asks it to stop; it may still have requests to end.
+    pub fn terminate(&self) {
+        signal(self.child.as_ref().unwrap(), "TERM");
+    }
+
+    /// Waits for a gateway that was asked to stop.
+    pub fn wait(&mut self) -> i32 {
+        let status = self.child.take().unwrap().wait().unwrap();
+        self.end_readers();
+        status.code().unwrap()
+    }
+
+    /// Starts it in the same folder, at the same addresses.
+    pub async fn start(&mut self) {
+        let (output, ready) = tokio::sync::oneshot::channel();
+        let mut child = self.command().spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let expected = self.expected;
+        self.readers.push(std::thread::spawn(move || {
+            let mut output = Some(output);
+            for (count, line) in stdout.lines().map_while(Result::ok).enumerate() {
+                let ready_line = line.starts_with("listening on") || line.starts_with("admin on");
+                assert!(ready_line, "unexpected output: {line}");
+                if count + 1 == expected {
+                    output.take().unwrap().send(()).unwrap();
+                }
+            }
+        }));
+        let (stderr, log) = (child.stderr.take().unwrap(), Arc::clone(&self.log));
+        self.readers.push(std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                log.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        }));
+        self.child = Some(child);
+        if ready.await.is_err() {
+            self.kill();
+            panic!("the gateway did not start:\n{}", self.log());
+        }
+    }
+
+    /// Starts it in vain: gives its exit code and what it said.
+    pub fn fails_to_start(&self) -> (i32, String) {
+        let output = self.command().output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// A number off `/metrics`: the sum over all series that carry these labels.
+    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let answer = client::plain(self.admin(), Call::get("localhost", "/metrics")).await;
+        assert_eq!(answer.status, 200);
+        let series = answer.body.lines().filter(|line| {
+            let (series, _) = line.split_once(' ').unwrap_or_default();
+            let named = series == name || series.starts_with(&format!("{name}{{"));
+            named && labels.iter().all(|(key, value)| line.contains(&format!("{key}=\"{value}\"")))
+        });
+        series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
+            .args(["serve", "--config"])
+            .arg(self.folder.path().join("portcullis.yaml"))
+            .env("LD_PRELOAD", faketime())
+            .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"))
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn end_readers(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("the gateway's log:\n{}", self.log.lock().unwrap());
+        }
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// libfaketime of the Debian package `faketime`: moves the time of day, not the timers.
+fn faketime() -> PathBuf {
+    let folders = fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let found = folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists());
+    found.expect("libfaketime is missing: apt-get install faketime")
+}

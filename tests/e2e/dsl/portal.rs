@@ -1,0 +1,427 @@
+//! A legacy portal with its own login, as old as they come: a form, a session before the
+//! login with a token in it, a page behind it. It remembers every request as it saw it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::gateway::Fronted;
+use super::{ALICE, BOB};
+
+/// Starts to describe a portal with a login form.
+pub fn form() -> Builder {
+    Builder { ways: Ways::default() }
+}
+
+/// A portal to be.
+pub struct Builder {
+    ways: Ways,
+}
+
+#[derive(Clone, Default)]
+struct Ways {
+    /// The login leaves the session's name as it is.
+    keeps_session: bool,
+    /// How it says that the password was wrong.
+    error: usize,
+    /// What a changed session does to a proof.
+    rotation: &'static str,
+    /// Fails if the rule for a login looks at the body.
+    judged_by_body: bool,
+    extra: String,
+}
+
+impl Builder {
+    pub fn keeps_session_at_login(mut self) -> Self {
+        self.ways.keeps_session = true;
+        self
+    }
+
+    /// One of [`ERRORS`] ways to say no.
+    pub fn says_no_in_way(mut self, way: usize) -> Self {
+        self.ways.error = way;
+        self
+    }
+
+    pub fn rotation(mut self, rotation: &'static str) -> Self {
+        self.ways.rotation = rotation;
+        self
+    }
+
+    pub fn judged_by_body(mut self) -> Self {
+        self.ways.judged_by_body = true;
+        self
+    }
+
+    /// Adds keys to the portal's entry in the configuration.
+    pub fn yaml(mut self, yaml: &str) -> Self {
+        self.ways.extra.push_str(yaml);
+        self.ways.extra.push('\n');
+        self
+    }
+
+    pub async fn run(self) -> Portal {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inner = Arc::new(Inner { ways: self.ways, ..Inner::default() });
+        let app = Router::new().fallback(serve).with_state(Arc::clone(&inner));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Portal { address, inner, server }
+    }
+}
+
+/// How many ways to say no there are.
+pub const ERRORS: usize = 7;
+
+/// A running portal.
+pub struct Portal {
+    pub address: SocketAddr,
+    inner: Arc<Inner>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+/// A request as the portal saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub target: String,
+    pub lines: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let here = |line: &&(String, String)| line.0 == name;
+        self.lines.iter().filter(here).map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    ways: Ways,
+    sessions: Mutex<HashMap<String, Session>>,
+    seen: Mutex<Vec<Seen>>,
+    count: std::sync::atomic::AtomicU64,
+    held: tokio::sync::Notify,
+}
+
+#[derive(Clone, Default)]
+struct Session {
+    user: Option<String>,
+    token: String,
+}
+
+impl Portal {
+    /// Every request so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.inner.seen.lock().unwrap().clone()
+    }
+
+    /// The requests for this path.
+    pub fn seen_at(&self, path: &str) -> Vec<Seen> {
+        let mut seen = self.seen();
+        seen.retain(|seen| seen.target.split('?').next() == Some(path));
+        seen
+    }
+
+    /// Signs somebody in without any gateway, and gives the session's name.
+    pub fn sign_in_directly(&self, user: &str) -> String {
+        self.inner.begin(Some(user.to_owned()))
+    }
+
+    /// Whose a session is.
+    pub fn user_of(&self, session: &str) -> Option<String> {
+        self.inner.sessions.lock().unwrap().get(session).and_then(|session| session.user.clone())
+    }
+
+    /// Lets one request to `/held` end.
+    pub fn release(&self) {
+        self.inner.held.notify_one();
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Fronted for Portal {
+    fn entry(&self, host: &str) -> String {
+        let ways = &self.inner.ways;
+        let rotation = if ways.rotation.is_empty() { "reverify" } else { ways.rotation };
+        let success = match ways.judged_by_body {
+            true => "{ body: { contains: \"Welcome\" } }",
+            false => "{ status: [302], location: { not: \"/login*\" } }",
+        };
+        format!(
+            "hosts: [{host}]
+upstreams: [\"http://{}\"]
+identity:
+  logins:
+    - request: {{ method: POST, path: /login }}
+      username: {{ form: user }}
+      success: {success}
+      failure: {{ body: {{ contains: \"invalid\" }} }}
+  session_cookies: [portalsession]
+  rotation: {rotation}
+  login_url: /login
+  logout: {{ path: /logout }}
+public: [/public/**]
+{}",
+            self.address, ways.extra
+        )
+    }
+}
+
+impl Inner {
+    fn begin(&self, user: Option<String>) -> String {
+        let number = self.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let name = format!("session{number}x{:08x}", number.wrapping_mul(2_654_435_761) as u32);
+        let session = Session { user, token: format!("token{number}") };
+        self.sessions.lock().unwrap().insert(name.clone(), session);
+        name
+    }
+
+    fn session(&self, headers: &HeaderMap) -> Option<(String, Session)> {
+        let name = cookie(headers, "portalsession")?;
+        let session = self.sessions.lock().unwrap().get(&name).cloned()?;
+        Some((name, session))
+    }
+
+    fn sign_in(&self, old: &str, user: &str) -> String {
+        if self.ways.keeps_session {
+            let mut sessions = self.sessions.lock().unwrap();
+            sessions.get_mut(old).unwrap().user = Some(user.to_owned());
+            return old.to_owned();
+        }
+        self.sessions.lock().unwrap().remove(old);
+        self.begin(Some(user.to_owned()))
+    }
+}
+
+async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if path == "/upload" {
+        return upload(body).await;
+    }
+    let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let upgrade = parts.headers.contains_key(header::UPGRADE);
+    let body = match upgrade {
+        true => Bytes::new(),
+        false => axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default(),
+    };
+    let seen = Seen {
+        method: parts.method.to_string(),
+        target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        lines: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body: body.to_vec(),
+    };
+    portal.seen.lock().unwrap().push(seen.clone());
+    let user = portal.session(&parts.headers).and_then(|(_, session)| session.user);
+    match (parts.method.as_str(), path.as_str()) {
+        ("GET", "/login") => login_page(&portal, &parts.headers, ""),
+        ("POST", "/login") => login(&portal, &parts.headers, &body, parts.uri.query()),
+        ("GET", "/logout") => logout(&portal, &parts.headers),
+        ("GET", "/rotate") => rotate(&portal, &parts.headers),
+        ("GET", "/held") => {
+            portal.held.notified().await;
+            page(StatusCode::OK, "held")
+        }
+        ("GET", "/big") => big(),
+        ("GET", "/ws") if upgrade => {
+            match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
+                Err(refused) => refused.into_response(),
+            }
+        }
+        (_, path) if path.starts_with("/echo") || path.starts_with("/public/echo") => {
+            let lines: Vec<_> = seen.lines.iter().map(|(name, value)| [name, value]).collect();
+            let body = String::from_utf8_lossy(&seen.body).into_owned();
+            serde_json::json!({ "method": seen.method, "target": seen.target, "lines": lines, "body": body }).to_string().into_response()
+        }
+        ("GET", "/public/cached") => {
+            ([(header::CACHE_CONTROL, "public, max-age=60")], "for all").into_response()
+        }
+        (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
+        _ => match user {
+            Some(user) => page(
+                StatusCode::OK,
+                &format!("<h1>Welcome, {user}</h1><p id=\"secret-page\">for {user} alone</p>"),
+            ),
+            None => redirect("/login", None),
+        },
+    }
+}
+
+fn login_page(portal: &Inner, headers: &HeaderMap, fault: &str) -> Response {
+    // As careless portals do, this one greets who is signed in at the login page itself.
+    let known = portal.session(headers);
+    if let Some((_, Session { user: Some(user), .. })) = &known {
+        return page(
+            StatusCode::OK,
+            &format!("already signed in, <p id=\"secret-page\">for {user} alone</p>"),
+        );
+    }
+    let name = known.map_or_else(|| portal.begin(None), |(name, _)| name);
+    let token = portal.sessions.lock().unwrap()[&name].token.clone();
+    let form = format!(
+        "<form method=\"post\" action=\"/login\"><p>{fault}</p><input name=\"token\" type=\"hidden\" value=\"{token}\"><input name=\"user\"><input name=\"password\" type=\"password\"><button>Sign in</button></form>"
+    );
+    let mut response = page(StatusCode::OK, &form);
+    set_session(&mut response, &name);
+    response
+}
+
+fn login(portal: &Inner, headers: &HeaderMap, body: &[u8], query: Option<&str>) -> Response {
+    let fields: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
+    let field =
+        |name: &str| fields.get(name).map(|value| value.trim().to_lowercase()).unwrap_or_default();
+    let Some((name, session)) = portal.session(headers) else {
+        return page(StatusCode::FORBIDDEN, "invalid token: no session");
+    };
+    if fields.get("token") != Some(&session.token) {
+        return page(StatusCode::FORBIDDEN, "invalid token");
+    }
+    let user = field("user");
+    let password = fields.get("password").cloned().unwrap_or_default();
+    if ![ALICE, BOB].contains(&(user.as_str(), password.as_str())) {
+        return refusal(portal, headers, &name, &user);
+    }
+    let name = portal.sign_in(&name, &user);
+    let next = fields.get("next").cloned();
+    let next = next.or_else(|| {
+        query.and_then(|query| {
+            form_urlencoded::parse(query.as_bytes())
+                .find(|(key, _)| key == "next")
+                .map(|(_, value)| value.into_owned())
+        })
+    });
+    if portal.ways.judged_by_body {
+        let mut response = page(StatusCode::OK, &format!("Welcome, {user}"));
+        set_session(&mut response, &name);
+        return response;
+    }
+    redirect(next.as_deref().unwrap_or("/home"), Some(&name))
+}
+
+/// Portals say no in many ways; none of them may be taken for a yes.
+fn refusal(portal: &Inner, headers: &HeaderMap, name: &str, user: &str) -> Response {
+    match portal.ways.error {
+        0 => login_page(portal, headers, "invalid credentials"),
+        1 => redirect("/login?failed", None),
+        2 => page(StatusCode::UNAUTHORIZED, "invalid"),
+        3 => page(StatusCode::FORBIDDEN, "invalid"),
+        4 => redirect("/login", Some(name)),
+        5 => page(StatusCode::INTERNAL_SERVER_ERROR, "invalid"),
+        // The typed name is shown again, and may look like a sign of success.
+        _ => page(StatusCode::OK, &format!("invalid user {user}: Welcome")),
+    }
+}
+
+fn logout(portal: &Inner, headers: &HeaderMap) -> Response {
+    if let Some((name, _)) = portal.session(headers) {
+        portal.sessions.lock().unwrap().remove(&name);
+    }
+    let mut response = redirect("/login", None);
+    let line = "portalsession=; Path=/; Max-Age=0".parse().unwrap();
+    response.headers_mut().append(header::SET_COOKIE, line);
+    response
+}
+
+fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
+    let (old, session) = portal.session(headers).unwrap();
+    let name = portal.begin(session.user);
+    portal.sessions.lock().unwrap().remove(&old);
+    let mut response = page(StatusCode::OK, "rotated");
+    set_session(&mut response, &name);
+    response
+}
+
+async fn upload(body: Body) -> Response {
+    use http_body_util::BodyExt as _;
+    let (mut body, mut bytes, mut sum) = (body, 0_u64, 0_u64);
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(data) = frame.data_ref() {
+            bytes += data.len() as u64;
+            sum = data
+                .iter()
+                .fold(sum, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+        }
+    }
+    page(StatusCode::OK, &format!("{bytes} bytes, {sum}"))
+}
+
+fn big() -> Response {
+    let chunks = (0..320)
+        .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
+    Body::from_stream(tokio_stream(chunks)).into_response()
+}
+
+fn tokio_stream<I: Iterator>(mut items: I) -> impl futures_core::Stream<Item = I::Item>
+where
+    I: Unpin,
+{
+    Items(move || items.next())
+}
+
+struct Items<F>(F);
+
+impl<F: FnMut() -> Option<T> + Unpin, T> futures_core::Stream for Items<F> {
+    type Item = T;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<T>> {
+        std::task::Poll::Ready((self.0)())
+    }
+}
+
+async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {
+    let greeting = format!("hello {}", user.unwrap_or_else(|| "nobody".to_owned()));
+    if socket.send(Message::Text(greeting.into())).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_) | Message::Binary(_))
+            && socket.send(message).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs =
+        lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+    values.next()
+}
+
+fn page(status: StatusCode, body: &str) -> Response {
+    let body = format!("<!doctype html><title>Portal</title>{body}");
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
+}
+
+fn redirect(location: &str, session: Option<&str>) -> Response {
+    let mut response = (StatusCode::FOUND, [(header::LOCATION, location)], "moved").into_response();
+    if let Some(session) = session {
+        set_session(&mut response, session);
+    }
+    response
+}
+
+fn set_session(response: &mut Response, name: &str) {
+    let line = format!("portalsession={name}; Path=/; HttpOnly").parse().unwrap();
+    response.headers_mut().append(header::SET_COOKIE, line);
+}

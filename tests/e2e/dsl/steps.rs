@@ -1,0 +1,54 @@
+//! What every visitor does: sign in at the portal, enrol, give a code.
+
+use super::browser::Shown;
+use super::{Browser, Gateway, Phone, html};
+
+/// Somebody who has enrolled and is in.
+pub struct Enrolled {
+    pub browser: Browser,
+    pub phone: Phone,
+    pub codes: Vec<String>,
+    /// The time of the last code that was given.
+    pub spent: u64,
+}
+
+/// Fills in the portal's own form.
+pub async fn sign_in(browser: &mut Browser, (user, password): (&str, &str)) -> Shown {
+    let page = browser.go("/login").await;
+    let form = page.form("password").fill("user", user).fill("password", password);
+    browser.send(&page, &form).await
+}
+
+/// The first visit from the portal's form to the portal's page.
+pub async fn enrol(gateway: &Gateway, portal: &str, who: (&str, &str)) -> Enrolled {
+    let mut browser = gateway.browser(portal);
+    let led = sign_in(&mut browser, who).await;
+    assert!(led.location().starts_with("/.mfa/enrol"), "{:?}", led.answer);
+    let page = browser.follow(led).await;
+    let phone = Phone::scan(html::svg(&page.body).unwrap());
+    let spent = gateway.now();
+    let form = page.form("code").fill("code", &phone.code(spent));
+    let told = browser.send(&page, &form).await;
+    assert!(told.location().starts_with("/.mfa/recovery-codes"), "{:?}", told.answer);
+    let page = browser.follow(told).await;
+    let codes = html::texts_of(&page.body, "recovery-code\"");
+    assert_eq!(codes.len(), 10, "{}", page.body);
+    let form = page.form("acknowledged").fill("acknowledged", "yes");
+    let page = browser.send(&page, &form).await;
+    let page = browser.follow(page).await;
+    assert!(page.body.contains("secret-page"), "{}", page.body);
+    Enrolled { browser, phone, codes, spent }
+}
+
+/// Gives a code at the page that asks for one; shows what comes of it.
+pub async fn give_code(browser: &mut Browser, page: &Shown, code: &str) -> Shown {
+    let form = page.form("code").fill("code", code);
+    browser.send(page, &form).await
+}
+
+/// A later visit up to the page that asks for a code.
+pub async fn sign_in_again(browser: &mut Browser, who: (&str, &str)) -> Shown {
+    let led = sign_in(browser, who).await;
+    assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
+    browser.follow(led).await
+}

@@ -1,0 +1,17 @@
+//! Stories through the real binary: what a visitor, a script, an attacker and ops see.
+
+// The helpers of a test crate may panic as its tests may, and run the tools of the desk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub
+)]
+
+mod dsl;
+
+mod stories {
+    mod first_visit;
+}
