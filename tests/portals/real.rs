@@ -3,22 +3,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use tempfile::TempDir;
 
-/// A user of each of these portals.
-#[derive(Clone, Copy, Debug)]
-pub struct Account {
-    pub name: &'static str,
-    pub password: &'static str,
-}
-
-pub const ALICE: Account = Account { name: "alice", password: "Correct-Horse-9" };
-pub const BOB: Account = Account { name: "bob", password: "Battery-Staple-7" };
+use crate::dsl::free_port;
+use crate::dsl::gateway::Fronted;
 
 /// A portal that runs until it is dropped, with users and pages of its own.
 pub struct RealPortal {
@@ -53,13 +46,6 @@ impl RealPortal {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    /// What stands below the portal's name in the gateway's configuration.
-    pub fn profile(&self, host: &str) -> String {
-        let written = fs::read_to_string(home().join(format!("{}.yaml", self.name))).unwrap();
-        let filled = written.replace("PORT", &self.port.to_string()).replace("HOST", host);
-        filled.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
-    }
-
     /// Makes a portal that runs on PHP forget whom it knows, as its clean-up does in time.
     pub fn forget_sessions(&self) {
         for entry in fs::read_dir(self.folder.path().join("sessions")).unwrap() {
@@ -80,6 +66,13 @@ impl RealPortal {
     }
 }
 
+impl Fronted for RealPortal {
+    fn entry(&self, host: &str) -> String {
+        let written = fs::read_to_string(home().join(format!("{}.yaml", self.name))).unwrap();
+        written.replace("PORT", &self.port.to_string()).replace("HOST", host)
+    }
+}
+
 impl Drop for RealPortal {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -89,8 +82,4 @@ impl Drop for RealPortal {
 
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/portals")
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
