@@ -1,6 +1,21 @@
 //! The stories in a real Chromium: on a phone and a desk, with scripts and without.
 
+// The helpers of a test crate may panic as its tests may, and run the tools of the desk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub
+)]
+
+#[path = "../e2e/dsl/mod.rs"]
+mod dsl;
+
 mod chromium;
+mod frames;
+mod story;
 mod webdriver;
 
 use chromium::{Scripts, Window};
@@ -26,4 +41,24 @@ async fn the_browser_is_of_the_size_and_runs_the_scripts_it_was_asked_for() {
         let size = browser.run("return [innerWidth, innerHeight]").await;
         assert_eq!(size, serde_json::json!(window.size()), "{window:?} {scripts:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_a_phone_without_scripts() {
+    story::tell(Window::Phone, Scripts::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_a_phone_with_scripts() {
+    story::tell(Window::Phone, Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_a_desk_without_scripts() {
+    story::tell(Window::Desk, Scripts::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_on_a_desk_with_scripts() {
+    story::tell(Window::Desk, Scripts::On).await;
 }

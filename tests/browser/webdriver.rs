@@ -113,6 +113,12 @@ impl Browser {
         assert!(left.is_ok(), "{css} leads nowhere at {}", self.url().await);
     }
 
+    /// Clicks what stays on this page.
+    pub async fn click(&self, css: &str) {
+        let Element(id) = self.find(css).await;
+        self.command(&format!("element/{id}/click"), json!({})).await;
+    }
+
     /// Types into a field, in place of what is there.
     pub async fn fill(&self, css: &str, text: &str) {
         let Element(id) = self.find(css).await;
@@ -122,13 +128,8 @@ impl Browser {
 
     /// The text of an element, as it is shown.
     pub async fn text(&self, css: &str) -> String {
-        let element = self.find(css).await;
-        self.text_in(&element).await
-    }
-
-    /// The text of an element that was found before.
-    pub async fn text_in(&self, element: &Element) -> String {
-        text_of(&self.ask(&format!("element/{}/text", element.0)).await)
+        let Element(id) = self.find(css).await;
+        text_of(&self.ask(&format!("element/{id}/text")).await)
     }
 
     /// An attribute as the page has it.
@@ -143,9 +144,18 @@ impl Browser {
         text_of(&self.ask("source").await)
     }
 
-    /// A picture, PNG, of what the window shows.
-    pub async fn picture(&self) -> Vec<u8> {
-        picture_of(&self.ask("screenshot").await)
+    /// A picture, PNG, of the whole page, also of what the window does not show.
+    pub async fn picture_of_page(&self) -> Vec<u8> {
+        let wanted = json!({ "cmd": "Page.getLayoutMetrics", "params": {} });
+        let size = self.command("goog/cdp/execute", wanted).await["cssContentSize"].take();
+        let clip = json!({
+            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
+        });
+        let wanted = json!({
+            "cmd": "Page.captureScreenshot",
+            "params": { "captureBeyondViewport": true, "clip": clip },
+        });
+        picture_of(&self.command("goog/cdp/execute", wanted).await["data"])
     }
 
     /// A picture, PNG, of one element.

@@ -17,6 +17,7 @@ async fn a_login_at_another_spelling_of_the_path_opens_nobody_elses_pages() {
     let mut place = Place::open(&DJANGO).await;
     place.enrol(ALICE).await;
     let mut bob = place.enrol(BOB).await;
+    let mut shown = Vec::new();
     for path in ["/admin/%6Cogin/", "//admin/login/"] {
         place.gateway.next_code();
         let code = bob.phone.code(place.gateway.now());
@@ -27,16 +28,18 @@ async fn a_login_at_another_spelling_of_the_path_opens_nobody_elses_pages() {
         let fields = [&fields[..], &[("username", ALICE.0), ("password", ALICE.1)]].concat();
         let login = bob.browser.post(path, &fields).await;
         assert!(login.status < 500, "{:?}", login.answer);
-        let page = bob.browser.go(DJANGO.page).await;
-        assert!(!page.body.contains("<strong>alice</strong>"), "{path}: {:?}", page.answer);
-        place.gateway.next_code();
-        let code = bob.phone.code(place.gateway.now());
+        let mut page = bob.browser.go(DJANGO.page).await;
         if page.path.starts_with("/.mfa/verify") {
+            place.gateway.next_code();
+            let code = bob.phone.code(place.gateway.now());
             give_code(&mut bob.browser, &page, &code).await;
+            page = bob.browser.go(DJANGO.page).await;
         }
-        let page = bob.browser.go(DJANGO.page).await;
-        assert!(!page.body.contains("<strong>alice</strong>"), "{path}: {:?}", page.answer);
+        if page.text().contains("Welcome, alice") {
+            shown.push(path);
+        }
     }
+    assert!(shown.is_empty(), "alice's pages are shown to bob: {shown:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,16 +49,22 @@ async fn no_form_of_a_login_shows_a_page_before_the_code() {
     ];
     let mut named = place.browser();
     DOKUWIKI.sign_in(&mut named, ALICE).await;
-    for visitor in [place.browser(), named] {
+    let mut shown = Vec::new();
+    for (who, visitor) in [("nobody", place.browser()), ("alice", named)] {
         for (path, kind, body) in &tries {
             let answer = send(&mut visitor.clone(), path, kind, body).await;
-            assert!(!DOKUWIKI.shows(&answer), "{path} {kind} {body}: {:?}", answer.answer);
+            if DOKUWIKI.shows(&answer) {
+                shown.push(format!("{who}: POST {path} {kind} {body}"));
+            }
         }
         for path in [query, DOKUWIKI.form, "/doku.php?id=secret&do=login&do=show"] {
             let answer = visitor.clone().open(path).await;
-            assert!(!DOKUWIKI.shows(&answer), "{path}: {:?}", answer.answer);
+            if DOKUWIKI.shows(&answer) {
+                shown.push(format!("{who}: GET {path}"));
+            }
         }
     }
+    assert!(shown.is_empty(), "shown without a code: {shown:#?}");
 }
 
 /// Who has a phone of his own and somebody else's password.
@@ -67,6 +73,7 @@ async fn a_password_given_inside_a_proven_session_opens_nobody_elses_pages() {
     let mut place = Place::open(&DOKUWIKI).await;
     place.enrol(ALICE).await;
     let bob = place.enrol(BOB).await;
+    let mut shown = Vec::new();
     let form = "application/x-www-form-urlencoded";
     let alice = "u=alice&p=Correct-Horse-9";
     let parts = "multipart/form-data; boundary=x";
@@ -85,8 +92,9 @@ async fn a_password_given_inside_a_proven_session_opens_nobody_elses_pages() {
         let code = bob.phone.code(place.gateway.now());
         let (mut browser, _) = place.come_again(BOB, &code).await;
         let answer = send(&mut browser, path, kind, body).await;
-        let what = format!("{path} {kind} {body}");
-        stays_bob(&mut place, &bob, &mut browser, (&what, answer)).await;
+        if let Some(place) = shows_alices(&mut place, &bob, &mut browser, &answer).await {
+            shown.push(format!("{place}: POST {path} {kind} {body}"));
+        }
     }
     for path in
         ["/doku.php?id=start&u=alice&p=Correct-Horse-9", "/feed.php?u=alice&p=Correct-Horse-9"]
@@ -95,27 +103,36 @@ async fn a_password_given_inside_a_proven_session_opens_nobody_elses_pages() {
         let code = bob.phone.code(place.gateway.now());
         let (mut browser, _) = place.come_again(BOB, &code).await;
         let answer = browser.open(path).await;
-        stays_bob(&mut place, &bob, &mut browser, (path, answer)).await;
+        if let Some(place) = shows_alices(&mut place, &bob, &mut browser, &answer).await {
+            shown.push(format!("{place}: GET {path}"));
+        }
     }
+    assert!(shown.is_empty(), "alice's pages are shown to bob: {shown:#?}");
 }
 
-/// Neither the answer to the request, nor a page after it, nor one after his own code.
-async fn stays_bob(
+/// Where alice's pages are shown to bob: in the answer to his request, on a page after it, or
+/// on one after his own code.
+async fn shows_alices(
     place: &mut Place,
     bob: &Enrolled,
     browser: &mut Browser,
-    (what, answer): (&str, Shown),
-) {
-    assert!(!answer.body.contains(AS_ALICE), "{what}: {:?}", answer.answer);
-    let page = browser.go(DOKUWIKI.page).await;
-    assert!(!page.body.contains(AS_ALICE), "{what}: {:?}", page.answer);
-    if page.path.starts_with("/.mfa/verify") {
-        place.gateway.next_code();
-        let code = bob.phone.code(place.gateway.now());
-        give_code(browser, &page, &code).await;
-        let page = browser.go(DOKUWIKI.page).await;
-        assert!(!page.body.contains(AS_ALICE), "{what}, and a code: {:?}", page.answer);
+    answer: &Shown,
+) -> Option<&'static str> {
+    if answer.body.contains(AS_ALICE) {
+        return Some("in the answer");
     }
+    let page = browser.go(DOKUWIKI.page).await;
+    if page.body.contains(AS_ALICE) {
+        return Some("on the next page");
+    }
+    if !page.path.starts_with("/.mfa/verify") {
+        return None;
+    }
+    place.gateway.next_code();
+    let code = bob.phone.code(place.gateway.now());
+    give_code(browser, &page, &code).await;
+    let page = browser.go(DOKUWIKI.page).await;
+    page.body.contains(AS_ALICE).then_some("after his own code")
 }
 
 /// All of these are alice to the wiki; a second user to the gateway would be offered a phone
