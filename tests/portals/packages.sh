@@ -1,0 +1,48 @@
+# Sourced by the start scripts: installs Debian packages that are missing, without starting
+# any service. Where that takes rights we lack, it says which package is missing.
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/portcullis-tests"
+mkdir -p "$cache"
+
+# Runs a command while no other start script runs one under the same name.
+alone() {
+    local name=$1
+    shift
+    (
+        flock 9
+        "$@" >&2
+    ) 9>"$cache/$name.lock"
+}
+
+# Debian starts a service as soon as it is installed, unless this file says no.
+forbid_services() {
+    [ ! -e /usr/sbin/policy-rc.d ] || return 0
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+need_packages() {
+    local missing=() package
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "missing Debian packages: ${missing[*]} (apt-get install ${missing[*]})" >&2
+        exit 1
+    fi
+    alone apt install_packages "${missing[@]}"
+}
+
+install_packages() {
+    export DEBIAN_FRONTEND=noninteractive
+    forbid_services
+    local get=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+    "${get[@]}" install --no-install-recommends "$@" ||
+        { "${get[@]}" update && "${get[@]}" install --no-install-recommends "$@"; }
+}
