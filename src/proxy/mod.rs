@@ -21,4 +21,5 @@ mod receive;
 mod record;
 mod route;
 mod settle;
+mod suspect;
 mod upstream;
