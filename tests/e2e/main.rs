@@ -12,6 +12,14 @@
 
 mod dsl;
 
+mod attacks {
+    mod forms;
+    mod hdr;
+    mod host;
+    mod path;
+    mod return_to;
+}
+
 mod stories {
     mod first_visit;
 }
