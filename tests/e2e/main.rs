@@ -13,6 +13,14 @@
 
 mod dsl;
 
+mod attacks {
+    mod cache;
+    mod codes;
+    mod enrolment;
+    mod matrix;
+}
+
 mod stories {
+    mod crash;
     mod first_visit;
 }
