@@ -104,7 +104,9 @@ pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), Se
     served
 }
 
-async fn build(
+/// What all requests share, from its configuration. Tests and benches build the same.
+#[doc(hidden)]
+pub async fn build(
     config: Config,
     keyring: &Keyring,
     store: Arc<dyn Store>,

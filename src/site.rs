@@ -141,3 +141,8 @@ impl Site {
         [self.portal.name.as_bytes(), &sid.0]
     }
 }
+
+#[cfg(test)]
+pub(crate) mod house;
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ pub fn read_code(typed: &str, digits: u8) -> Typed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Typed, read_code};
 
     #[test]
@@ -55,6 +57,26 @@ mod tests {
         for typed in ["", "12345", "1234567", "12345a", "１２３４５６", "abc", long.as_str()]
         {
             assert!(read_code(typed, 6) == Typed::Neither, "{typed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_one_of_three(typed in "[0-9 -]{0,12}|[0-9a-zA-Z -]{14,22}|\\PC*") {
+            match read_code(&typed, 6) {
+                Typed::Totp(code) => {
+                    prop_assert!(code.len() == 6 && code.bytes().all(|sign| sign.is_ascii_digit()));
+                    let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+                    prop_assert_eq!(code, digits);
+                }
+                Typed::Recovery(code) => {
+                    prop_assert!(read_code(&code.shown(), 6) == Typed::Recovery(code));
+                }
+                Typed::Neither => {
+                    let six = typed.len() == 6 && typed.bytes().all(|sign| sign.is_ascii_digit());
+                    prop_assert!(!six, "a code was not read");
+                }
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The cookies of a request, read once and by one rule (RFC 6265 section 5.4), from all
 //! `Cookie` lines together: HTTP/2 may send one per cookie (RFC 9113 section 8.2.3).
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::COOKIE;
 
@@ -82,15 +84,29 @@ impl<'a> Cookies<'a> {
     }
 
     fn check(&self, protected: &[Glob]) -> Result<(), CookieError> {
-        let counts =
-            |name: &str| is_ours(name) || protected.iter().any(|pattern| pattern.matches(name));
+        let readings: Vec<Glob> = protected.iter().map(reading_of_pattern).collect();
+        let is_protected = |name: &str| protected.iter().any(|pattern| pattern.matches(name));
+        let is_read_so = |name: &str| {
+            let read = reading(name);
+            let folded = read.to_ascii_lowercase();
+            readings.iter().any(|glob| glob.matches(if is_whole(glob) { &folded } else { &read }))
+        };
         for (index, (name, value)) in self.pairs.iter().enumerate() {
             let nameless_imitation = name.is_empty() && is_like_ours(value);
             if (is_like_ours(name) && !is_ours(name)) || nameless_imitation {
                 return Err(CookieError::Imitation);
             }
-            let earlier = self.pairs.iter().take(index).any(|(other, _)| other == name);
-            if earlier && counts(name) {
+            let protected = is_protected(name);
+            let hidden = !is_ours(name) && hidden_names(name, value).any(is_read_so);
+            if hidden || (!protected && is_read_so(name)) {
+                return Err(CookieError::Imitation);
+            }
+            let mut earlier = self.pairs.iter().take(index).map(|(other, _)| *other);
+            let twice = match protected {
+                true => earlier.any(|other| reading(other) == reading(name)),
+                false => is_ours(name) && earlier.any(|other| other == *name),
+            };
+            if twice {
                 return Err(CookieError::Twice);
             }
         }
@@ -112,6 +128,35 @@ pub fn is_like_ours(name: &str) -> bool {
         .collect();
     let bare = bare.to_ascii_lowercase().replace('_', "-");
     bare.starts_with("--host-mfa")
+}
+
+/// A name as the portal with the loosest rules reads it: PHP turns dots, spaces and brackets
+/// into underscores, and old ones take escapes for what they stand for, as old Racks do.
+fn reading(name: &str) -> Cow<'_, str> {
+    if !name.contains(['%', '.', ' ', '[', '+']) {
+        return Cow::Borrowed(name);
+    }
+    let plain = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    let head = plain.split_once('[').map_or(&*plain, |(head, _)| head);
+    Cow::Owned(head.trim().replace(['.', ' ', '+'], "_"))
+}
+
+/// ASP.NET does not tell the cases of a name apart, so neither do we where ops wrote a whole
+/// name. A pattern with a star is short, and would match too much.
+fn reading_of_pattern(pattern: &Glob) -> Glob {
+    let read = reading(pattern.as_str());
+    Glob::new(if is_whole(pattern) { read.to_ascii_lowercase() } else { read.into_owned() })
+}
+
+fn is_whole(pattern: &Glob) -> bool {
+    !pattern.as_str().contains('*')
+}
+
+/// Names that other readers find in a value: without a name before it, it is a pair to some;
+/// old Java, Python and Ruby also split at commas, white space and quotes.
+fn hidden_names<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
+    let pieces = value.split([',', ' ', '\t', '"']).skip(usize::from(!name.is_empty()));
+    pieces.filter_map(|piece| piece.split_once('=')).map(|(name, _)| name)
 }
 
 fn pair(text: &str) -> Option<(&str, &str)> {
@@ -184,6 +229,50 @@ mod tests {
             assert_eq!(read(&[line]), Err(CookieError::Imitation), "{line}");
         }
         assert_eq!(read(&["\u{2000}__Host-mfa=x"]), Err(CookieError::ForbiddenByte));
+    }
+
+    /// HDR-4: a session of somebody else's must not reach the portal beside a proven one,
+    /// under a name that the portal takes for its own and we do not.
+    #[test]
+    fn imitations_of_the_portals_names_are_refused() {
+        let names = [Glob::new("my_session"), Glob::new("ASP.NET_SessionId"), Glob::new("DW*")];
+        for line in [
+            "=my_session=x",
+            "my.session=x",
+            "my%5fsession=x",
+            "%6dy_session=x",
+            "my_session[0]=x",
+            "my session=x",
+            "MY_SESSION=x",
+            "asp.net_sessionid=x",
+            "ASP_NET_SessionId=x",
+            "theme=dark, my_session=x",
+            "theme=dark,my_session=x",
+            "theme=dark my_session=x",
+            "theme=\"dark\"my_session=x",
+            "my_session=mine, my_session=x",
+            "theme=dark, DWx=1",
+            "%44Wx=1",
+        ] {
+            let headers = lines(&[line]);
+            let read = Cookies::read(&headers, &names);
+            assert_eq!(read, Err(CookieError::Imitation), "{line}");
+        }
+        let headers = lines(&["DW.x=1; DW_x=2"]);
+        assert_eq!(Cookies::read(&headers, &names), Err(CookieError::Twice));
+    }
+
+    #[test]
+    fn what_only_resembles_a_protected_name_passes() {
+        let names = [Glob::new("sid"), Glob::new("DW*"), Glob::new("ASP.NET_SessionId")];
+        for line in [
+            "ASP.NET_SessionId=x; sid=1; DW_a.b=2",
+            "side=1; xsid=2; dwell=3; a.sid=4",
+            "back=sid=1; next=a b c; list=1,2,3; json={\"sid\":1}; b64=c2lk==",
+            "plain; =value; theme=dark%20blue",
+        ] {
+            assert!(Cookies::read(&lines(&[line]), &names).is_ok(), "{line}");
+        }
     }
 
     #[test]

@@ -9,3 +9,6 @@ pub mod host;
 pub mod path;
 pub mod return_to;
 pub mod set_cookie;
+
+#[cfg(test)]
+mod properties;

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::suspect::Suspicion;
 use crate::clock::Stopwatch;
 use crate::identity::CookieSet;
 use crate::net::host::Host;
@@ -52,8 +53,10 @@ pub struct Passage {
     pub cookie_line: Option<String>,
     /// Where from and to, for the lines that we set.
     pub origin: Origin,
-    /// Whether the portal may take a password from it that we cannot read.
-    pub doubtful_login: bool,
+    /// Whether it may carry somebody else's password.
+    pub(super) suspicion: Suspicion,
+    /// Whether its body is a form as browsers send it.
+    pub(super) urlencoded: bool,
     /// Whether it signs the user out of the portal.
     pub signs_out: bool,
     /// Whether its own answer ended the session that carried it.
@@ -150,6 +153,14 @@ impl Context {
     /// The passage of a request that may go to its portal.
     pub fn passage(&self) -> Option<&Passage> {
         match &self.progress {
+            Progress::Arrived | Progress::Routed(_) => None,
+            Progress::Permitted(passage) => Some(passage),
+        }
+    }
+
+    /// The same, to note what is learned on the way.
+    pub(super) fn passage_mut(&mut self) -> Option<&mut Passage> {
+        match &mut self.progress {
             Progress::Arrived | Progress::Routed(_) => None,
             Progress::Permitted(passage) => Some(passage),
         }

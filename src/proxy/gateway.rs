@@ -21,13 +21,14 @@ use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
 use super::observe::{self, Reading};
 use super::settle::Settled;
+use super::suspect::Suspicion;
 use super::upstream::{self, Door};
 use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
-use crate::visit::Visit;
+use crate::visit::{Visit, Who};
 
 /// The gateway: everything a request may need on its way. A clone is the same gateway.
 #[derive(Clone)]
@@ -121,7 +122,9 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                passage.doubtful_login = matches!(reading, Reading::Doubtful);
+                if matches!(reading, Reading::Doubtful) {
+                    passage.suspicion = Suspicion::Suspect;
+                }
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -231,14 +234,20 @@ impl ProxyHttp for Gateway {
         }
     }
 
-    /// A long upload ends with the session that carries it.
+    /// A long upload ends with the session that carries it; and what a body says of a user is
+    /// noted.
     async fn request_body_filter(
         &self,
         _: &mut Session,
-        _: &mut Option<Bytes>,
-        _: bool,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<()> {
+        if let Some(passage) = ctx.passage_mut() {
+            let identity = &passage.site.portal.identity;
+            let chunk = body.as_deref();
+            passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
+        }
         match ctx.passage() {
             Some(passage) if self.still_stands(passage) => Ok(()),
             _ => Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
@@ -332,6 +341,12 @@ fn passage(
     let cookie_line = cookies.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
+    let suspicion = match &visit.who {
+        Who::Proven(..) => {
+            Suspicion::of_head(&site.portal.identity, session.req_header(), incoming)
+        }
+        Who::Named(..) | Who::Unknown => Suspicion::Clear,
+    };
     let origin = incoming.origin.clone();
     Ok(Passage {
         site,
@@ -341,7 +356,8 @@ fn passage(
         sent_cookies,
         cookie_line,
         origin,
-        doubtful_login: false,
+        suspicion,
+        urlencoded: observe::is_urlencoded(session),
         signs_out,
         ended_here: false,
     })

@@ -19,7 +19,7 @@ use crate::visit::{Visit, Who};
 ///
 /// # Errors
 /// When the cookies are not safe to read, or the store is in doubt: never `Unknown` then.
-pub(super) async fn identify(
+pub async fn identify(
     parts: &Parts,
     site: &Site,
     now: UnixMillis,
@@ -120,3 +120,6 @@ async fn portal_session(
     let used = parts.sessions.was_signed_in(now, &site.binder.parts(set)).await?;
     Ok(if used { PortalSession::Other } else { PortalSession::Guest })
 }
+
+#[cfg(test)]
+mod tests;

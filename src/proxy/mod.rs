@@ -9,16 +9,20 @@ pub mod gateway;
 pub mod service;
 pub mod tls;
 
+// Public for the benches alone, which measure this stage by itself.
+#[doc(hidden)]
+pub mod identify;
+
 mod admit;
 mod answer;
 mod context;
 mod exchange;
 mod fail;
 mod forward;
-mod identify;
 mod observe;
 mod receive;
 mod record;
 mod route;
 mod settle;
+mod suspect;
 mod upstream;

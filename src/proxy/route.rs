@@ -23,15 +23,16 @@ pub(super) fn route(
     incoming: &Incoming,
     sites: &Sites,
 ) -> Result<Arc<Site>, Failure> {
-    let site = sites.at(&incoming.origin.host).ok_or(Failure::UnknownHost)?;
-    match server_name(session) {
-        None => Ok(Arc::clone(site)),
-        Some(name) => {
-            let named = Host::parse(&name).ok().and_then(|host| sites.at(&host).cloned());
-            let same = named.is_some_and(|named| named.index == site.index);
-            if same { Ok(Arc::clone(site)) } else { Err(Failure::UnknownHost) }
-        }
-    }
+    portal_at(&incoming.origin.host, server_name(session).as_deref(), sites)
+}
+
+fn portal_at(host: &Host, server_name: Option<&str>, sites: &Sites) -> Result<Arc<Site>, Failure> {
+    let site = sites.at(host).ok_or(Failure::UnknownHost)?;
+    let same = server_name.is_none_or(|name| {
+        let named = Host::parse(name).ok().and_then(|host| sites.at(&host));
+        named.is_some_and(|named| named.index == site.index)
+    });
+    if same { Ok(Arc::clone(site)) } else { Err(Failure::UnknownHost) }
 }
 
 /// What the request is for at its portal.
@@ -94,3 +95,6 @@ fn server_name(session: &Session) -> Option<String> {
     let digest = session.digest()?.ssl_digest.as_ref()?;
     digest.extension.get::<ServerName>().map(|name| name.0.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,13 @@ pub(super) async fn settle(
         }
         (Who::Proven(session, claims), PortalCookies::Keep) => {
             let after = passage.sent_cookies.after(&changes, patterns);
-            if is_over(passage, &after) {
+            let changed = after != passage.sent_cookies;
+            if changed && passage.suspicion.is_suspect() {
+                // Whose session it is now nobody can say, nor whose page the answer shows.
+                parts.sessions.end(now, session).await?;
+                return Err(Failure::SessionEnded);
+            }
+            if after.is_empty() || passage.signs_out {
                 parts.sessions.end(now, session).await?;
                 add_cookie(head, &cookie_line::clear_session())?;
                 return Ok(Settled::Ended);
@@ -73,12 +79,6 @@ pub(super) enum Settled {
     GoesOn,
     /// It ended with this answer, which the browser still gets.
     Ended,
-}
-
-/// The portal signed the user out, or took a password that we could not read.
-fn is_over(passage: &Passage, after: &CookieSet) -> bool {
-    let changed = *after != passage.sent_cookies;
-    after.is_empty() || passage.signs_out || (passage.doubtful_login && changed)
 }
 
 /// A proven session follows the portal's session.

@@ -69,3 +69,59 @@ impl Door {
         Ok(address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pingora_core::upstreams::peer::Peer as _;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+    fn door(host: &str, tls: bool) -> Door {
+        Door::new(&Upstream { host: host.to_owned(), port: 8443, tls })
+    }
+
+    #[tokio::test]
+    async fn a_portal_is_spoken_to_by_the_name_that_ops_wrote() {
+        let peer = door("localhost", true).peer(NOW, ANSWER).await.unwrap();
+        assert!(peer.is_tls() && peer.sni() == "localhost");
+        let options = peer.get_peer_options().unwrap();
+        assert!(options.verify_cert && options.verify_hostname);
+        assert_eq!(options.alpn, ALPN::H1);
+        assert!(!door("127.0.0.1", false).peer(NOW, ANSWER).await.unwrap().is_tls());
+    }
+
+    #[tokio::test]
+    async fn no_wait_for_a_portal_is_without_end() {
+        for patience in [ANSWER, SOCKET] {
+            let peer = door("[::1]", false).peer(NOW, patience).await.unwrap();
+            assert_eq!(peer.address().to_string(), "[::1]:8443");
+            let options = peer.get_peer_options().unwrap();
+            assert_eq!(options.read_timeout, Some(patience));
+            assert_eq!(options.write_timeout, Some(patience));
+            assert_eq!(options.connection_timeout, Some(CONNECT));
+            assert_eq!(options.total_connection_timeout, Some(CONNECT * 2));
+            assert_eq!(options.idle_timeout, Some(IDLE));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_kept_for_a_while_and_then_asked_for_again() {
+        let door = door("127.0.0.1", false);
+        let kept: SocketAddr = "192.0.2.7:1".parse().unwrap();
+        let found: SocketAddr = "127.0.0.1:8443".parse().unwrap();
+        door.resolved.store(Some(Arc::new((NOW, kept))));
+        let almost = NOW.plus(RESOLVED_FOR).minus(Duration::from_millis(1));
+        assert_eq!(door.address(almost).await.unwrap(), kept);
+        assert_eq!(door.address(NOW.plus(RESOLVED_FOR)).await.unwrap(), found);
+        assert_eq!(door.address(almost).await.unwrap(), found, "the new one was not kept");
+    }
+
+    /// A name with an empty label is none that can be asked for, so this needs no network.
+    #[tokio::test]
+    async fn a_portal_without_an_address_is_unreachable() {
+        let peer = door("a..b", false).peer(NOW, ANSWER).await;
+        assert!(matches!(peer, Err(Failure::Unreachable(_))));
+    }
+}

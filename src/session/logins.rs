@@ -2,9 +2,9 @@
 //! the portal session is afterwards, no proof counts in it (ID-5).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use papaya::HashSet;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::user::Opaque;
@@ -17,8 +17,10 @@ pub(super) struct Logins {
 
 #[derive(Default)]
 struct Shared {
-    /// Read first, so that the request's way takes the lock only while somebody signs in.
-    under_way: AtomicUsize,
+    /// The keys of `turns` once more, for the request's way, which takes no lock: it must not
+    /// wait for whoever signs in elsewhere. Changed only by those who hold the lock of `turns`,
+    /// so that the two never differ for longer than one of them is changed.
+    held: HashSet<Opaque>,
     turns: Mutex<HashMap<Opaque, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -26,28 +28,33 @@ impl Logins {
     /// Waits until no other login uses one of these cookies, then holds them back.
     pub(super) async fn suspend(&self, parts: &[Opaque]) -> Suspension {
         let parts: BTreeSet<Opaque> = parts.iter().copied().collect();
-        self.shared.under_way.fetch_add(1, Ordering::SeqCst);
         let mut suspension =
             Suspension { shared: Arc::clone(&self.shared), parts, turns: Vec::new() };
         // In the order of the set, so that two logins never wait for each other.
         for part in suspension.parts.clone() {
-            let turn = Arc::clone(self.shared.turns().entry(part).or_default());
+            let turn = self.shared.turn(part);
             suspension.turns.push(turn.lock_owned().await);
         }
         suspension
     }
 
-    /// Whether a login is under way with one of these cookies.
+    /// Whether a login is under way with one of these cookies. Waits for nobody. Whoever sees
+    /// that a login is over also sees everything that it settled: it lets go after that, and
+    /// the set hands on what was written before.
     pub(super) fn any_suspended(&self, parts: &[Opaque]) -> bool {
-        if self.shared.under_way.load(Ordering::SeqCst) == 0 {
-            return false;
-        }
-        let turns = self.shared.turns();
-        parts.iter().any(|part| turns.contains_key(part))
+        let held = self.shared.held.pin();
+        parts.iter().any(|part| held.contains(part))
     }
 }
 
 impl Shared {
+    /// The turn of a cookie, which is held back from here on.
+    fn turn(&self, part: Opaque) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns();
+        self.held.pin().insert(part);
+        Arc::clone(turns.entry(part).or_default())
+    }
+
     fn turns(&self) -> MutexGuard<'_, HashMap<Opaque, Arc<tokio::sync::Mutex<()>>>> {
         // The map is whole after a panic elsewhere: each change to it is one call.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,19 +77,21 @@ impl Drop for Suspension {
             // Somebody who waits for the turn holds it too: then it stays.
             if turns.get(part).is_some_and(|turn| Arc::strong_count(turn) == 1) {
                 turns.remove(part);
+                self.shared.held.pin().remove(part);
             }
         }
-        drop(turns);
-        self.shared.under_way.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::Logins;
     use crate::user::Opaque;
+
+    const LONG: Duration = Duration::from_secs(10);
 
     #[tokio::test]
     async fn a_cookie_is_held_back_while_a_login_uses_it() {
@@ -111,5 +120,35 @@ mod tests {
         assert!(logins.any_suspended(&[one]) && !logins.any_suspended(&[two]));
         drop(second);
         assert!(!logins.any_suspended(&[one]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_that_was_given_up_in_the_queue_leaves_nothing_behind() {
+        let logins = Logins::default();
+        let (one, two) = (Opaque([1; 16]), Opaque([2; 16]));
+        let first = logins.suspend(&[one]).await;
+        let parts = [one, two];
+        assert!(tokio::time::timeout(LONG, logins.suspend(&parts)).await.is_err());
+        assert!(logins.any_suspended(&[one]) && !logins.any_suspended(&[two]));
+        drop(first);
+        assert!(!logins.any_suspended(&[one, two]));
+        assert!(logins.shared.turns().is_empty());
+    }
+
+    /// The request's way: it goes on although somebody else holds the lock for good.
+    #[tokio::test]
+    async fn whoever_asks_waits_for_no_lock() {
+        let logins = Arc::new(Logins::default());
+        let _suspension = logins.suspend(&[Opaque([1; 16])]).await;
+        let locked = logins.shared.turns();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let asking = Arc::clone(&logins);
+        let asker = std::thread::spawn(move || {
+            let found = [1, 2].map(|cookie| asking.any_suspended(&[Opaque([cookie; 16])]));
+            answer.send(found).unwrap();
+        });
+        assert_eq!(answered.recv_timeout(LONG), Ok([true, false]));
+        drop(locked);
+        asker.join().unwrap();
     }
 }

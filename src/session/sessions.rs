@@ -48,12 +48,18 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// The session bound to this portal session, from memory alone: no store, and no lock
-    /// unless somebody signs in at this moment. Nothing also means "not read yet".
+    /// The session bound to this portal session, from memory alone: no store, and no lock,
+    /// whoever signs in meanwhile. Nothing also means "not read yet".
     pub fn known(&self, now: UnixMillis, bind: Opaque) -> Option<Arc<SessionRecord>> {
         let known = self.known.pin();
-        let record = known.get(&bind).map(|known| &known.record);
-        record.filter(|record| self.counts(now, record)).cloned()
+        let before = &known.get(&bind)?.record;
+        if self.logins.any_suspended(&before.parts) {
+            return None;
+        }
+        // Read once more: a login that ended between the two looks has changed the record
+        // before it let go, and the first look may still have met the old one.
+        let record = &known.get(&bind)?.record;
+        record.stands(now).then(|| Arc::clone(record))
     }
 
     /// Whether the session that began with this sign-in is still not over.
@@ -70,8 +76,8 @@ impl Sessions {
         now: UnixMillis,
         bind: Opaque,
     ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
-        let record = self.read(now, bind).await?;
-        Ok(record.filter(|record| self.counts(now, record)))
+        self.read(now, bind).await?;
+        Ok(self.known(now, bind))
     }
 
     /// Whether somebody has signed in with one of these cookies, be it long over.
@@ -83,6 +89,10 @@ impl Sessions {
         now: UnixMillis,
         parts: &[Opaque],
     ) -> Result<bool, StoreError> {
+        // Before the store: a login that is settled while it is read has let go afterwards.
+        if self.logins.any_suspended(parts) {
+            return Ok(true);
+        }
         for part in parts {
             if !index::with_part(&*self.store, now, *part).await?.is_empty() {
                 return Ok(true);

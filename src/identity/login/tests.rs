@@ -1,5 +1,6 @@
 //! Which bodies are logins, and whose.
 
+use proptest::prelude::*;
 use regex::Regex;
 
 use super::{Attempt, is_login_address, names_a_user, read_attempt};
@@ -116,5 +117,44 @@ fn a_field_for_a_name_is_found_wherever_it_stands() {
     }
     for fields in ["", "users=1", "next=user", "id=user"] {
         assert!(!names_a_user(&identity, fields.as_bytes()), "{fields}");
+    }
+}
+
+fn form() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "user=", "user", "User=", "user[]=", "us%65r=", "do=login", "do=", "&", "&", "&", "=",
+            "+", "%", "%00", "%ff", "alice", "bob", "ALICE", ";",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// ID-2: a name is learned only where the form holds it once, under its one spelling.
+    #[test]
+    fn whatever_the_body_is_a_name_is_one_and_canonical(
+        body in prop_oneof![form(), form().prop_map(|rest| [&b"do=login&"[..], &rest].concat())],
+        query in prop::option::of("[a-z=&%\\[\\]]{0,12}"),
+    ) {
+        let identity = identity();
+        let found = read_attempt(&identity, "POST", &path("/login"), query.as_deref(), &body);
+        let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+        let login = fields.contains(&("do".to_owned(), "login".to_owned()));
+        prop_assert_eq!(found.is_some(), login);
+        if let Some((_, Attempt::By(name))) = found {
+            let typed: Vec<&str> = fields
+                .iter()
+                .filter(|(key, _)| key.to_lowercase().starts_with("user"))
+                .map(|(_, value)| value.as_str())
+                .collect();
+            prop_assert!(identity.username.pattern.is_match(name.as_str()));
+            let named = typed.iter().any(|typed| typed.trim().to_lowercase() == name.as_str());
+            prop_assert!(named, "{:?} was not typed", name.as_str());
+            let exact = fields.iter().filter(|(key, _)| key == "user").count();
+            prop_assert_eq!(exact, 1);
+        }
     }
 }

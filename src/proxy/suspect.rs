@@ -1,0 +1,84 @@
+//! Whether a request of a proven visitor may carry somebody else's password, at an address
+//! where no rule says so. Nobody can tell what the portal makes of it; so when its answer
+//! changes the portal's session, the proof does not go along (ID-4, ID-5).
+
+use bytes::BytesMut;
+use http::header;
+use pingora_http::RequestHeader;
+
+use super::context::Incoming;
+use crate::config::Identity;
+use crate::identity::names_a_user;
+
+/// The most of a body that is looked at, in bytes. A longer one stays suspect.
+const LONGEST: usize = 64 * 1024;
+
+/// What is known so far.
+pub(super) enum Suspicion {
+    /// Nothing in it names a user.
+    Clear,
+    /// The body is still coming.
+    Reading(BytesMut),
+    /// It may be a login.
+    Suspect,
+}
+
+impl Suspicion {
+    /// Looks at the head.
+    pub(super) fn of_head(identity: &Identity, head: &RequestHeader, incoming: &Incoming) -> Self {
+        let query = incoming.query.as_deref().unwrap_or_default();
+        let named = names_a_user(identity, query.as_bytes());
+        if named || head.headers.contains_key(header::AUTHORIZATION) {
+            return Self::Suspect;
+        }
+        let has_body = head.headers.contains_key(header::CONTENT_LENGTH)
+            || head.headers.contains_key(header::TRANSFER_ENCODING)
+            || !matches!(incoming.method.as_str(), "GET" | "HEAD");
+        if has_body { Self::Reading(BytesMut::new()) } else { Self::Clear }
+    }
+
+    /// Looks at the next part of the body.
+    pub(super) fn see(
+        &mut self,
+        identity: &Identity,
+        urlencoded: bool,
+        chunk: Option<&[u8]>,
+        end: bool,
+    ) {
+        let Self::Reading(body) = self else { return };
+        body.extend_from_slice(chunk.unwrap_or_default());
+        if body.len() > LONGEST {
+            *self = Self::Suspect;
+        } else if end {
+            let named = match urlencoded {
+                true => names_a_user(identity, body),
+                false => mentions_a_field(identity, body),
+            };
+            *self = if named { Self::Suspect } else { Self::Clear };
+        }
+    }
+
+    /// Whether the portal's session may be somebody else's after this request. A body that
+    /// is not all there yet may still say so.
+    pub(super) fn is_suspect(&self) -> bool {
+        !matches!(self, Self::Clear)
+    }
+}
+
+/// Whether the name of a field for users stands in a body of any other form, as a word.
+fn mentions_a_field(identity: &Identity, body: &[u8]) -> bool {
+    let body = body.to_ascii_lowercase();
+    identity.logins.iter().any(|rule| {
+        let field = rule.username_field.to_ascii_lowercase();
+        let word = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| body.get(before));
+            let after = body.get(at + field.len());
+            [before, after].into_iter().flatten().all(|byte| !byte.is_ascii_alphanumeric())
+        };
+        !field.is_empty()
+            && body
+                .windows(field.len())
+                .enumerate()
+                .any(|(at, window)| window == field.as_bytes() && word(at))
+    })
+}

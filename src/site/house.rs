@@ -1,0 +1,216 @@
+//! A house as tests need one: two portals and everything around them, on a real store that
+//! counts what it is asked.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::broadcast;
+
+use super::{Parts, Site, Sites};
+use crate::clock::{Clock, MovableClock, UnixMillis};
+use crate::config::{self, Config};
+use crate::identity::{CookieSet, normalise};
+use crate::net::cookies::{Cookies, SESSION};
+use crate::net::host::Host;
+use crate::server;
+use crate::session::{Level, SessionRecord};
+use crate::store::keyring::Keyring;
+use crate::store::sled::SledStore;
+use crate::store::{
+    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+};
+use crate::telemetry::metrics::Metrics;
+use crate::user::Opaque;
+
+/// When it is in the house.
+pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+const YAML: &str = "\
+listeners:
+  - { address: 127.0.0.1:8080 }
+store: { engine: sled, path: store }
+keys: { master: env:MASTER }
+portals:
+  shop:
+    hosts: [shop.test]
+    upstreams: ['http://127.0.0.1:8081']
+    identity: &identity
+      logins:
+        - request: { method: POST, path: /login }
+          username: { form: user }
+          success: { status: [302] }
+      session_cookies: [sid, 'DW*']
+      rotation: follow
+      login_url: /login?do=login
+      logout: { path: /doku.php, query: { do: logout } }
+  wiki:
+    hosts: [wiki.test, pages.test]
+    upstreams: ['http://127.0.0.1:8082']
+    public: [/static/**, /login]
+    identity: *identity
+";
+
+/// Parts with their store.
+pub(crate) struct House {
+    pub(crate) parts: Parts,
+    pub(crate) store: Arc<Counted>,
+    _folder: tempfile::TempDir,
+}
+
+/// A house in which nobody has been yet.
+pub(crate) async fn house() -> House {
+    let (folder, config) = configuration();
+    let keyring = Keyring::load(&config.master_key).unwrap();
+    let opened = SledStore::open(&config.store.path, &keyring, NOW).unwrap();
+    let store = Arc::new(Counted { inner: opened, calls: AtomicUsize::new(0) });
+    let shared: Arc<dyn Store> = Arc::<Counted>::clone(&store);
+    let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
+    let metrics = Arc::new(Metrics::new(&["shop", "wiki"]).unwrap());
+    let parts = server::build(config, &keyring, shared, clock, metrics).await.unwrap();
+    House { parts, store, _folder: folder }
+}
+
+/// The portals alone.
+pub(crate) fn sites() -> Sites {
+    let (_folder, config) = configuration();
+    Sites::new(config.portals, config.session, &Keyring::load(&config.master_key).unwrap())
+}
+
+fn configuration() -> (tempfile::TempDir, Config) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, YAML).unwrap();
+    let master =
+        |name: &str| (name == "MASTER").then(|| OsString::from("BQUF".repeat(10) + "BQU="));
+    let loaded = config::load_with(&file, &master).unwrap_or_else(|faults| panic!("{faults}"));
+    (folder, loaded.config)
+}
+
+impl Sites {
+    /// The portal at this host.
+    pub(crate) fn named(&self, host: &str) -> &Arc<Site> {
+        self.at(&Host::parse(host).unwrap()).unwrap()
+    }
+}
+
+impl House {
+    /// Signs `user` in at the wiki with these portal cookies, and gives the `Cookie` line of
+    /// the requests that follow.
+    pub(crate) async fn sign_in(&self, user: &str, cookies: &str, level: Level) -> HeaderMap {
+        let site = self.parts.sites.named("wiki.test");
+        let set = set_of(site, &line(cookies));
+        let user = normalise(&site.portal.identity.username, user).unwrap();
+        let bind = site.binder.bind(&set);
+        let record = SessionRecord {
+            portal: site.portal.name.clone(),
+            root: bind,
+            sid: Opaque([7; 16]),
+            sub: site.binder.subject(&user),
+            user,
+            bind,
+            parts: site.binder.parts(&set),
+            started: NOW,
+            ends: NOW.plus(Duration::from_secs(3600)),
+            level,
+        };
+        let token = site.token.mint(&self.parts.keys, NOW, &record).unwrap();
+        self.parts.sessions.begin(NOW, record).await.unwrap();
+        line(&format!("{cookies}; {SESSION}={token}"))
+    }
+
+    /// What the portal cookies of a line are to the sessions.
+    pub(crate) fn parts_of(&self, cookies: &str) -> Vec<Opaque> {
+        let site = self.parts.sites.named("wiki.test");
+        site.binder.parts(&set_of(site, &line(cookies)))
+    }
+}
+
+/// Headers with this `Cookie` line.
+pub(crate) fn line(cookies: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.append("cookie", HeaderValue::from_str(cookies).unwrap());
+    headers
+}
+
+fn set_of(site: &Site, headers: &HeaderMap) -> CookieSet {
+    let names = &site.portal.identity.session_cookies;
+    CookieSet::of_request(&Cookies::read(headers, names).unwrap(), names)
+}
+
+/// A store that counts its calls.
+pub(crate) struct Counted {
+    inner: SledStore,
+    calls: AtomicUsize,
+}
+
+impl Counted {
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn counting(&self) -> &SledStore {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl Store for Counted {
+    async fn get(&self, now: UnixMillis, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.counting().get(now, key).await
+    }
+
+    async fn commit(&self, now: UnixMillis, tx: Vec<Write>) -> Result<Vec<Version>, StoreError> {
+        self.counting().commit(now, tx).await
+    }
+
+    async fn hit(
+        &self,
+        now: UnixMillis,
+        key: &Key,
+        rule: CounterRule,
+    ) -> Result<CounterState, StoreError> {
+        self.counting().hit(now, key, rule).await
+    }
+
+    async fn counter(&self, now: UnixMillis, key: &Key) -> Result<CounterState, StoreError> {
+        self.counting().counter(now, key).await
+    }
+
+    async fn scan(
+        &self,
+        now: UnixMillis,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Record)>, StoreError> {
+        self.counting().scan(now, space, prefix, after, limit).await
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Event> {
+        self.counting().watch()
+    }
+
+    async fn sweep(
+        &self,
+        now: UnixMillis,
+        grace: Duration,
+        budget: usize,
+    ) -> Result<usize, StoreError> {
+        self.counting().sweep(now, grace, budget).await
+    }
+
+    async fn health(&self) -> Health {
+        self.counting().health().await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.counting().close().await
+    }
+}

@@ -1,0 +1,5 @@
+use portcullis::mac::MacKey;
+
+fn main() {
+    println!("{:?}", MacKey::new(&[0; 32]));
+}

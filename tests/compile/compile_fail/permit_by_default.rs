@@ -1,0 +1,5 @@
+use portcullis::policy::Permit;
+
+fn main() {
+    let _: Permit = Default::default();
+}

@@ -1,0 +1,7 @@
+use portcullis::policy::Permit;
+
+fn twice(permit: &Permit) -> Permit {
+    permit.clone()
+}
+
+fn main() {}

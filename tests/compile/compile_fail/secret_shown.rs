@@ -1,0 +1,5 @@
+use portcullis::config::Secret;
+
+fn main() {
+    println!("{}", Secret::new(Vec::new()));
+}

@@ -1,0 +1,7 @@
+use portcullis::session::KeyRing;
+
+fn show(keys: &KeyRing) -> String {
+    format!("{keys:?}")
+}
+
+fn main() {}
