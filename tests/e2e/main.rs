@@ -13,13 +13,18 @@
 mod dsl;
 
 mod attacks {
+    mod cache;
+    mod codes;
+    mod enrolment;
     mod forms;
     mod hdr;
     mod host;
+    mod matrix;
     mod path;
     mod return_to;
 }
 
 mod stories {
+    mod crash;
     mod first_visit;
 }

@@ -143,18 +143,56 @@ pub async fn try_send(
     trusted: Arc<rustls::ClientConfig>,
     call: Call,
 ) -> Result<Answer, hyper::Error> {
-    let http2 = call.http2;
-    let stream = TokioIo::new(tls(address, trusted, &call.server_name, http2).await);
-    let response = if http2 {
-        let (mut sender, driver) = conn::http2::handshake(TokioExecutor::new(), stream).await?;
+    let mut connection = connect(address, trusted, &call.server_name, call.http2).await;
+    connection.send(call).await
+}
+
+/// A connection over which requests go: one after the other, or in HTTP/2 all at once
+/// through clones.
+pub enum Connection {
+    One(conn::http1::SendRequest<Full<Bytes>>),
+    Two(conn::http2::SendRequest<Full<Bytes>>),
+}
+
+impl Connection {
+    /// The same connection, for another request at the same time.
+    pub fn share(&self) -> Self {
+        match self {
+            Self::One(_) => panic!("HTTP/1.1 answers one request at a time"),
+            Self::Two(sender) => Self::Two(sender.clone()),
+        }
+    }
+
+    pub async fn send(&mut self, call: Call) -> Result<Answer, hyper::Error> {
+        let request = call.request();
+        let response = match self {
+            Self::One(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+            Self::Two(sender) => sender.send_request(request).await?,
+        };
+        read(response).await
+    }
+}
+
+/// Opens a connection over TLS.
+pub async fn connect(
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    server_name: &str,
+    http2: bool,
+) -> Connection {
+    let stream = TokioIo::new(tls(address, trusted, server_name, http2).await);
+    if http2 {
+        let handshake = conn::http2::handshake(TokioExecutor::new(), stream).await;
+        let (sender, driver) = handshake.unwrap();
         tokio::spawn(driver);
-        sender.send_request(call.request()).await?
-    } else {
-        let (mut sender, driver) = conn::http1::handshake(stream).await?;
-        tokio::spawn(driver);
-        sender.send_request(call.request()).await?
-    };
-    read(response).await
+        return Connection::Two(sender);
+    }
+    let (sender, driver) = conn::http1::handshake(stream).await.unwrap();
+    tokio::spawn(driver);
+    Connection::One(sender)
 }
 
 /// Sends one request without TLS.

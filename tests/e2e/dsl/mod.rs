@@ -6,14 +6,16 @@
 
 pub mod browser;
 pub mod client;
+pub mod fields;
 pub mod gateway;
 pub mod html;
 pub mod phone;
 pub mod portal;
+pub mod socket;
 pub mod steps;
 
 pub use browser::Browser;
-pub use client::{Answer, Call};
+pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
 pub use phone::Phone;
 pub use portal::Portal;
@@ -21,6 +23,17 @@ pub use portal::Portal;
 /// Two people whom every portal knows.
 pub const ALICE: (&str, &str) = ("alice", "Correct-Horse-9");
 pub const BOB: (&str, &str) = ("bob", "Battery-Staple-7");
+
+/// One of many members, whom every portal knows too.
+pub fn member(number: usize) -> (String, String) {
+    (format!("member{number}"), format!("Of-The-Crowd-{number}"))
+}
+
+fn is_known(user: &str, password: &str) -> bool {
+    let number = user.strip_prefix("member").and_then(|number| number.parse().ok());
+    let in_crowd = number.is_some_and(|number| member(number).1 == password);
+    in_crowd || [ALICE, BOB].contains(&(user, password))
+}
 
 /// A port that nobody listens on at this moment.
 pub fn free_port() -> u16 {
