@@ -16,7 +16,9 @@ mod attacks {
     mod cache;
     mod codes;
     mod enrolment;
+    mod identity;
     mod matrix;
+    mod websocket;
 }
 
 mod stories {

@@ -214,7 +214,7 @@ pub async fn raw(
     let mut stream = tls(address, trusted, server_name, false).await;
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = vec![0; 16 * 1024];
     let silence = std::time::Duration::from_secs(3);
     while let Ok(Ok(read)) = tokio::time::timeout(silence, stream.read(&mut chunk)).await {
         answer.extend_from_slice(&chunk[..read]);
