@@ -16,8 +16,13 @@ mod attacks {
     mod cache;
     mod codes;
     mod enrolment;
+    mod forms;
+    mod hdr;
+    mod host;
     mod identity;
     mod matrix;
+    mod path;
+    mod return_to;
     mod websocket;
 }
 
