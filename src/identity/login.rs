@@ -25,6 +25,13 @@ pub fn is_login_address(identity: &Identity, method: &str, path: &RequestPath) -
     path.canonical().is_some_and(here)
 }
 
+/// Whether nothing but logins goes to this path: some rule takes all that is sent there.
+pub fn is_for_logins_alone(identity: &Identity, path: &RequestPath) -> bool {
+    let here =
+        |path: &str| identity.logins.iter().any(|rule| rule.path == path && rule.form.is_empty());
+    path.canonical().is_some_and(here)
+}
+
 /// Reads an urlencoded body against the rules of its address and gives the one whose form
 /// fields it carries. Nothing when it is no login after all.
 ///

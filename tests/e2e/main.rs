@@ -19,9 +19,11 @@ mod attacks {
     mod forms;
     mod hdr;
     mod host;
+    mod identity;
     mod matrix;
     mod path;
     mod return_to;
+    mod websocket;
 }
 
 mod stories {

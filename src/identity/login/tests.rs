@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use regex::Regex;
 
-use super::{Attempt, is_login_address, names_a_user, read_attempt};
+use super::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
 use crate::config::identity::{Identity, LoginRule, Outcome, Rotation, UsernameRule};
 use crate::net::glob::Glob;
 use crate::net::path::RequestPath;
@@ -59,6 +59,17 @@ fn a_login_is_told_by_method_and_path() {
         ("POST", "/Login"),
     ] {
         assert!(!is_login_address(&identity, method, &path(raw)), "{method} {raw}");
+    }
+}
+
+#[test]
+fn an_address_is_for_logins_alone_if_a_rule_takes_all_of_it() {
+    let mut identity = identity();
+    assert!(!is_for_logins_alone(&identity, &path("/login")), "its rule asks for a field");
+    identity.logins[0].form.clear();
+    assert!(is_for_logins_alone(&identity, &path("/login")));
+    for other in ["/", "/login/", "/Login", "/login/../login"] {
+        assert!(!is_for_logins_alone(&identity, &path(other)), "{other}");
     }
 }
 
