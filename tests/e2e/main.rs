@@ -13,5 +13,6 @@
 mod dsl;
 
 mod stories {
+    mod calls;
     mod first_visit;
 }
