@@ -15,4 +15,5 @@ mod dsl;
 mod stories {
     mod calls;
     mod first_visit;
+    mod sessions;
 }
