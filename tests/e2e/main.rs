@@ -27,6 +27,8 @@ mod attacks {
 }
 
 mod stories {
+    mod calls;
     mod crash;
     mod first_visit;
+    mod sessions;
 }
