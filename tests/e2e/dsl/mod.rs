@@ -14,6 +14,8 @@ pub mod portal;
 pub mod socket;
 pub mod steps;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 pub use browser::Browser;
 pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
@@ -35,10 +37,17 @@ fn is_known(user: &str, password: &str) -> bool {
     in_crowd || [ALICE, BOB].contains(&(user, password))
 }
 
-/// A port that nobody listens on at this moment.
+/// A port that nobody listens on, and that nobody is given by chance: it lies below those
+/// that the system hands out, and no two calls give the same.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let turn = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() * 97);
+        let port = u16::try_from(16_384 + turn % 16_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Polls until `ready` gives something, by yielding to whatever it waits for.
