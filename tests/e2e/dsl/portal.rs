@@ -35,12 +35,20 @@ struct Ways {
     rotation: &'static str,
     /// Fails if the rule for a login looks at the body.
     judged_by_body: bool,
+    /// A second session cookie for `/private` alone is set at the login.
+    folder_cookie: bool,
     extra: String,
 }
 
 impl Builder {
     pub fn keeps_session_at_login(mut self) -> Self {
         self.ways.keeps_session = true;
+        self
+    }
+
+    /// Sets a second session cookie at the login, which browsers send below `/private` alone.
+    pub fn sets_a_cookie_for_a_folder(mut self) -> Self {
+        self.ways.folder_cookie = true;
         self
     }
 
@@ -175,7 +183,7 @@ identity:
       username: {{ form: user }}
       success: {success}
       failure: {{ body: {{ contains: \"invalid\" }} }}
-  session_cookies: [portalsession]
+  session_cookies: [portalsession, portalfolder]
   rotation: {rotation}
   login_url: /login
   logout: {{ path: /logout }}
@@ -310,7 +318,12 @@ fn login(portal: &Inner, headers: &HeaderMap, fields: &HashMap<String, String>) 
         set_session(&mut response, &name);
         return response;
     }
-    redirect(fields.get("next").map_or("/home", String::as_str), Some(&name))
+    let mut response = redirect(fields.get("next").map_or("/home", String::as_str), Some(&name));
+    if portal.ways.folder_cookie {
+        let line = format!("portalfolder={name}f; Path=/private; HttpOnly").parse().unwrap();
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
 }
 
 /// What may go wrong after the portal took a password.
