@@ -16,4 +16,5 @@ mod stories {
     mod calls;
     mod first_visit;
     mod sessions;
+    mod streams;
 }

@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod html;
 pub mod phone;
 pub mod portal;
+pub mod socket;
 pub mod steps;
 
 pub use browser::Browser;
@@ -17,6 +18,7 @@ pub use client::{Answer, Call};
 pub use gateway::Gateway;
 pub use phone::Phone;
 pub use portal::Portal;
+pub use socket::Socket;
 
 /// Two people whom every portal knows.
 pub const ALICE: (&str, &str) = ("alice", "Correct-Horse-9");
