@@ -15,6 +15,7 @@ mod dsl;
 mod stories {
     mod calls;
     mod first_visit;
+    mod operations;
     mod sessions;
     mod streams;
 }
