@@ -60,7 +60,7 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub(super) struct ListenerFile {
-    /// IP address and port, such as 0.0.0.0:443 or [::]:443.
+    /// IP address and port, such as `0.0.0.0:443` or `[::]:443`.
     #[schemars(required)]
     pub(super) address: Option<String>,
     /// Certificates; absent means plain HTTP, for localhost or behind another TLS end.
@@ -170,7 +170,7 @@ pub(super) struct PortalFile {
     /// Host names under which users reach it, lower-case and without port; at least one.
     #[schemars(required, length(min = 1))]
     pub(super) hosts: Option<List<String>>,
-    /// Where it is: http://HOST[:PORT] or https://HOST[:PORT], exactly one in this version.
+    /// Where it is: `http://HOST[:PORT]` or `https://HOST[:PORT]`, exactly one in this version.
     /// https verifies name and chain.
     #[schemars(required, length(min = 1, max = 1))]
     pub(super) upstreams: Option<List<String>>,

@@ -163,7 +163,7 @@ pub(super) struct UsernameFile {
     /// White space around the name is dropped; true unless set.
     pub(super) trim: Option<bool>,
     /// The regular expression that the whole canonical name has to match; what does not is
-    /// no login. ^[a-z0-9._@-]{1,128}$ unless set.
+    /// no login. `^[a-z0-9._@-]{1,128}$` unless set.
     pub(super) pattern: Option<String>,
 }
 

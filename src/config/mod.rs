@@ -1,4 +1,4 @@
-//! Everything ops decides, checked. [`load`] reads the YAML as written and gives either a
+//! Everything ops decides, checked. [`load()`] reads the YAML as written and gives either a
 //! [`Config`] in which nothing is missing or contradictory, or every fault at once.
 
 use std::net::SocketAddr;

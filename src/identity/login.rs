@@ -25,6 +25,13 @@ pub fn is_login_address(identity: &Identity, method: &str, path: &RequestPath) -
     path.canonical().is_some_and(here)
 }
 
+/// Whether nothing but logins goes to this path: some rule takes all that is sent there.
+pub fn is_for_logins_alone(identity: &Identity, path: &RequestPath) -> bool {
+    let here =
+        |path: &str| identity.logins.iter().any(|rule| rule.path == path && rule.form.is_empty());
+    path.canonical().is_some_and(here)
+}
+
 /// Reads an urlencoded body against the rules of its address and gives the one whose form
 /// fields it carries. Nothing when it is no login after all.
 ///
@@ -41,28 +48,31 @@ pub fn read_attempt<'a>(
     let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let here = |rule: &&LoginRule| rule.method == method && rule.path == path;
     let rule = identity.logins.iter().filter(here).find(|rule| carries(rule, &fields))?;
-    Some((rule, attempt(identity, rule, &fields, query)))
+    let old_style: Vec<(String, String)> =
+        form_urlencoded::parse(&ended_by_semicolons(body)).into_owned().collect();
+    let counted =
+        std::iter::once(&rule.username_field).chain(rule.form.iter().map(|(name, _)| name));
+    let one_reading = counted.into_iter().all(|name| {
+        let values = readings(&fields, name);
+        values.len() <= 1 && values == readings(&old_style, name)
+    });
+    let in_query = query.is_some_and(|query| {
+        form_urlencoded::parse(&ended_by_semicolons(query.as_bytes()))
+            .any(|(name, _)| is_reading_of(&name, &rule.username_field))
+    });
+    let attempt = match one_reading && !in_query {
+        true => attempt(identity, rule, &fields),
+        false => Attempt::Ambiguous,
+    };
+    Some((rule, attempt))
 }
 
 fn carries(rule: &LoginRule, fields: &[(String, String)]) -> bool {
     rule.form.iter().all(|wanted| fields.contains(wanted))
 }
 
-fn attempt(
-    identity: &Identity,
-    rule: &LoginRule,
-    fields: &[(String, String)],
-    query: Option<&str>,
-) -> Attempt {
+fn attempt(identity: &Identity, rule: &LoginRule, fields: &[(String, String)]) -> Attempt {
     let wanted = rule.username_field.as_str();
-    let counted = std::iter::once(wanted).chain(rule.form.iter().map(|(name, _)| name.as_str()));
-    let doubled = counted.into_iter().any(|name| occurrences(fields, name) > 1);
-    let in_query = query.is_some_and(|query| {
-        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_reading_of(&name, wanted))
-    });
-    if doubled || in_query {
-        return Attempt::Ambiguous;
-    }
     let typed = fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let strict = typed.filter(|typed| !typed.contains(char::REPLACEMENT_CHARACTER));
     strict
@@ -70,14 +80,21 @@ fn attempt(
         .map_or(Attempt::Nameless, Attempt::By)
 }
 
-fn occurrences(fields: &[(String, String)], wanted: &str) -> usize {
-    fields.iter().filter(|(name, _)| is_reading_of(name, wanted)).count()
+/// What some portal may take for the value of a field.
+fn readings<'a>(fields: &'a [(String, String)], wanted: &str) -> Vec<&'a str> {
+    let found = fields.iter().filter(|(name, _)| is_reading_of(name, wanted));
+    found.map(|(_, value)| value.as_str()).collect()
+}
+
+/// The same fields for portals old enough to end one at `;` too. Browsers write `%3B`.
+fn ended_by_semicolons(fields: &[u8]) -> Vec<u8> {
+    fields.iter().map(|byte| if *byte == b';' { b'&' } else { *byte }).collect()
 }
 
 /// Whether some field of a form or of a query may be taken for a user's name, at an address
 /// where no rule says so: some portals take a password from any request.
 pub fn names_a_user(identity: &Identity, fields: &[u8]) -> bool {
-    form_urlencoded::parse(fields).any(|(name, _)| {
+    form_urlencoded::parse(&ended_by_semicolons(fields)).any(|(name, _)| {
         identity.logins.iter().any(|rule| is_reading_of(&name, &rule.username_field))
     })
 }

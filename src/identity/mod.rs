@@ -7,7 +7,7 @@ mod outcome;
 mod portal_session;
 mod username;
 
-pub use login::{Attempt, is_login_address, names_a_user, read_attempt};
+pub use login::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
 pub use outcome::{Answer, LoginOutcome, judge};
 pub use portal_session::CookieSet;
 pub use username::normalise;

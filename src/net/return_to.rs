@@ -23,6 +23,10 @@ impl ReturnTo {
     pub fn from_location(location: &str, base: &str, hosts: &[String], prefix: &str) -> Self {
         let without_scheme =
             ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
+        let head = location.split(['/', '?', '#']).next().unwrap_or_default();
+        if without_scheme.is_none() && head.contains(':') {
+            return Self::start();
+        }
         let Some(rest) = without_scheme else {
             return Self::parse(&resolve(location, base), prefix);
         };
@@ -152,6 +156,8 @@ mod tests {
         check("https://evil.example/home", "/");
         check("https://wiki.example.com@evil.example/", "/");
         check("//evil.example/x", "/");
+        check("javascript:x", "/");
+        check("data:text/html,x", "/");
         check("index.php", "/app/index.php");
         check("?id=start", "/app/login.php?id=start");
     }

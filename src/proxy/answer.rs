@@ -1,4 +1,4 @@
-//! Stage 6a: answers that we write ourselves. All leave through [`write`], which gives every
+//! Stage 6a: answers that we write ourselves. All leave through [`write()`], which gives every
 //! one of them the same headers: none can be cached, framed or sniffed.
 
 use bytes::Bytes;

@@ -122,6 +122,7 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
+                observe::check_readable(&passage.site, incoming, &reading)?;
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }

@@ -19,7 +19,9 @@ use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, s
 use super::{forward, receive};
 use crate::config::Identity;
 use crate::config::identity::LoginRule;
-use crate::identity::{Answer, Attempt, LoginOutcome, judge, names_a_user, read_attempt};
+use crate::identity::{
+    Answer, Attempt, LoginOutcome, is_for_logins_alone, judge, names_a_user, read_attempt,
+};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
@@ -105,6 +107,26 @@ pub(super) async fn read(
         None if names_a_user(identity, &body) || in_query(identity, query) => Reading::Doubtful,
         None => Reading::Other,
     })
+}
+
+/// Refuses what can only be a login, and one that we cannot read: too long, in another form
+/// than browsers send, or with its name in the query. A portal that keeps its session at a
+/// login might take it, and a proof in that session would then open somebody else's (ID-5).
+///
+/// # Errors
+/// [`Failure::BadRequest`]; the portal does not get it.
+pub(super) fn check_readable(
+    site: &Site,
+    incoming: &Incoming,
+    reading: &Reading,
+) -> Result<(), Failure> {
+    let identity = &site.portal.identity;
+    let doubtful = matches!(reading, Reading::Doubtful);
+    let unreadable = doubtful || in_query(identity, incoming.query.as_deref());
+    match unreadable && is_for_logins_alone(identity, &incoming.path) {
+        true => Err(Failure::BadRequest("a login that cannot be read")),
+        false => Ok(()),
+    }
 }
 
 /// Reads a body of ours or of a login up to `limit`; nothing when it is longer.
@@ -375,8 +397,20 @@ pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Fail
 /// Whether the body is a form as browsers send it.
 pub(super) fn is_urlencoded(session: &Session) -> bool {
     let kind = session.get_header(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+    let Some(kind) = kind else { return false };
+    let mut parts = kind.split(';').map(str::trim);
+    let form = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    form && parts.all(keeps_the_letters)
+}
+
+/// Whether a parameter of a form's type leaves its bytes the letters that we read: some
+/// portals decode a form by the character set that it names, and then read another name.
+fn keeps_the_letters(parameter: &str) -> bool {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    let value = value.trim().trim_matches('"');
+    !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
 }
 
 fn in_query(identity: &Identity, query: Option<&str>) -> bool {

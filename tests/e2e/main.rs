@@ -12,8 +12,23 @@
 
 mod dsl;
 
+mod attacks {
+    mod cache;
+    mod codes;
+    mod enrolment;
+    mod forms;
+    mod hdr;
+    mod host;
+    mod identity;
+    mod matrix;
+    mod path;
+    mod return_to;
+    mod websocket;
+}
+
 mod stories {
     mod calls;
+    mod crash;
     mod first_visit;
     mod operations;
     mod sessions;

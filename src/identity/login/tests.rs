@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use regex::Regex;
 
-use super::{Attempt, is_login_address, names_a_user, read_attempt};
+use super::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
 use crate::config::identity::{Identity, LoginRule, Outcome, Rotation, UsernameRule};
 use crate::net::glob::Glob;
 use crate::net::path::RequestPath;
@@ -63,9 +63,22 @@ fn a_login_is_told_by_method_and_path() {
 }
 
 #[test]
+fn an_address_is_for_logins_alone_if_a_rule_takes_all_of_it() {
+    let mut identity = identity();
+    assert!(!is_for_logins_alone(&identity, &path("/login")), "its rule asks for a field");
+    identity.logins[0].form.clear();
+    assert!(is_for_logins_alone(&identity, &path("/login")));
+    for other in ["/", "/login/", "/Login", "/login/../login"] {
+        assert!(!is_for_logins_alone(&identity, &path(other)), "{other}");
+    }
+}
+
+#[test]
 fn one_name_is_learned() {
     assert_eq!(name("do=login&user=alice&password=x", None), Some("alice".to_owned()));
     assert_eq!(name("user=%41LICE+&do=login", Some("id=start")), Some("alice".to_owned()));
+    // A password may hold what it likes.
+    assert_eq!(name("do=login&user=alice&password=a;b=c", None), Some("alice".to_owned()));
 }
 
 #[test]
@@ -85,11 +98,15 @@ fn a_name_with_two_readings_is_nobodys() {
         "do=login&user=alice&%20user=bob",
         "do=login&do=search&user=alice",
         "do=login&do[show]=1&user=alice",
+        "do=login&user=alice;user=bob",
+        "do=login&x=1;user=bob&user=alice",
+        "do=login&user=alice;x=1",
+        "x=1;do=search&do=login&user=alice",
     ];
     for body in bodies {
         assert_eq!(name(body, None).as_deref(), Some("!"), "{body}");
     }
-    for query in ["user=bob", "x=1&user%5B%5D=bob", "USER=bob"] {
+    for query in ["user=bob", "x=1&user%5B%5D=bob", "USER=bob", "x=1;user=bob"] {
         assert_eq!(name("do=login&user=alice", Some(query)).as_deref(), Some("!"), "{query}");
     }
 }
@@ -112,10 +129,10 @@ fn a_name_that_fits_no_rule_is_nobodys() {
 #[test]
 fn a_field_for_a_name_is_found_wherever_it_stands() {
     let identity = identity();
-    for fields in ["user=alice", "a=1&USER=bob", "user[]=x", "us%65r=x"] {
+    for fields in ["user=alice", "a=1&USER=bob", "a=1;user=bob", "user[]=x", "us%65r=x"] {
         assert!(names_a_user(&identity, fields.as_bytes()), "{fields}");
     }
-    for fields in ["", "users=1", "next=user", "id=user"] {
+    for fields in ["", "users=1", "next=user", "id=user", "x=1%3Buser=bob"] {
         assert!(!names_a_user(&identity, fields.as_bytes()), "{fields}");
     }
 }

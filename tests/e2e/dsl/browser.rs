@@ -82,18 +82,40 @@ impl Browser {
 
     /// Sends a form from the page it stands on.
     pub async fn send(&mut self, page: &Shown, form: &Form) -> Shown {
-        let action = form.action.clone().unwrap_or_else(|| page.path.clone());
-        let path = self.resolve(&page.path, &action);
-        self.post(&path, &form.pairs()).await
+        let call = self.sending(page, form);
+        let path = call.target.clone();
+        self.visit(&path, call).await
     }
 
     /// Sends a form to a path.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
+        let call = self.posting(path, fields);
+        self.visit(path, call).await
+    }
+
+    /// The request that sends a form from the page it stands on.
+    pub fn sending(&self, page: &Shown, form: &Form) -> Call {
+        let action = form.action.clone().unwrap_or_else(|| page.path.clone());
+        self.posting(&self.resolve(&page.path, &action), &form.pairs())
+    }
+
+    /// The request that sends a form to a path.
+    pub fn posting(&self, path: &str, fields: &[(&str, &str)]) -> Call {
         let form = Call::post(&self.host, path, fields);
         let mut call = self.navigation("POST", path);
         call.lines.extend(form.lines.into_iter().skip(1));
-        call = call.line("origin", format!("https://{}", self.host)).body(form.body);
-        self.visit(path, call).await
+        call.line("origin", format!("https://{}", self.host)).body(form.body)
+    }
+
+    /// A connection of this browser's, for requests of the test's own.
+    pub async fn connect(&self) -> client::Connection {
+        client::connect(self.address, Arc::clone(&self.trusted), &self.host, self.http2).await
+    }
+
+    /// The same browser over HTTP/2 or not.
+    pub fn over(mut self, http2: bool) -> Self {
+        self.http2 = http2;
+        self
     }
 
     /// What a script on a page asks for.

@@ -147,8 +147,56 @@ pub async fn try_send(
     trusted: Arc<rustls::ClientConfig>,
     call: Call,
 ) -> Result<Answer, hyper::Error> {
-    let body = call.whole();
-    read(begin(address, trusted, &call, body).await?).await
+    let mut connection = connect(address, trusted, &call.server_name, call.http2).await;
+    connection.send(call).await
+}
+
+/// A connection over which requests go: one after the other, or in HTTP/2 all at once
+/// through clones.
+pub enum Connection {
+    One(conn::http1::SendRequest<Full<Bytes>>),
+    Two(conn::http2::SendRequest<Full<Bytes>>),
+}
+
+impl Connection {
+    /// The same connection, for another request at the same time.
+    pub fn share(&self) -> Self {
+        match self {
+            Self::One(_) => panic!("HTTP/1.1 answers one request at a time"),
+            Self::Two(sender) => Self::Two(sender.clone()),
+        }
+    }
+
+    pub async fn send(&mut self, call: Call) -> Result<Answer, hyper::Error> {
+        let request = call.request(call.whole());
+        let response = match self {
+            Self::One(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+            Self::Two(sender) => sender.send_request(request).await?,
+        };
+        read(response).await
+    }
+}
+
+/// Opens a connection over TLS.
+pub async fn connect(
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    server_name: &str,
+    http2: bool,
+) -> Connection {
+    let stream = TokioIo::new(tls(address, trusted, server_name, http2).await);
+    if http2 {
+        let handshake = conn::http2::handshake(TokioExecutor::new(), stream).await;
+        let (sender, driver) = handshake.unwrap();
+        tokio::spawn(driver);
+        return Connection::Two(sender);
+    }
+    let (sender, driver) = conn::http1::handshake(stream).await.unwrap();
+    tokio::spawn(driver);
+    Connection::One(sender)
 }
 
 /// Sends one request with a body of any kind; gives the answer as soon as its head is there.
@@ -173,28 +221,6 @@ where
     }
 }
 
-/// A connection over which requests go one after the other.
-pub struct Kept(conn::http1::SendRequest<Full<Bytes>>);
-
-impl Kept {
-    pub async fn open(
-        address: SocketAddr,
-        trusted: Arc<rustls::ClientConfig>,
-        server_name: &str,
-    ) -> Self {
-        let stream = TokioIo::new(tls(address, trusted, server_name, false).await);
-        let (sender, driver) = conn::http1::handshake(stream).await.unwrap();
-        tokio::spawn(driver);
-        Self(sender)
-    }
-
-    /// Fails where the server has closed the connection.
-    pub async fn send(&mut self, call: Call) -> Result<Answer, hyper::Error> {
-        self.0.ready().await?;
-        read(self.0.send_request(call.request(call.whole())).await?).await
-    }
-}
-
 /// Sends one request without TLS.
 pub async fn plain(address: SocketAddr, call: Call) -> Answer {
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
@@ -214,7 +240,7 @@ pub async fn raw(
     let mut stream = tls(address, trusted, server_name, false).await;
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = vec![0; 16 * 1024];
     let silence = std::time::Duration::from_secs(3);
     while let Ok(Ok(read)) = tokio::time::timeout(silence, stream.read(&mut chunk)).await {
         answer.extend_from_slice(&chunk[..read]);

@@ -75,6 +75,12 @@ pub fn texts_of(page: &str, mark: &str) -> Vec<String> {
         .collect()
 }
 
+/// Where the link with this id leads.
+pub fn link(page: &str, id: &str) -> String {
+    let found = tags(page, "<a").find(|tag| attribute(tag, "id").as_deref() == Some(id));
+    found.and_then(|tag| attribute(tag, "href")).unwrap_or_else(|| panic!("no link {id}: {page}"))
+}
+
 /// The inline picture of a page.
 pub fn svg(page: &str) -> Option<&str> {
     let start = page.find("<svg")?;

@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod fields;
 pub mod gateway;
 pub mod html;
 pub mod phone;
@@ -13,21 +14,40 @@ pub mod portal;
 pub mod socket;
 pub mod steps;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 pub use browser::Browser;
-pub use client::{Answer, Call};
+pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
 pub use phone::Phone;
 pub use portal::Portal;
-pub use socket::Socket;
 
 /// Two people whom every portal knows.
 pub const ALICE: (&str, &str) = ("alice", "Correct-Horse-9");
 pub const BOB: (&str, &str) = ("bob", "Battery-Staple-7");
 
-/// A port that nobody listens on at this moment.
+/// One of many members, whom every portal knows too.
+pub fn member(number: usize) -> (String, String) {
+    (format!("member{number}"), format!("Of-The-Crowd-{number}"))
+}
+
+fn is_known(user: &str, password: &str) -> bool {
+    let number = user.strip_prefix("member").and_then(|number| number.parse().ok());
+    let in_crowd = number.is_some_and(|number| member(number).1 == password);
+    in_crowd || [ALICE, BOB].contains(&(user, password))
+}
+
+/// A port that nobody listens on, and that nobody is given by chance: it lies below those
+/// that the system hands out, and no two calls give the same.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let turn = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() * 97);
+        let port = u16::try_from(16_384 + turn % 16_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Polls until `ready` gives something, by yielding to whatever it waits for.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
 use super::gateway::Fronted;
-use super::{ALICE, BOB};
+use super::{fields, is_known};
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -79,7 +79,7 @@ impl Builder {
 }
 
 /// How many ways to say no there are.
-pub const ERRORS: usize = 7;
+pub const ERRORS: usize = 10;
 
 /// A running portal.
 pub struct Portal {
@@ -148,7 +148,12 @@ impl Portal {
         std::mem::take(&mut *self.inner.uploaded.lock().unwrap())
     }
 
-    /// Lets one request to `/held` or `/drip` end.
+    /// The token that its forms carry.
+    pub fn token_of(&self, session: &str) -> String {
+        self.inner.sessions.lock().unwrap()[session].token.clone()
+    }
+
+    /// Lets one request to `/held` or `/drip`, or one login that is held, end.
     pub fn release(&self) {
         self.inner.held.notify_one();
     }
@@ -236,7 +241,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let user = portal.session(&parts.headers).and_then(|(_, session)| session.user);
     match (parts.method.as_str(), path.as_str()) {
         ("GET", "/login") => login_page(&portal, &parts.headers, ""),
-        ("POST", "/login") => login(&portal, &parts.headers, &body, parts.uri.query()),
+        ("POST", "/login") => {
+            let fields = fields::read(&parts.headers, &body, parts.uri.query());
+            let answer = login(&portal, &parts.headers, &fields);
+            misbehave(&portal, answer, fields.get("then").map(String::as_str)).await
+        }
+        ("POST", "/public/api-login") => api_login(&portal, &body),
         ("GET", "/logout") => logout(&portal, &parts.headers),
         ("GET", "/rotate") => rotate(&portal, &parts.headers),
         ("GET", "/held") => {
@@ -289,47 +299,70 @@ fn login_page(portal: &Inner, headers: &HeaderMap, fault: &str) -> Response {
     response
 }
 
-fn login(portal: &Inner, headers: &HeaderMap, body: &[u8], query: Option<&str>) -> Response {
-    let fields: HashMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
-    let field =
-        |name: &str| fields.get(name).map(|value| value.trim().to_lowercase()).unwrap_or_default();
+fn login(portal: &Inner, headers: &HeaderMap, fields: &HashMap<String, String>) -> Response {
     let Some((name, session)) = portal.session(headers) else {
         return page(StatusCode::FORBIDDEN, "invalid token: no session");
     };
     if fields.get("token") != Some(&session.token) {
         return page(StatusCode::FORBIDDEN, "invalid token");
     }
-    let user = field("user");
+    let typed = fields.get("user").cloned().unwrap_or_default();
+    let user = typed.trim().to_lowercase();
     let password = fields.get("password").cloned().unwrap_or_default();
-    if ![ALICE, BOB].contains(&(user.as_str(), password.as_str())) {
-        return refusal(portal, headers, &name, &user);
+    if !is_known(&user, &password) {
+        return refusal(portal, headers, &name, &typed);
     }
     let name = portal.sign_in(&name, &user);
-    let next = fields.get("next").cloned();
-    let next = next.or_else(|| {
-        query.and_then(|query| {
-            form_urlencoded::parse(query.as_bytes())
-                .find(|(key, _)| key == "next")
-                .map(|(_, value)| value.into_owned())
-        })
-    });
     if portal.ways.judged_by_body {
         let mut response = page(StatusCode::OK, &format!("Welcome, {user}"));
         set_session(&mut response, &name);
         return response;
     }
-    redirect(next.as_deref().unwrap_or("/home"), Some(&name))
+    redirect(fields.get("next").map_or("/home", String::as_str), Some(&name))
+}
+
+/// What may go wrong after the portal took a password.
+async fn misbehave(portal: &Inner, answer: Response, then: Option<&str>) -> Response {
+    match then {
+        Some("held") => portal.held.notified().await,
+        Some("fail") => return page(StatusCode::INTERNAL_SERVER_ERROR, "something broke"),
+        Some("cut") => {
+            let broken = std::io::Error::other("the portal stopped here");
+            let parts = [Ok(Bytes::from_static(b"Wel")), Err(broken)];
+            return Body::from_stream(stream::iter(parts)).into_response();
+        }
+        _ => {}
+    }
+    answer
+}
+
+/// A second way in, which the gateway is not told of.
+fn api_login(portal: &Inner, body: &[u8]) -> Response {
+    let fields: HashMap<String, String> = serde_json::from_slice(body).unwrap_or_default();
+    if !is_known(&fields["user"], &fields["password"]) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let mut response = "{\"ok\":true}".into_response();
+    set_session(&mut response, &portal.begin(Some(fields["user"].clone())));
+    response
 }
 
 /// Portals say no in many ways; none of them may be taken for a yes.
 fn refusal(portal: &Inner, headers: &HeaderMap, name: &str, user: &str) -> Response {
     match portal.ways.error {
-        0 => login_page(portal, headers, "invalid credentials"),
+        0 => login_page(portal, headers, &format!("invalid credentials of {user}")),
         1 => redirect("/login?failed", None),
         2 => page(StatusCode::UNAUTHORIZED, "invalid"),
         3 => page(StatusCode::FORBIDDEN, "invalid"),
         4 => redirect("/login", Some(name)),
         5 => page(StatusCode::INTERNAL_SERVER_ERROR, "invalid"),
+        6 => redirect(&format!("https://{}/login?again", host(headers)), None),
+        7 => (StatusCode::FOUND, "invalid").into_response(),
+        8 => {
+            let mut response = redirect("/home", Some(name));
+            response.headers_mut().append(header::LOCATION, "/login".parse().unwrap());
+            response
+        }
         // The typed name is shown again, and may look like a sign of success.
         _ => page(StatusCode::OK, &format!("invalid user {user}: Welcome")),
     }
@@ -401,6 +434,10 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
     values.next()
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    headers[header::HOST].to_str().unwrap()
 }
 
 fn page(status: StatusCode, body: &str) -> Response {

@@ -1,4 +1,5 @@
-//! A WebSocket as a browser's page opens it.
+//! A WebSocket as a browser's page opens it; and its handshake by hand, which is a request
+//! like any other, for a test that looks at the very answer.
 
 use std::time::Duration;
 
@@ -6,9 +7,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{Browser, Gateway, client};
 
@@ -16,12 +17,11 @@ use super::{Browser, Gateway, client};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An open WebSocket.
-#[derive(Debug)]
 pub struct Socket(WebSocketStream<TlsStream<TcpStream>>);
 
 impl Socket {
-    /// Opens one with the browser's cookies; gives the status where that is refused.
-    pub async fn open(gateway: &Gateway, browser: &Browser, path: &str) -> Result<Self, u16> {
+    /// Opens a socket; the handshake must be answered with 101.
+    pub async fn open(gateway: &Gateway, browser: &Browser, path: &str) -> Self {
         let host = &browser.host;
         let stream = client::tls(gateway.https(), gateway.trusted(), host, false).await;
         let mut request = format!("wss://{host}{path}").into_client_request().unwrap();
@@ -34,19 +34,15 @@ impl Socket {
         if !cookies.is_empty() {
             line("cookie", cookies);
         }
-        match tokio_tungstenite::client_async(request, stream).await {
-            Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
-            Err(error) => panic!("no handshake: {error}"),
-        }
+        Self(tokio_tungstenite::client_async(request, stream).await.unwrap().0)
     }
 
     pub async fn say(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    /// The next message; nothing once it is closed or cut.
-    pub async fn hear(&mut self) -> Option<String> {
+    /// The next text, or nothing when the socket has ended.
+    pub async fn next(&mut self) -> Option<String> {
         let heard = tokio::time::timeout(PATIENCE, self.0.next()).await;
         match heard.expect("nothing was heard")? {
             Ok(Message::Text(text)) => Some(text.to_string()),
@@ -54,4 +50,27 @@ impl Socket {
             Ok(other) => panic!("not expected: {other:?}"),
         }
     }
+}
+
+/// The head of a handshake with this browser's cookies, without its empty line.
+pub fn handshake(browser: &Browser, path: &str) -> String {
+    let cookies: Vec<String> =
+        browser.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let cookie = match cookies.is_empty() {
+        true => String::new(),
+        false => format!("Cookie: {}\r\n", cookies.join("; ")),
+    };
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{cookie}",
+        browser.host
+    )
+}
+
+/// Sends the head of a handshake; gives what is answered.
+pub async fn refusal(gateway: &Gateway, browser: &Browser, head: &str) -> (u16, String) {
+    let bytes = format!("{head}\r\n");
+    let answer =
+        client::raw(gateway.https(), gateway.trusted(), &browser.host, bytes.as_bytes()).await;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("no answer: {answer}")), answer)
 }

@@ -21,10 +21,12 @@ pub async fn sign_in(browser: &mut Browser, (user, password): (&str, &str)) -> S
 
 /// The first visit from the portal's form to the portal's page.
 pub async fn enrol(gateway: &Gateway, portal: &str, who: (&str, &str)) -> Enrolled {
-    let mut browser = gateway.browser(portal);
-    let led = sign_in(&mut browser, who).await;
-    assert!(led.location().starts_with("/.mfa/enrol"), "{:?}", led.answer);
-    let page = browser.follow(led).await;
+    enrol_with(gateway, gateway.browser(portal), who).await
+}
+
+/// The same with a browser that may hold something already.
+pub async fn enrol_with(gateway: &Gateway, mut browser: Browser, who: (&str, &str)) -> Enrolled {
+    let page = sign_in_anew(&mut browser, who).await;
     let phone = Phone::scan(html::svg(&page.body).unwrap());
     let spent = gateway.now();
     let form = page.form("code").fill("code", &phone.code(spent));
@@ -38,6 +40,13 @@ pub async fn enrol(gateway: &Gateway, portal: &str, who: (&str, &str)) -> Enroll
     let page = browser.follow(page).await;
     assert!(page.body.contains("secret-page"), "{}", page.body);
     Enrolled { browser, phone, codes, spent }
+}
+
+/// A first visit up to the page that offers a secret.
+pub async fn sign_in_anew(browser: &mut Browser, who: (&str, &str)) -> Shown {
+    let led = sign_in(browser, who).await;
+    assert!(led.location().starts_with("/.mfa/enrol"), "{:?}", led.answer);
+    browser.follow(led).await
 }
 
 /// Gives a code at the page that asks for one; shows what comes of it.

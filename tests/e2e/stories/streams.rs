@@ -10,9 +10,10 @@ use hyper::Response;
 use hyper::body::{Frame, Incoming};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::dsl::client::{self, Kept};
+use crate::dsl::client;
+use crate::dsl::socket::{Socket, handshake, refusal};
 use crate::dsl::steps::{enrol, sign_in_again};
-use crate::dsl::{ALICE, Browser, Call, Gateway, Socket, gateway, portal};
+use crate::dsl::{ALICE, Browser, Call, Gateway, gateway, portal};
 
 const CHUNK: usize = 64 * 1024;
 /// What the gateway may hold of a body, and whatever else it allocates meanwhile, in KiB.
@@ -23,11 +24,11 @@ async fn a_socket_of_a_proven_visitor_reaches_the_portal() {
     let portal = portal::form().run().await;
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     let alice = enrol(&gateway, "wiki", ALICE).await;
-    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await.unwrap();
-    assert_eq!(socket.hear().await.as_deref(), Some("hello alice"));
+    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await;
+    assert_eq!(socket.next().await.as_deref(), Some("hello alice"));
     for text in ["one", "two", &"long ".repeat(50_000)] {
         socket.say(text).await;
-        assert_eq!(socket.hear().await.as_deref(), Some(text));
+        assert_eq!(socket.next().await.as_deref(), Some(text));
     }
     let seen = portal.seen_at("/ws");
     assert!(!seen[0].all("cookie").join(";").contains("__Host-mfa"));
@@ -38,11 +39,13 @@ async fn no_socket_without_a_proof() {
     let portal = portal::form().run().await;
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     enrol(&gateway, "wiki", ALICE).await;
-    let nobody = gateway.browser("wiki");
-    assert_eq!(Socket::open(&gateway, &nobody, "/ws").await.unwrap_err(), 401);
     let mut named = gateway.browser("wiki");
     sign_in_again(&mut named, ALICE).await;
-    assert_eq!(Socket::open(&gateway, &named, "/ws").await.unwrap_err(), 401);
+    for browser in [gateway.browser("wiki"), named] {
+        let head = format!("{}Origin: https://wiki.test\r\n", handshake(&browser, "/ws"));
+        let (status, answer) = refusal(&gateway, &browser, &head).await;
+        assert_eq!(status, 401, "{answer}");
+    }
     assert!(portal.seen_at("/ws").is_empty());
 }
 
@@ -52,14 +55,14 @@ async fn a_socket_ends_with_its_session() {
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     let alice = enrol(&gateway, "wiki", ALICE).await;
     let bob = enrol(&gateway, "wiki", crate::dsl::BOB).await;
-    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await.unwrap();
-    let mut bobs = Socket::open(&gateway, &bob.browser, "/ws").await.unwrap();
-    assert_eq!(socket.hear().await.as_deref(), Some("hello alice"));
-    assert_eq!(bobs.hear().await.as_deref(), Some("hello bob"));
+    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await;
+    let mut bobs = Socket::open(&gateway, &bob.browser, "/ws").await;
+    assert_eq!(socket.next().await.as_deref(), Some("hello alice"));
+    assert_eq!(bobs.next().await.as_deref(), Some("hello bob"));
     sign_out(&alice.browser).await;
-    assert_eq!(soon(socket.hear()).await, None, "the socket is still open");
+    assert_eq!(soon(socket.next()).await, None, "the socket is still open");
     bobs.say("still here").await;
-    assert_eq!(bobs.hear().await.as_deref(), Some("still here"));
+    assert_eq!(bobs.next().await.as_deref(), Some("still here"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,10 +71,10 @@ async fn a_socket_ends_when_its_session_is_too_old() {
     let limits = "session: { lifetime: 2h, idle: 30m }";
     let mut gateway = gateway::new().portal("wiki", &portal).yaml(limits).run().await;
     let alice = enrol(&gateway, "wiki", ALICE).await;
-    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await.unwrap();
-    assert_eq!(socket.hear().await.as_deref(), Some("hello alice"));
+    let mut socket = Socket::open(&gateway, &alice.browser, "/ws").await;
+    assert_eq!(socket.next().await.as_deref(), Some("hello alice"));
     gateway.advance(Duration::from_secs(2 * 3600));
-    assert_eq!(soon(socket.hear()).await, None, "the socket is still open");
+    assert_eq!(soon(socket.next()).await, None, "the socket is still open");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +161,7 @@ async fn requests_on_one_connection_are_judged_one_by_one() {
     let alice = enrol(&gateway, "wiki", ALICE).await.browser;
     let bob = enrol(&gateway, "wiki", crate::dsl::BOB).await.browser;
     let nobody = gateway.browser("wiki");
-    let mut kept = Kept::open(gateway.https(), gateway.trusted(), "wiki.test").await;
+    let mut kept = client::connect(gateway.https(), gateway.trusted(), "wiki.test", false).await;
     for _ in 0..3 {
         for (browser, name) in [(&alice, "alice"), (&nobody, ""), (&bob, "bob")] {
             let call = browser.with_cookies(Call::get(&browser.host, "/home"));
