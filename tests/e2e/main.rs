@@ -30,5 +30,7 @@ mod stories {
     mod calls;
     mod crash;
     mod first_visit;
+    mod operations;
     mod sessions;
+    mod streams;
 }
