@@ -11,8 +11,10 @@ pub mod gateway;
 pub mod html;
 pub mod phone;
 pub mod portal;
+pub mod scene;
 pub mod socket;
 pub mod steps;
+pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,6 +23,8 @@ pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
 pub use phone::Phone;
 pub use portal::Portal;
+pub use scene::Scene;
+pub use wire::Wire;
 
 /// Two people whom every portal knows.
 pub const ALICE: (&str, &str) = ("alice", "Correct-Horse-9");
