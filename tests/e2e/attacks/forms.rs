@@ -1,7 +1,7 @@
 //! C14: a form of ours counts when it was made for this very session and sent by our page.
 
 use crate::dsl::browser::Shown;
-use crate::dsl::steps::{enrol, sign_in, sign_in_again};
+use crate::dsl::steps::{enrol, sign_in, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, Call, Gateway, Phone, gateway, html, portal};
 
 /// Sends a form with other lines than a browser would.
@@ -135,4 +135,163 @@ async fn c14_nobody_can_be_made_to_sign_out() {
     let forced = send_as(&mut alice, "/.mfa/logout", &fields, cross).await;
     assert_eq!(forced.status, 403);
     assert_eq!(alice.open("/home").await.status, 200);
+}
+
+/// A form of ours, filled in so that it would work, and who is at it.
+struct Filled {
+    browser: Browser,
+    path: &'static str,
+    fields: Vec<(&'static str, String)>,
+    /// Where it leads when it is taken.
+    place: &'static str,
+}
+
+impl Filled {
+    fn new(browser: Browser, page: &Shown, path: &'static str, place: &'static str) -> Self {
+        let csrf =
+            html::forms(&page.body).iter().find_map(|form| form.field("csrf").map(Into::into));
+        Self { browser, path, fields: vec![("csrf", csrf.unwrap())], place }
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.fields.push((name, value.to_owned()));
+        self
+    }
+
+    /// The fields with another token, or with none.
+    fn pairs<'a>(&'a self, csrf: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+        let rest = self.fields.iter().filter(|(name, _)| *name != "csrf");
+        let rest = rest.map(|(name, value)| (*name, value.as_str()));
+        csrf.map(|csrf| ("csrf", csrf)).into_iter().chain(rest).collect()
+    }
+
+    fn csrf(&self) -> &str {
+        &self.fields[0].1
+    }
+
+    /// What the portal's page says to this visitor: it changes with everything a form does.
+    async fn standing(&self) -> (u16, Option<String>) {
+        let shown = self.browser.clone().open("/home").await;
+        (shown.status, shown.line("location").map(str::to_owned))
+    }
+
+    async fn try_as(&self, csrf: Option<&str>, change: impl Fn(Call) -> Call) -> Shown {
+        send_as(&mut self.browser.clone(), self.path, &self.pairs(csrf), change).await
+    }
+}
+
+/// Every form that changes something, each ready to be sent.
+async fn every_form(gateway: &mut Gateway) -> [Filled; 4] {
+    let alice = enrol(gateway, "wiki", ALICE).await;
+    let (at_verify, page, code) = at_verify(gateway, &alice.phone).await;
+    let verify = Filled::new(at_verify, &page, "/.mfa/verify", "/home").with("code", &code);
+    let mut bob = gateway.browser("wiki");
+    let page = sign_in_anew(&mut bob, BOB).await;
+    let phone = Phone::scan(html::svg(&page.body).unwrap());
+    let enrolment =
+        Filled::new(bob, &page, "/.mfa/enrol", "/.mfa/recovery-codes?return_to=%2Fhome");
+    let enrolment = enrolment.with("code", &phone.code(gateway.now()));
+    let mut proven = alice.browser.clone();
+    let page = proven.open("/.mfa/logout").await;
+    // The page of the codes itself has its form only once; its token is the session's.
+    let codes = Filled::new(proven.clone(), &page, "/.mfa/recovery-codes", "/home");
+    let codes = codes.with("acknowledged", "yes");
+    let logout = Filled::new(proven, &page, "/.mfa/logout", "/login");
+    [verify, enrolment, codes, logout].map(|form| form.with("return_to", "/home"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c14_every_form_counts_only_as_our_page_sends_it() {
+    let portal = portal::form().run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    let forms = every_form(&mut gateway).await;
+    let tokens: Vec<String> = forms.iter().map(|form| form.csrf().to_owned()).collect();
+    for http2 in [false, true] {
+        for form in &forms {
+            let before = form.standing().await;
+            let foreign = tokens.iter().filter(|token| *token != form.csrf()).map(String::as_str);
+            for csrf in foreign.map(Some).chain([None, Some(""), Some("0")]) {
+                let shown = form.try_as(csrf, |call| over(call, http2)).await;
+                assert_eq!(shown.status, 403, "{} {csrf:?}", form.path);
+            }
+            for (name, value) in [
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-site", "same-site"),
+                ("origin", "https://evil.test"),
+                ("origin", "https://shop.test"),
+                ("origin", "https://wiki.test.evil.test"),
+                ("origin", "https://evil.test/https://wiki.test"),
+            ] {
+                let sent = |call| over(call, http2).line(name, value);
+                let shown = form.try_as(Some(form.csrf()), sent).await;
+                assert_eq!(shown.status, 403, "{} {name}: {value}", form.path);
+            }
+            let cross = |call| over(call, http2).line("origin", "https://wiki.test");
+            let cross = |call| cross(call).line("sec-fetch-site", "cross-site");
+            assert_eq!(form.try_as(Some(form.csrf()), cross).await.status, 403, "{}", form.path);
+            for kind in
+                ["text/plain", "application/json", "multipart/form-data; boundary=x", "x", ""]
+            {
+                let shown = form.try_as(Some(form.csrf()), |call| of_kind(over(call, http2), kind));
+                assert_eq!(shown.await.status, 400, "{} {kind:?}", form.path);
+            }
+            assert_eq!(form.standing().await, before, "{} did something", form.path);
+        }
+    }
+    for form in &forms {
+        let null = |call: Call| call.line("origin", "null");
+        let shown = form.try_as(Some(form.csrf()), null).await;
+        assert_eq!((shown.status, shown.location()), (303, form.place), "{}", form.path);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c14_no_other_method_sends_a_form() {
+    let portal = portal::form().run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    let forms = every_form(&mut gateway).await;
+    for form in &forms {
+        let before = form.standing().await;
+        for http2 in [false, true] {
+            for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                let mut all = form.pairs(Some(form.csrf()));
+                all.push(("_method", "POST"));
+                let body = Call::post("wiki.test", form.path, &all);
+                let query = format!("{}?{}", form.path, String::from_utf8_lossy(&body.body));
+                let call = form.browser.with_cookies(Call::new(method, "wiki.test", &query));
+                let call = over(call, http2)
+                    .line("x-http-method-override", "POST")
+                    .line("x-http-method", "POST")
+                    .line("x-method-override", "POST");
+                let reads = matches!(method, "GET" | "HEAD");
+                let call = if reads { call } else { of_kind(call, URLENCODED).body(body.body) };
+                let shown = form.browser.clone().visit(form.path, call).await;
+                let held = if reads { [200, 405] } else { [405, 405] };
+                assert!(held.contains(&shown.status), "{method} {}: {}", form.path, shown.status);
+                assert!(shown.all("set-cookie").is_empty(), "{method} {}", form.path);
+            }
+        }
+        // What is in the query is in no form.
+        let query = format!("{}?csrf={}", form.path, form.csrf());
+        let rest = form.pairs(None);
+        let shown = form.browser.clone().post(&query, &rest).await;
+        assert_eq!(shown.status, 403, "{}", form.path);
+        assert_eq!(form.standing().await, before, "{} did something", form.path);
+    }
+    for form in &forms {
+        let shown = form.try_as(Some(form.csrf()), |call| call).await;
+        assert_eq!((shown.status, shown.location()), (303, form.place), "{}", form.path);
+    }
+}
+
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+
+fn over(call: Call, http2: bool) -> Call {
+    Call { http2, ..call }
+}
+
+/// The same body by another name.
+fn of_kind(mut call: Call, kind: &str) -> Call {
+    call.lines.retain(|(name, _)| name != "content-type");
+    call.line("content-type", kind)
 }
