@@ -29,6 +29,7 @@ mod attacks {
 mod stories {
     mod calls;
     mod crash;
+    mod cut_short;
     mod first_visit;
     mod operations;
     mod sessions;
