@@ -11,6 +11,7 @@
 )]
 
 mod dsl;
+mod language;
 
 mod attacks {
     mod cache;
