@@ -9,6 +9,7 @@ pub mod client;
 pub mod fields;
 pub mod gateway;
 pub mod html;
+pub mod line;
 pub mod phone;
 pub mod portal;
 pub mod socket;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use browser::Browser;
 pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
+pub use line::Line;
 pub use phone::Phone;
 pub use portal::Portal;
 
