@@ -111,6 +111,7 @@ async fn begin(parts: &Parts, site: &Site) -> Arc<SessionRecord> {
         user,
         bind: site.binder.bind(&set),
         parts: site.binder.parts(&set),
+        scoped: Vec::new(),
         started: NOW,
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },

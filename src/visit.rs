@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::identity::CookieSet;
 use crate::policy::{PortalSession, Standing, Visitor};
 use crate::session::{Claims, SessionRecord};
-use crate::user::Opaque;
 
 /// Who a request is from, and how that is known.
 #[derive(Clone)]
@@ -15,8 +14,6 @@ pub struct Visit {
     pub who: Who,
     /// The portal's session cookies in the request.
     pub cookies: CookieSet,
-    /// The identifier of that portal session.
-    pub bind: Opaque,
     /// What that portal session is to us.
     pub portal_session: PortalSession,
 }

@@ -53,6 +53,7 @@ impl Desk {
             user: UserName::canonical(format!("user{user}")),
             bind: Opaque([bind; 16]),
             parts: vec![Opaque([bind; 16])],
+            scoped: Vec::new(),
             started: NOW,
             ends: NOW.plus(Duration::from_secs(3600)),
             level: Level::Password,

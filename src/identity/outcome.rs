@@ -129,7 +129,11 @@ mod tests {
             headers.append("location", HeaderValue::from_str(location).unwrap());
         }
         let cookies: Vec<CookieChange> = cookie
-            .map(|name| CookieChange { name: name.to_owned(), value: Some("v".to_owned()) })
+            .map(|name| CookieChange {
+                name: name.to_owned(),
+                value: Some("v".to_owned()),
+                path: None,
+            })
             .into_iter()
             .collect();
         let answer = Answer {
@@ -179,7 +183,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("location", HeaderValue::from_static("/home"));
         headers.append("location", HeaderValue::from_static("/login"));
-        let cookies = [CookieChange { name: "sid".to_owned(), value: Some("v".to_owned()) }];
+        let cookies =
+            [CookieChange { name: "sid".to_owned(), value: Some("v".to_owned()), path: None }];
         let answer =
             Answer { status: StatusCode::FOUND, headers: &headers, cookies: &cookies, body: None };
         assert_eq!(judge(&rule, &answer), LoginOutcome::Failure);

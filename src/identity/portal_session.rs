@@ -1,47 +1,68 @@
 //! The cookies by which a portal knows its session: as a request carries them, and as the
 //! browser will hold them after an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::net::cookies::Cookies;
 use crate::net::glob::Glob;
 use crate::net::set_cookie::CookieChange;
 
-/// Session cookies by name. Two sets are the same portal session when they are equal.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct CookieSet(BTreeMap<String, String>);
+/// Session cookies by name.
+#[derive(Clone, Default)]
+pub struct CookieSet {
+    values: BTreeMap<String, String>,
+    /// Names of those that browsers send below some folder only. A request does not say which
+    /// these are; the answer that sets them does.
+    scoped: BTreeSet<String>,
+}
 
 impl CookieSet {
     /// The session cookies of a request.
     pub fn of_request(cookies: &Cookies<'_>, patterns: &[Glob]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        Self(cookies.matching(patterns).map(owned).collect())
+        let values = cookies.matching(patterns).map(owned).collect();
+        Self { values, scoped: BTreeSet::new() }
     }
 
-    /// The set after an answer made `changes`.
+    /// The set after an answer to a request for `request_path` made `changes`.
     #[must_use]
-    pub fn after(&self, changes: &[CookieChange], patterns: &[Glob]) -> Self {
-        let mut set = self.0.clone();
+    pub fn after(&self, changes: &[CookieChange], patterns: &[Glob], request_path: &str) -> Self {
+        let mut set = self.clone();
         for change in changes {
             if !patterns.iter().any(|pattern| pattern.matches(&change.name)) {
                 continue;
             }
-            match &change.value {
-                Some(value) => set.insert(change.name.clone(), value.clone()),
-                None => set.remove(&change.name),
+            let Some(value) = &change.value else {
+                set.values.remove(&change.name);
+                continue;
+            };
+            set.values.insert(change.name.clone(), value.clone());
+            match change.is_for_all_paths(request_path) {
+                true => set.scoped.remove(&change.name),
+                false => set.scoped.insert(change.name.clone()),
             };
         }
-        Self(set)
+        set
+    }
+
+    /// Whether both hold the same cookies with the same values.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+
+    /// Whether a cookie is known to be sent below some folder only.
+    pub fn is_scoped(&self, name: &str) -> bool {
+        self.scoped.contains(name)
     }
 
     /// Whether there is no portal session at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// Names and values, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -66,11 +87,12 @@ mod tests {
         let change = |name: &str, value: Option<&str>| CookieChange {
             name: name.to_owned(),
             value: value.map(str::to_owned),
+            path: Some("/".to_owned()),
         };
         let after =
-            before.after(&[change("sid", Some("9")), change("theme", Some("y"))], &patterns);
+            before.after(&[change("sid", Some("9")), change("theme", Some("y"))], &patterns, "/");
         assert_eq!(after.iter().collect::<Vec<_>>(), [("DWa", "2"), ("sid", "9")]);
-        let gone = after.after(&[change("sid", None), change("DWa", None)], &patterns);
+        let gone = after.after(&[change("sid", None), change("DWa", None)], &patterns, "/");
         assert!(gone.is_empty() && !after.is_empty());
     }
 }

@@ -14,6 +14,19 @@ pub struct CookieChange {
     pub name: String,
     /// Its new value; nothing when the line removes it.
     pub value: Option<String>,
+    /// The path it is for, where the line names one.
+    pub path: Option<String>,
+}
+
+impl CookieChange {
+    /// Whether a browser sends it with every request, or only below some folder: one that
+    /// names no path is for the folder of the request (RFC 6265 section 5.1.4).
+    pub fn is_for_all_paths(&self, request_path: &str) -> bool {
+        match self.path.as_deref().filter(|path| path.starts_with('/')) {
+            Some(path) => path == "/",
+            None => request_path.rfind('/').is_none_or(|last| last == 0),
+        }
+    }
 }
 
 /// The changes that `headers` make, in order. A line that no browser would take is none.
@@ -35,7 +48,11 @@ fn change(line: &[u8], now: UnixMillis) -> Option<CookieChange> {
     let pair = line.split(';').next()?;
     let value = pair.split_once('=').map(|(_, value)| value.trim().to_owned())?;
     let removed = is_removed(&parsed, now);
-    Some(CookieChange { name: parsed.name().to_owned(), value: (!removed).then_some(value) })
+    Some(CookieChange {
+        name: parsed.name().to_owned(),
+        value: (!removed).then_some(value),
+        path: parsed.path().map(str::to_owned),
+    })
 }
 
 /// `Max-Age` wins over `Expires` (RFC 6265 section 5.3).
@@ -52,15 +69,15 @@ fn is_removed(cookie: &Cookie<'_>, now: UnixMillis) -> bool {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{CookieChange, changes, name};
+    use super::{changes, name};
     use crate::clock::UnixMillis;
 
     fn check(line: &str, value: Option<&str>) {
         let mut headers = HeaderMap::new();
         headers.append("set-cookie", HeaderValue::from_str(line).unwrap());
         let now = UnixMillis::from_seconds(1_800_000_000);
-        let expected = CookieChange { name: "s".to_owned(), value: value.map(str::to_owned) };
-        assert_eq!(changes(&headers, now), [expected], "{line}");
+        let [change] = changes(&headers, now).try_into().unwrap();
+        assert_eq!((change.name.as_str(), change.value.as_deref()), ("s", value), "{line}");
     }
 
     #[test]
@@ -74,6 +91,19 @@ mod tests {
         check("s=abc; expires=Thu, 01 Jan 1970 00:00:00 GMT", None);
         check("s=abc; expires=Thu, 01 Jan 2099 00:00:00 GMT", Some("abc"));
         check("s=abc; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60", Some("abc"));
+    }
+
+    #[test]
+    fn a_cookie_may_be_for_a_folder_alone() {
+        let all = |line: &'static str, request_path: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append("set-cookie", HeaderValue::from_static(line));
+            changes(&headers, UnixMillis(0))[0].is_for_all_paths(request_path)
+        };
+        assert!(all("s=1; Path=/", "/wp-admin/x"));
+        assert!(!all("s=1; Path=/wp-admin", "/"));
+        assert!(all("s=1", "/wp-login.php") && all("s=1; Path=", "/"));
+        assert!(!all("s=1", "/admin/login/"));
     }
 
     #[test]

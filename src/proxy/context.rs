@@ -51,6 +51,8 @@ pub struct Passage {
     pub sent_cookies: CookieSet,
     /// The `Cookie` line that goes along.
     pub cookie_line: Option<String>,
+    /// The path it is for.
+    pub(super) path: String,
     /// Where from and to, for the lines that we set.
     pub origin: Origin,
     /// Whether it may carry somebody else's password.

@@ -356,6 +356,7 @@ fn passage(
         visit,
         sent_cookies,
         cookie_line,
+        path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
         urlencoded: observe::is_urlencoded(session),

@@ -12,6 +12,7 @@ use crate::net::cookies::{Cookies, SESSION};
 use crate::policy::PortalSession;
 use crate::session::{Claims, Grade, Level, SessionRecord};
 use crate::site::{Parts, Site};
+use crate::user::Opaque;
 use crate::visit::{Visit, Who};
 
 /// Reads the cookies and finds out whose they are. A proven visitor costs no store and no
@@ -27,22 +28,21 @@ pub async fn identify(
 ) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    let bind = site.binder.bind(&set);
     // Without a portal session there is nothing that a proof could belong to.
     let token = cookies.value(SESSION).filter(|_| !set.is_empty());
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
-    let claims = claims.filter(|claims| claims.bind == bind);
-    if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims)) {
-        return Ok(Visit { who: proven, cookies: set, bind, portal_session: PortalSession::Other });
+    let given = site.binder.parts(&set);
+    if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
+        return Ok(Visit { who: proven, cookies: set, portal_session: PortalSession::Other });
     }
     let who = match &claims {
         Some(claims) if claims.grade() == Grade::SignedIn => {
-            signed_in(parts, site, now, claims).await?
+            signed_in(parts, site, now, claims, &given).await?
         }
         _ => Who::Unknown,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, cookies: set, bind, portal_session })
+    Ok(Visit { who, cookies: set, portal_session })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -52,8 +52,7 @@ pub async fn identify(
 pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    let bind = site.binder.bind(&set);
-    Ok(Visit { who: Who::Unknown, cookies: set, bind, portal_session: PortalSession::Other })
+    Ok(Visit { who: Who::Unknown, cookies: set, portal_session: PortalSession::Other })
 }
 
 /// Reads the cookies of a request by the portal's rules.
@@ -69,9 +68,10 @@ pub(super) fn read_cookies<'a>(
 }
 
 /// The way of nearly every request: all of it from memory.
-fn proven(parts: &Parts, now: UnixMillis, claims: &Claims) -> Option<Who> {
+fn proven(parts: &Parts, now: UnixMillis, claims: &Claims, given: &[Opaque]) -> Option<Who> {
     let session = parts.sessions.known(now, claims.bind)?;
-    let stands = claims.agrees_with(&session) && matches!(session.level, Level::Proven { .. });
+    let bound = claims.agrees_with(&session) && session.fits(given);
+    let stands = bound && matches!(session.level, Level::Proven { .. });
     stands.then(|| Who::Proven(session, claims.clone()))
 }
 
@@ -80,9 +80,11 @@ async fn signed_in(
     site: &Site,
     now: UnixMillis,
     claims: &Claims,
+    given: &[Opaque],
 ) -> Result<Who, Failure> {
     let found = parts.sessions.find(now, claims.bind).await?;
-    let Some(session) = found.filter(|session| claims.agrees_with(session)) else {
+    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
+    else {
         return Ok(Who::Unknown);
     };
     match session.level {
@@ -114,7 +116,8 @@ async fn portal_session(
     if set.is_empty() {
         return Ok(PortalSession::Absent);
     }
-    if claims.is_none_or(|claims| claims.grade() != Grade::Guest) {
+    let bind = site.binder.bind(set);
+    if claims.is_none_or(|claims| claims.grade() != Grade::Guest || claims.bind != bind) {
         return Ok(PortalSession::Other);
     }
     let used = parts.sessions.was_signed_in(now, &site.binder.parts(set)).await?;

@@ -306,7 +306,7 @@ impl Watched {
         let now = parts.now();
         let changes = set_cookie::changes(&exchange.header.headers, now);
         let patterns = &site.portal.identity.session_cookies;
-        let cookies = self.passage.sent_cookies.after(&changes, patterns);
+        let cookies = self.passage.sent_cookies.after(&changes, patterns, &self.base);
         if cookies.is_empty() {
             self.outcome(LoginOutcomeLabel::NoSession);
             parts.sessions.end_sharing(now, touched, None).await?;
@@ -320,6 +320,7 @@ impl Watched {
             user,
             bind: site.binder.bind(&cookies),
             parts: site.binder.parts(&cookies),
+            scoped: site.binder.scoped_parts(&cookies),
             started: now,
             ends: now.plus(parts.session_limits.lifetime),
             level: Level::Password,

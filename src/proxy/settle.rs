@@ -42,8 +42,8 @@ pub(super) async fn settle(
             None
         }
         (Who::Proven(session, claims), PortalCookies::Keep) => {
-            let after = passage.sent_cookies.after(&changes, patterns);
-            let changed = after != passage.sent_cookies;
+            let after = passage.sent_cookies.after(&changes, patterns, &passage.path);
+            let changed = !after.is_same(&passage.sent_cookies);
             if changed && passage.suspicion.is_suspect() {
                 // Whose session it is now nobody can say, nor whose page the answer shows.
                 parts.sessions.end(now, session).await?;
@@ -91,16 +91,20 @@ async fn after_proven(
 ) -> Result<Option<String>, Failure> {
     let now = parts.now();
     let site = &passage.site;
-    if *after == passage.sent_cookies {
+    if after.is_same(&passage.sent_cookies) {
         return match site.token.wants_renewal(now, claims) {
             true => Ok(Some(session_line(parts, site, now, session)?)),
             false => Ok(None),
         };
     }
+    let scoped = scoped_after(site, session, after);
+    let mut all = site.binder.parts(after);
+    all.extend(scoped.iter().filter(|part| !all.contains(part)).copied().collect::<Vec<_>>());
     let moved = SessionRecord {
         sid: Opaque(random::bytes()?),
         bind: site.binder.bind(after),
-        parts: site.binder.parts(after),
+        parts: all,
+        scoped,
         level: match site.portal.identity.rotation {
             Rotation::Follow => session.level,
             Rotation::Reverify => Level::Password,
@@ -109,6 +113,20 @@ async fn after_proven(
     };
     let moved = parts.sessions.rebind(now, session, moved).await?;
     Ok(Some(session_line(parts, site, now, &moved)?))
+}
+
+/// Cookies for a folder alone that go on to belong to the session: those of the answer, and
+/// those that the request may not have carried because it was for elsewhere. A session keeps a
+/// few of them.
+fn scoped_after(site: &Site, session: &SessionRecord, after: &CookieSet) -> Vec<Opaque> {
+    const KEPT: usize = 4;
+    let mut scoped = site.binder.scoped_parts(after);
+    for part in &session.scoped {
+        if scoped.len() < KEPT && !scoped.contains(part) {
+            scoped.push(*part);
+        }
+    }
+    scoped
 }
 
 /// The line that sets the session cookie for `session`.
@@ -133,7 +151,7 @@ fn guest_line(
 ) -> Result<Option<String>, Failure> {
     let site = &passage.site;
     let patterns = &site.portal.identity.session_cookies;
-    let after = passage.sent_cookies.after(changes, patterns);
+    let after = passage.sent_cookies.after(changes, patterns, &passage.path);
     let began_here = match passage.permit.cookies() {
         PortalCookies::Withhold => true,
         PortalCookies::Keep => passage.visit.portal_session != PortalSession::Other,

@@ -26,6 +26,12 @@ impl Binder {
         cookies.iter().map(part).collect()
     }
 
+    /// The same for those that browsers send below some folder only.
+    pub fn scoped_parts(&self, cookies: &CookieSet) -> Vec<Opaque> {
+        let all = cookies.iter().zip(self.parts(cookies));
+        all.filter(|((name, _), _)| cookies.is_scoped(name)).map(|(_, part)| part).collect()
+    }
+
     /// The identifier of a portal session: all its cookies together.
     pub fn bind(&self, cookies: &CookieSet) -> Opaque {
         let texts = cookies.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);

@@ -23,6 +23,9 @@ pub struct SessionRecord {
     pub bind: Opaque,
     /// Each cookie of that portal session by itself.
     pub parts: Vec<Opaque>,
+    /// Those of them that browsers send below some folder only.
+    #[serde(default)]
+    pub scoped: Vec<Opaque>,
     /// When the portal took the password.
     pub started: UnixMillis,
     /// From when on it is over, whatever happens.
@@ -59,6 +62,14 @@ pub enum FactorUsed {
 }
 
 impl SessionRecord {
+    /// Whether a request with these portal cookies belongs to this portal session: all that
+    /// are sent everywhere are there, and none is there that is not its own.
+    pub fn fits(&self, request: &[Opaque]) -> bool {
+        let own = |part: &Opaque| self.parts.contains(part);
+        let missing = |part: &&Opaque| !request.contains(part) && !self.scoped.contains(part);
+        !request.is_empty() && request.iter().all(own) && self.parts.iter().find(missing).is_none()
+    }
+
     /// Whether it stands at `now`.
     pub fn stands(&self, now: UnixMillis) -> bool {
         self.level != Level::Ended && now < self.ends

@@ -113,6 +113,7 @@ impl House {
             user,
             bind,
             parts: site.binder.parts(&set),
+            scoped: Vec::new(),
             started: NOW,
             ends: NOW.plus(Duration::from_secs(3600)),
             level,

@@ -198,6 +198,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Every word that [`StoreError::kind`] gives.
+    pub const KINDS: [&'static str; 7] =
+        ["conflict", "refused", "unavailable", "full", "corrupt", "invalid", "fatal"];
+
     /// The word that stands in `portcullis_store_errors_total{kind}`.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -25,6 +25,7 @@ pub struct Metered<S> {
 impl<S: Store> Metered<S> {
     /// Measures `store`.
     pub fn new(store: S, metrics: Arc<Metrics>) -> Self {
+        metrics.expect_store_errors(ENGINE, &StoreError::KINDS);
         Self { store, metrics }
     }
 
@@ -96,5 +97,24 @@ impl<S: Store> Store for Metered<S> {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.store.close().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::StoreError;
+
+    #[test]
+    fn every_kind_of_error_is_there_from_the_start() {
+        let every = [
+            StoreError::Conflict { index: 0 },
+            StoreError::Refused { index: 0, current: 0 },
+            StoreError::Unavailable(String::new()),
+            StoreError::Full,
+            StoreError::Corrupt(String::new()),
+            StoreError::Invalid(""),
+            StoreError::Fatal(String::new()),
+        ];
+        assert_eq!(every.map(|error| error.kind()), StoreError::KINDS);
     }
 }

@@ -32,5 +32,7 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod operations;
     mod sessions;
+    mod streams;
 }

@@ -37,6 +37,7 @@ fn record(user: u8, bind: u8, parts: &[u8]) -> SessionRecord {
         user: UserName::canonical(format!("user{user}")),
         bind: Opaque([bind; 16]),
         parts: parts.iter().map(|part| Opaque([*part; 16])).collect(),
+        scoped: Vec::new(),
         started: NOW,
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },

@@ -31,6 +31,7 @@ fn record(level: Level) -> SessionRecord {
         user: UserName::canonical("alice.with.a.name@example.com".to_owned()),
         bind: Opaque([4; 16]),
         parts: vec![Opaque([5; 16])],
+        scoped: Vec::new(),
         started: NOW,
         ends: NOW.plus(LIMITS.lifetime),
         level,

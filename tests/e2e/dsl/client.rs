@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Incoming};
 use hyper::client::conn;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -92,13 +93,16 @@ impl Call {
         self
     }
 
-    fn request(&self) -> hyper::Request<Full<Bytes>> {
+    fn whole(&self) -> Full<Bytes> {
+        Full::new(Bytes::from(self.body.clone()))
+    }
+
+    fn request<B>(&self, body: B) -> hyper::Request<B> {
         let target = match self.http2 {
             // In HTTP/2 the host is the authority.
             true => format!("https://{}{}", String::from_utf8_lossy(&self.lines[0].1), self.target),
             false => self.target.clone(),
         };
-        let body = Full::new(Bytes::from(self.body.clone()));
         let mut request = hyper::Request::builder()
             .method(self.method.as_str())
             .uri(target)
@@ -164,7 +168,7 @@ impl Connection {
     }
 
     pub async fn send(&mut self, call: Call) -> Result<Answer, hyper::Error> {
-        let request = call.request();
+        let request = call.request(call.whole());
         let response = match self {
             Self::One(sender) => {
                 sender.ready().await?;
@@ -195,12 +199,34 @@ pub async fn connect(
     Connection::One(sender)
 }
 
+/// Sends one request with a body of any kind; gives the answer as soon as its head is there.
+pub async fn begin<B>(
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    call: &Call,
+    body: B,
+) -> Result<hyper::Response<Incoming>, hyper::Error>
+where
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+{
+    let stream = TokioIo::new(tls(address, trusted, &call.server_name, call.http2).await);
+    if call.http2 {
+        let (mut sender, driver) = conn::http2::handshake(TokioExecutor::new(), stream).await?;
+        tokio::spawn(driver);
+        sender.send_request(call.request(body)).await
+    } else {
+        let (mut sender, driver) = conn::http1::handshake(stream).await?;
+        tokio::spawn(driver);
+        sender.send_request(call.request(body)).await
+    }
+}
+
 /// Sends one request without TLS.
 pub async fn plain(address: SocketAddr, call: Call) -> Answer {
     let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let (mut sender, driver) = conn::http1::handshake(stream).await.unwrap();
     tokio::spawn(driver);
-    read(sender.send_request(call.request()).await.unwrap()).await.unwrap()
+    read(sender.send_request(call.request(call.whole())).await.unwrap()).await.unwrap()
 }
 
 /// Writes bytes as they are over TLS, and gives all that comes back before the end or before
@@ -236,6 +262,7 @@ pub async fn tls(
     config.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     let name = ServerName::try_from(server_name.to_owned()).unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
 }
 
@@ -255,7 +282,8 @@ pub fn certificate(folder: &Path, hosts: &[String]) -> Arc<rustls::ClientConfig>
     Arc::new(config)
 }
 
-async fn read(response: hyper::Response<hyper::body::Incoming>) -> Result<Answer, hyper::Error> {
+/// Reads an answer to its end.
+pub async fn read(response: hyper::Response<Incoming>) -> Result<Answer, hyper::Error> {
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();

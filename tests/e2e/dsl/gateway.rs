@@ -131,6 +131,23 @@ impl Gateway {
         client::send(self.https(), self.trusted(), call).await
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Takes what it holds in memory now for the most that it ever held.
+    pub fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
+    }
+
+    /// The most that it held in memory at one time, in KiB.
+    pub fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// What it wrote to its log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

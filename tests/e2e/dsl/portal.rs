@@ -11,6 +11,7 @@ use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, stream};
 
 use super::gateway::Fronted;
 use super::{fields, is_known};
@@ -35,12 +36,20 @@ struct Ways {
     rotation: &'static str,
     /// Fails if the rule for a login looks at the body.
     judged_by_body: bool,
+    /// A second session cookie for `/private` alone is set at the login.
+    folder_cookie: bool,
     extra: String,
 }
 
 impl Builder {
     pub fn keeps_session_at_login(mut self) -> Self {
         self.ways.keeps_session = true;
+        self
+    }
+
+    /// Sets a second session cookie at the login, which browsers send below `/private` alone.
+    pub fn sets_a_cookie_for_a_folder(mut self) -> Self {
+        self.ways.folder_cookie = true;
         self
     }
 
@@ -109,6 +118,7 @@ struct Inner {
     sessions: Mutex<HashMap<String, Session>>,
     seen: Mutex<Vec<Seen>>,
     count: std::sync::atomic::AtomicU64,
+    uploaded: Mutex<Vec<u8>>,
     held: tokio::sync::Notify,
 }
 
@@ -141,12 +151,17 @@ impl Portal {
         self.inner.sessions.lock().unwrap().get(session).and_then(|session| session.user.clone())
     }
 
+    /// Hands over what was last sent to `/upload`.
+    pub fn uploaded(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.inner.uploaded.lock().unwrap())
+    }
+
     /// The token that its forms carry.
     pub fn token_of(&self, session: &str) -> String {
         self.inner.sessions.lock().unwrap()[session].token.clone()
     }
 
-    /// Lets one request to `/held`, or one login that is held, end.
+    /// Lets one request to `/held` or `/drip`, or one login that is held, end.
     pub fn release(&self) {
         self.inner.held.notify_one();
     }
@@ -175,7 +190,7 @@ identity:
       username: {{ form: user }}
       success: {success}
       failure: {{ body: {{ contains: \"invalid\" }} }}
-  session_cookies: [portalsession]
+  session_cookies: [portalsession, portalfolder]
   rotation: {rotation}
   login_url: /login
   logout: {{ path: /logout }}
@@ -216,7 +231,7 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return upload(body).await;
+        return upload(&portal, body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -247,6 +262,7 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             page(StatusCode::OK, "held")
         }
         ("GET", "/big") => big(),
+        ("GET", "/drip") => drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
                 Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
@@ -310,7 +326,12 @@ fn login(portal: &Inner, headers: &HeaderMap, fields: &HashMap<String, String>) 
         set_session(&mut response, &name);
         return response;
     }
-    redirect(fields.get("next").map_or("/home", String::as_str), Some(&name))
+    let mut response = redirect(fields.get("next").map_or("/home", String::as_str), Some(&name));
+    if portal.ways.folder_cookie {
+        let line = format!("portalfolder={name}f; Path=/private; HttpOnly").parse().unwrap();
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
 }
 
 /// What may go wrong after the portal took a password.
@@ -321,7 +342,7 @@ async fn misbehave(portal: &Inner, answer: Response, then: Option<&str>) -> Resp
         Some("cut") => {
             let broken = std::io::Error::other("the portal stopped here");
             let parts = [Ok(Bytes::from_static(b"Wel")), Err(broken)];
-            return Body::from_stream(tokio_stream(parts.into_iter())).into_response();
+            return Body::from_stream(stream::iter(parts)).into_response();
         }
         _ => {}
     }
@@ -379,41 +400,31 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn upload(body: Body) -> Response {
-    use http_body_util::BodyExt as _;
-    let (mut body, mut bytes, mut sum) = (body, 0_u64, 0_u64);
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Some(data) = frame.data_ref() {
-            bytes += data.len() as u64;
-            sum = data
-                .iter()
-                .fold(sum, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-        }
+async fn upload(portal: &Inner, body: Body) -> Response {
+    let mut body = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(Ok(part)) = body.next().await {
+        bytes.extend_from_slice(&part);
     }
-    page(StatusCode::OK, &format!("{bytes} bytes, {sum}"))
+    let answer = page(StatusCode::OK, &format!("{} bytes", bytes.len()));
+    *portal.uploaded.lock().unwrap() = bytes;
+    answer
 }
 
 fn big() -> Response {
     let chunks = (0..320)
         .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
-    Body::from_stream(tokio_stream(chunks)).into_response()
+    Body::from_stream(stream::iter(chunks)).into_response()
 }
 
-fn tokio_stream<I: Iterator + Unpin>(mut items: I) -> impl futures_core::Stream<Item = I::Item> {
-    Items(move || items.next())
-}
-
-struct Items<F>(F);
-
-impl<F: FnMut() -> Option<T> + Unpin, T> futures_core::Stream for Items<F> {
-    type Item = T;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<T>> {
-        std::task::Poll::Ready((self.0)())
-    }
+/// Sends its first word at once, and the last when it is let go.
+fn drip(portal: Arc<Inner>) -> Response {
+    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
+    let last = stream::once(async move {
+        portal.held.notified().await;
+        Ok(Bytes::from("last"))
+    });
+    Body::from_stream(first.chain(last)).into_response()
 }
 
 async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {

@@ -1,14 +1,56 @@
-//! A WebSocket as a browser opens it, by hand: the handshake is a request like any other,
-//! and a test looks at its very answer.
+//! A WebSocket as a browser's page opens it; and its handshake by hand, which is a request
+//! like any other, for a test that looks at the very answer.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use super::{Browser, Gateway, client};
 
-/// An open socket.
-pub struct Socket(TlsStream<TcpStream>);
+/// How long to listen before nothing counts as nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An open WebSocket.
+pub struct Socket(WebSocketStream<TlsStream<TcpStream>>);
+
+impl Socket {
+    /// Opens a socket; the handshake must be answered with 101.
+    pub async fn open(gateway: &Gateway, browser: &Browser, path: &str) -> Self {
+        let host = &browser.host;
+        let stream = client::tls(gateway.https(), gateway.trusted(), host, false).await;
+        let mut request = format!("wss://{host}{path}").into_client_request().unwrap();
+        let mut line = |name: &'static str, value: String| {
+            request.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
+        };
+        line("origin", format!("https://{host}"));
+        let pairs = browser.jar.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = pairs.collect::<Vec<_>>().join("; ");
+        if !cookies.is_empty() {
+            line("cookie", cookies);
+        }
+        Self(tokio_tungstenite::client_async(request, stream).await.unwrap().0)
+    }
+
+    pub async fn say(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next text, or nothing when the socket has ended.
+    pub async fn next(&mut self) -> Option<String> {
+        let heard = tokio::time::timeout(PATIENCE, self.0.next()).await;
+        match heard.expect("nothing was heard")? {
+            Ok(Message::Text(text)) => Some(text.to_string()),
+            Ok(Message::Close(_)) | Err(_) => None,
+            Ok(other) => panic!("not expected: {other:?}"),
+        }
+    }
+}
 
 /// The head of a handshake with this browser's cookies, without its empty line.
 pub fn handshake(browser: &Browser, path: &str) -> String {
@@ -31,38 +73,4 @@ pub async fn refusal(gateway: &Gateway, browser: &Browser, head: &str) -> (u16, 
         client::raw(gateway.https(), gateway.trusted(), &browser.host, bytes.as_bytes()).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     (status.unwrap_or_else(|| panic!("no answer: {answer}")), answer)
-}
-
-impl Socket {
-    /// Opens a socket; the handshake must be answered with 101.
-    pub async fn open(gateway: &Gateway, browser: &Browser, path: &str) -> Self {
-        let mut stream =
-            client::tls(gateway.https(), gateway.trusted(), &browser.host, false).await;
-        let head = format!("{}\r\n", handshake(browser, path));
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            answer.push(stream.read_u8().await.unwrap());
-        }
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
-        Self(stream)
-    }
-
-    /// The next text, or nothing when the socket has ended.
-    pub async fn next(&mut self) -> Option<String> {
-        let mut head = [0; 2];
-        self.0.read_exact(&mut head).await.ok()?;
-        let [kind, length] = head;
-        let mut payload = vec![0; usize::from(length & 0x7f)];
-        self.0.read_exact(&mut payload).await.ok()?;
-        (kind & 0x0f == 1).then(|| String::from_utf8(payload).unwrap())
-    }
-
-    /// Sends a short text. A mask of zeros is a mask too (RFC 6455 section 5.3).
-    pub async fn say(&mut self, text: &str) {
-        let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
-        frame.extend_from_slice(text.as_bytes());
-        self.0.write_all(&frame).await.unwrap();
-    }
 }

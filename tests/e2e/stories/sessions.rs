@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::dsl::browser::Shown;
 use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in, sign_in_again};
-use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
+use crate::dsl::{ALICE, BOB, Browser, Phone, gateway, html, portal};
 
 const OURS: &str = "__Host-mfa";
 const LIMITS: &str = "session: { lifetime: 2h, idle: 30m }";
@@ -287,4 +287,28 @@ async fn assert_opens(browser: &Browser) {
 async fn assert_sent_to_login(browser: &Browser, fault: &str) {
     let answer = browser.clone().open("/home").await;
     assert_eq!((answer.status, answer.line("location")), (303, Some("/login")), "{fault}");
+}
+
+/// As WordPress does: one cookie for all pages, another for the pages of the administration.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_for_a_folder_alone_belongs_to_the_session_too() {
+    let portal = portal::form().sets_a_cookie_for_a_folder().run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    // The jar of these stories knows no paths, so the browser's part is played by hand.
+    let mut alice = gateway.browser("wiki");
+    let led = sign_in(&mut alice, ALICE).await;
+    let folder = alice.jar.remove("portalfolder").unwrap();
+    let page = alice.follow(led).await;
+    let phone = Phone::scan(html::svg(&page.body).unwrap());
+    let form = page.form("code").fill("code", &phone.code(gateway.now()));
+    assert_eq!(alice.send(&page, &form).await.status, 303);
+    assert!(alice.open("/home").await.body.contains("for alice alone"));
+    alice.jar.insert("portalfolder".to_owned(), folder.clone());
+    assert!(alice.open("/private/x").await.body.contains("for alice alone"));
+    let mut thief = alice.clone();
+    thief.jar.insert("portalfolder".to_owned(), "bobs".to_owned());
+    assert_eq!(thief.open("/private/x").await.location(), "/login");
+    let mut without = alice.clone();
+    without.jar.remove("portalsession");
+    assert_eq!(without.open("/private/x").await.location(), "/login");
 }
