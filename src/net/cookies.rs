@@ -22,7 +22,7 @@ pub enum CookieError {
     /// A name that counts for something came twice, so two readers may disagree.
     #[error("a protected cookie came twice")]
     Twice,
-    /// Something close to one of our names, meant to be taken for it by somebody.
+    /// Something close to a name that counts, or that changes how others read the line.
     #[error("a cookie imitates a protected name")]
     Imitation,
 }
@@ -93,11 +93,12 @@ impl<'a> Cookies<'a> {
         };
         for (index, (name, value)) in self.pairs.iter().enumerate() {
             let nameless_imitation = name.is_empty() && is_like_ours(value);
-            if (is_like_ours(name) && !is_ours(name)) || nameless_imitation {
+            if (is_like_ours(name) && !is_ours(name)) || nameless_imitation || is_switch(name) {
                 return Err(CookieError::Imitation);
             }
             let protected = is_protected(name);
-            let hidden = !is_ours(name) && hidden_names(name, value).any(is_read_so);
+            let counts = |name: &str| is_like_ours(name) || is_read_so(name);
+            let hidden = !is_ours(name) && hidden_names(name, value).any(counts);
             if hidden || (!protected && is_read_so(name)) {
                 return Err(CookieError::Imitation);
             }
@@ -150,6 +151,13 @@ fn reading_of_pattern(pattern: &Glob) -> Glob {
 
 fn is_whole(pattern: &Glob) -> bool {
     !pattern.as_str().contains('*')
+}
+
+/// Attributes of RFC 2965, which no browser sends: old Java and Python read the whole line by
+/// other rules where they find one, quoted semicolons included.
+fn is_switch(name: &str) -> bool {
+    let switches = ["$version", "$path", "$domain", "$port"];
+    switches.iter().any(|switch| name.eq_ignore_ascii_case(switch))
 }
 
 /// Names that other readers find in a value: without a name before it, it is a pair to some;
@@ -224,6 +232,8 @@ mod tests {
             "=__Host-mfa=x",
             "__Host-mfa x=1",
             "__Host-mfa2=1",
+            "$Version=1; a=1",
+            "a=1; $PATH=\"/\"",
         ];
         for line in given {
             assert_eq!(read(&[line]), Err(CookieError::Imitation), "{line}");

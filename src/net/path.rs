@@ -67,11 +67,27 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 /// differently. `%2e` and its like are left to no portal's taste.
 fn is_canonical(raw: &str) -> bool {
     let plain = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b';' | b'\\');
-    let dots = |segment: &str| segment == "." || segment == "..";
     raw.bytes().all(plain)
         && !raw.contains("//")
-        && !raw.split('/').any(dots)
+        && !raw.split('/').any(means_another)
         && escapes_are_plain(raw.as_bytes())
+        && escapes_spell_letters(raw)
+}
+
+/// `.` and `..`, also with the spaces and dots at their end that Windows takes off.
+fn means_another(segment: &str) -> bool {
+    segment.contains('.') && segment.replace("%20", "").bytes().all(|byte| byte == b'.')
+}
+
+/// Beyond ASCII, escapes are whole letters or digits of UTF-8. Overlong forms and bytes of
+/// other encodings are a slash or a dot to some servers, and so are full-width signs to
+/// those that look for the nearest sign of their own code page.
+fn escapes_spell_letters(raw: &str) -> bool {
+    let full_width = '\u{ff00}'..='\u{ffef}';
+    let spells =
+        |sign: char| sign.is_ascii() || (sign.is_alphanumeric() && !full_width.contains(&sign));
+    let decoded = percent_encoding::percent_decode_str(raw).decode_utf8();
+    decoded.is_ok_and(|decoded| decoded.chars().all(spells))
 }
 
 /// Every `%XX` is two hex digits and stands for a byte that has to be escaped. An escaped
@@ -159,9 +175,17 @@ mod tests {
 
     #[test]
     fn plain_paths_are_canonical() {
-        for path in
-            ["/", "/a", "/a/", "/a/b.css", "/caf%C3%A9", "/a%20b", "/.well-known/x", "/a..b"]
-        {
+        for path in [
+            "/",
+            "/a",
+            "/a/",
+            "/a/b.css",
+            "/caf%C3%A9",
+            "/%E6%97%A5",
+            "/a%20b",
+            "/.well-known/x",
+            "/a..b",
+        ] {
             assert!(canonical(path), "{path}");
         }
     }
@@ -193,6 +217,18 @@ mod tests {
             "/é",
             "/a b",
             "/a%+1",
+            "/a/..%20/b",
+            "/a/.%20./b",
+            "/a/.../b",
+            "/a%c0%afb",
+            "/a/%c0%ae%c0%ae/b",
+            "/a%e0%80%afb",
+            "/a%e9",
+            "/a%ef%bc%8fb",
+            "/%ef%bd%81dm",
+            "/a%e2%80%aeb",
+            "/a%e2%88%95b",
+            "/a%c2%a0",
         ];
         for path in paths {
             let parsed = RequestPath::parse(path).unwrap();

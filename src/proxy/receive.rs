@@ -38,6 +38,10 @@ pub(super) fn receive(session: &Session, limits: &Limits) -> Result<Incoming, Fa
     if target.first() != Some(&b'/') && request.uri.scheme().is_none() && !is_absolute(target) {
         return Err(Failure::BadRequest("the target is no path"));
     }
+    // A query alone counts as the path `/` here, and as no path at the portal.
+    if request.uri.path_and_query().is_none_or(|target| !target.as_str().starts_with('/')) {
+        return Err(Failure::BadRequest("the target is no path"));
+    }
     let path = RequestPath::parse(request.uri.path())
         .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
     let origin = origin(session)?;
@@ -135,11 +139,12 @@ fn has_line(head: &[u8], name: &[u8]) -> bool {
     })
 }
 
-/// The server below us cuts a fragment off; the raw request line still has it.
+/// The server below us cuts a fragment off; the raw request line still has it. Empty lines
+/// may stand before it (RFC 9112 section 2.2).
 fn names_a_fragment(session: &Session) -> bool {
     raw_head(session).is_some_and(|head| {
-        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        line.contains(&b'#')
+        let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next();
+        line.unwrap_or_default().contains(&b'#')
     })
 }
 
