@@ -12,8 +12,10 @@ pub mod html;
 pub mod line;
 pub mod phone;
 pub mod portal;
+pub mod scene;
 pub mod socket;
 pub mod steps;
+pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +25,8 @@ pub use gateway::Gateway;
 pub use line::Line;
 pub use phone::Phone;
 pub use portal::Portal;
+pub use scene::Scene;
+pub use wire::Wire;
 
 /// Two people whom every portal knows.
 pub const ALICE: (&str, &str) = ("alice", "Correct-Horse-9");

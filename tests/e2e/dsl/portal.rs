@@ -134,6 +134,11 @@ impl Portal {
         self.inner.seen.lock().unwrap().clone()
     }
 
+    /// Every request since the last time, which are then forgotten.
+    pub fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.inner.seen.lock().unwrap())
+    }
+
     /// The requests for this path.
     pub fn seen_at(&self, path: &str) -> Vec<Seen> {
         let mut seen = self.seen();
