@@ -1,6 +1,8 @@
 //! Stage 6a: answers that we write ourselves. All leave through [`write()`], which gives every
 //! one of them the same headers: none can be cached, framed or sniffed.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora_http::ResponseHeader;
@@ -333,5 +335,22 @@ async fn write(session: &mut Session, reply: Reply) -> Result<(), Failure> {
     if !headless {
         session.write_response_body(Some(Bytes::from(reply.body)), true).await.map_err(gone)?;
     }
+    linger(session).await;
     Ok(())
+}
+
+/// How long a client may go on sending what nobody reads any more.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Takes the rest of a body that was answered before it was all there. A connection that is
+/// closed with bytes left to read is reset, and whoever is still sending may then lose the
+/// answer (RFC 9112, section 9.6). HTTP/2 ends a stream without touching the others.
+async fn linger(session: &mut Session) {
+    let waits_for_us = session.get_header(header::EXPECT).is_some();
+    let downstream = session.as_downstream_mut();
+    if waits_for_us || downstream.is_http2() || downstream.is_body_done() {
+        return;
+    }
+    let reading = async { while let Ok(Some(_)) = downstream.read_request_body().await {} };
+    let _cut_off = tokio::time::timeout(LINGER, reading).await;
 }

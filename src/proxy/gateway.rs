@@ -216,9 +216,11 @@ impl ProxyHttp for Gateway {
             self.parts.metrics.gate_alarm();
             return Err(Error::explain(ErrorType::InternalError, "a request without a permit"));
         };
-        let patience = if session.is_upgrade_req() { upstream::SOCKET } else { upstream::ANSWER };
         let door = self.door(&passage.site).map_err(|failure| broken(&failure))?;
-        let peer = door.peer(self.parts.now(), patience).await;
+        let peer = match session.is_upgrade_req() {
+            true => door.socket_peer(self.parts.now()).await,
+            false => door.peer(self.parts.now(), upstream::ANSWER).await,
+        };
         peer.map(Box::new).map_err(|failure| broken(&failure))
     }
 

@@ -25,4 +25,5 @@ mod record;
 mod route;
 mod settle;
 mod suspect;
+mod turns;
 mod upstream;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pingora_core::apps::{HttpServerOptions, ServerApp};
 use pingora_core::listeners::tls::Acceptor;
+use pingora_core::protocols::http::v2::server::default_h2_options;
 use pingora_core::protocols::l4::stream::Stream as TcpStream;
 use pingora_core::protocols::{GetSocketDigest, SocketDigest, Stream};
 use pingora_core::server::ShutdownWatch;
@@ -25,6 +26,9 @@ use crate::site::Parts;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long requests under way may take to end after the signal to stop.
 const GRACE: Duration = Duration::from_secs(30);
+/// What all streams of an HTTP/2 connection may have under way together, in bytes; each has
+/// 64 KiB.
+const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
 
@@ -44,6 +48,9 @@ pub fn front(parts: &Arc<Parts>) -> Arc<Front> {
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(KEEP_ALIVE_SECONDS));
     proxy.server_options = Some(options);
+    let mut http2 = default_h2_options();
+    http2.initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
+    proxy.h2_options = Some(http2);
     proxy.handle_init_modules();
     Arc::new(Front::new(Arc::new(proxy), Arc::clone(parts)))
 }

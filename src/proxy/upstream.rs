@@ -9,6 +9,7 @@ use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 
 use super::fail::Failure;
+use super::turns::TakingTurns;
 use crate::clock::UnixMillis;
 use crate::config::Upstream;
 
@@ -50,6 +51,18 @@ impl Door {
         options.verify_cert = true;
         options.verify_hostname = true;
         options.alpn = ALPN::H1;
+        Ok(peer)
+    }
+
+    /// The peer of a WebSocket, which may be silent for long.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`] when its name does not resolve.
+    pub async fn socket_peer(&self, now: UnixMillis) -> Result<HttpPeer, Failure> {
+        let mut peer = self.peer(now, SOCKET).await?;
+        peer.options.custom_l4 = Some(Arc::new(TakingTurns(CONNECT)));
+        // No other request's connection may serve it.
+        peer.group_key = 1;
         Ok(peer)
     }
 
@@ -104,6 +117,17 @@ mod tests {
             assert_eq!(options.total_connection_timeout, Some(CONNECT * 2));
             assert_eq!(options.idle_timeout, Some(IDLE));
         }
+    }
+
+    #[tokio::test]
+    async fn a_websocket_shares_no_connection_with_other_requests() {
+        let door = door("127.0.0.1", true);
+        let (socket, other) =
+            (door.socket_peer(NOW).await.unwrap(), door.peer(NOW, SOCKET).await.unwrap());
+        assert_ne!(socket.reuse_hash(), other.reuse_hash());
+        let options = socket.get_peer_options().unwrap();
+        assert_eq!(options.read_timeout, Some(SOCKET));
+        assert!(options.verify_cert && options.verify_hostname);
     }
 
     #[tokio::test]

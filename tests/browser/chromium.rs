@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::dsl::free_port;
 use crate::webdriver::Browser;
 
 /// How long a step may take before it counts as failed.
@@ -68,7 +69,9 @@ pub struct Driver {
 impl Driver {
     fn start() -> Self {
         let mut child = Command::new("chromedriver")
-            .args(["--port=0", "--log-level=SEVERE"])
+            // A port that it chooses itself may be free for IPv6 alone, and then it gives up.
+            .arg(format!("--port={}", free_port()))
+            .arg("--log-level=SEVERE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

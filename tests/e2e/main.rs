@@ -11,6 +11,7 @@
 )]
 
 mod dsl;
+mod language;
 
 mod attacks {
     mod cache;
@@ -29,6 +30,7 @@ mod attacks {
 mod stories {
     mod calls;
     mod crash;
+    mod cut_short;
     mod first_visit;
     mod operations;
     mod sessions;

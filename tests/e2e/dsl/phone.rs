@@ -8,6 +8,7 @@ use std::process::Command;
 pub struct Phone {
     pub link: String,
     secret: String,
+    algorithm: String,
     digits: String,
     period: u64,
 }
@@ -17,14 +18,15 @@ impl Phone {
     pub fn scan(svg: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (drawn, seen) = (folder.path().join("code.svg"), folder.path().join("code.png"));
-        // Alone in a file a picture needs its name space and a size.
-        let alone = svg.replacen("<svg", "<svg width=\"600\" height=\"600\"", 1);
-        let alone = match alone.contains("xmlns=") {
-            true => alone,
-            false => alone.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1),
+        // Alone in a file a picture needs its name space.
+        let alone = match svg.contains("xmlns=") {
+            true => svg.to_owned(),
+            false => svg.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1),
         };
         std::fs::write(&drawn, alone).unwrap();
-        tool("rsvg-convert", "librsvg2-bin", &["-b", "white", "-o", path(&seen), path(&drawn)]);
+        let (from, to) = (path(&drawn), path(&seen));
+        let drawing = ["-w", "600", "-h", "600", "-b", "white", "-o", to, from];
+        tool("rsvg-convert", "librsvg2-bin", &drawing);
         Self::photograph(&seen)
     }
 
@@ -46,6 +48,7 @@ impl Phone {
         Self {
             link: link.to_owned(),
             secret: value("secret").unwrap(),
+            algorithm: value("algorithm").unwrap_or_else(|| "SHA1".to_owned()).to_lowercase(),
             digits: value("digits").unwrap_or_else(|| "6".to_owned()),
             period: value("period").map_or(30, |period| period.parse().unwrap()),
         }
@@ -55,7 +58,8 @@ impl Phone {
     pub fn code(&self, at: u64) -> String {
         let at = format!("@{at}");
         let step = format!("{}s", self.period);
-        let arguments = ["--totp", "-b", &self.secret, "-d", &self.digits, "-s", &step, "-N", &at];
+        let totp = format!("--totp={}", self.algorithm);
+        let arguments = [&totp, "-b", &self.secret, "-d", &self.digits, "-s", &step, "-N", &at];
         tool("oathtool", "oathtool", &arguments).trim().to_owned()
     }
 
