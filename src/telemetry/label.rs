@@ -40,8 +40,6 @@ impl VerdictLabel {
 pub enum ReasonLabel {
     /// The path needs no session.
     Public,
-    /// The request is one of the portal's own login.
-    LoginRequest,
     /// The visitor has proven a second factor.
     Proven,
     /// The page is one of ours.
@@ -73,7 +71,6 @@ impl ReasonLabel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
-            Self::LoginRequest => "login_request",
             Self::Proven => "proven",
             Self::OwnPage => "own_page",
             Self::Unknown => "unknown",
