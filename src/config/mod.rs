@@ -26,7 +26,7 @@ mod units;
 
 pub use fault::{Fault, Faults};
 pub use identity::{Identity, LoginRule, Rotation};
-pub use load::{Loaded, load, load_with};
+pub use load::{Loaded, load, load_text, load_with};
 pub use schema::schema;
 pub use secret::Secret;
 
