@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
+use crate::identity::Answers;
 use crate::mac::MacKey;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
@@ -109,6 +110,8 @@ pub struct Site {
     pub token: Token,
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
+    /// What the portal said of its sessions.
+    pub answers: Answers,
     form_key: MacKey,
 }
 
@@ -121,7 +124,8 @@ impl Site {
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
         let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
-        Self { index, portal, cookie_rules, binder, token, tag: PortalTag(tag), form_key }
+        let (tag, answers) = (PortalTag(tag), Answers::default());
+        Self { index, portal, cookie_rules, binder, token, tag, answers, form_key }
     }
 
     /// The account of a session's user.

@@ -152,10 +152,11 @@ impl PageRequest<'_> {
         PageAnswer::to(format!("{prefix}{page}?return_to={}", return_to.as_query_value()))
     }
 
-    /// The way to the portal's login.
+    /// The way to the portal's login; where it has no page, the portal asks at its start.
     fn go_to_login(&self) -> PageAnswer {
         let ending = (VerdictLabel::Login, ReasonLabel::Unknown);
-        PageAnswer { ending, ..PageAnswer::to(self.site.portal.identity.login_url.clone()) }
+        let login_url = self.site.portal.identity.login_url.clone();
+        PageAnswer { ending, ..PageAnswer::to(login_url.unwrap_or_else(|| "/".to_owned())) }
     }
 
     /// Where the user wanted to go, from the form or the query.

@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::context::{Context, Incoming, Kind};
-use super::exchange::{Exchange, exchange};
+use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::{observe, receive, route, upstream};
@@ -65,7 +65,10 @@ pub(super) async fn own_page(
         now: gateway.parts.now(),
         request_id: &ctx.request_id,
     };
-    let answer = pages::respond(&request).await?;
+    let mut answer = pages::respond(&request).await?;
+    if answer.cookies.is_empty() {
+        answer.cookies.extend(visit.fresh.clone());
+    }
     if answer.sign_out_of_portal {
         sign_out_of_portal(gateway, session, site, incoming).await;
     }
@@ -78,6 +81,7 @@ pub(super) async fn own_page(
 /// # Errors
 /// When the client is gone.
 pub(super) async fn challenge(
+    gateway: &Gateway,
     session: &mut Session,
     ctx: &Context,
     site: &Site,
@@ -87,12 +91,17 @@ pub(super) async fn challenge(
 ) -> Result<(), Failure> {
     let prefix = &site.portal.prefix;
     let return_to = ReturnTo::parse(&incoming.target(), prefix);
+    let login_url = site.portal.identity.login_url.as_ref();
     let place = match challenge {
-        Challenge::SignIn => site.portal.identity.login_url.clone(),
+        Challenge::SignIn => login_url.cloned().unwrap_or_else(|| "/".to_owned()),
         Challenge::Enrol => format!("{prefix}/enrol"),
         Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => format!("{prefix}/verify"),
     };
-    let reply = match incoming.kind {
+    let mut reply = match incoming.kind {
+        Kind::Page if challenge == Challenge::SignIn && login_url.is_none() => {
+            let text = "This page is for people who are signed in.";
+            error_page(gateway, ctx, StatusCode::UNAUTHORIZED, "Please sign in", text)
+        }
         Kind::Page => {
             let query = format!("?return_to={}", return_to.as_query_value());
             let query = if challenge == Challenge::SignIn { String::new() } else { query };
@@ -109,6 +118,11 @@ pub(super) async fn challenge(
         }
         Kind::Call => problem(ctx, challenge, &place),
     };
+    if challenge == Challenge::SignIn && site.portal.identity.basic.is_some() {
+        let realm = format!("Basic realm=\"{}\", charset=\"UTF-8\"", site.portal.name);
+        reply.lines.push(("www-authenticate", realm));
+    }
+    reply.lines.extend(visit.fresh.clone().map(|line| ("set-cookie", line)));
     write(session, reply).await
 }
 
@@ -232,7 +246,7 @@ async fn portal_logout(
         request.insert_header(header::COOKIE, line).map_err(broken)?;
     }
     let peer = gateway.door(site)?.peer(gateway.parts.now(), upstream::ANSWER).await?;
-    let done = exchange(&gateway.connector, peer, request, Bytes::new(), true).await?;
+    let done = exchange(&gateway.connector, peer, request, Bytes::new(), LONGEST_JUDGED).await?;
     done.close().await;
     Ok(())
 }

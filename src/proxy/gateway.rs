@@ -23,7 +23,9 @@ use super::observe::{self, Reading};
 use super::settle::Settled;
 use super::suspect::Suspicion;
 use super::upstream::{self, Door};
-use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
+use super::{
+    answer, connection, exchange, forward, identify, learn, receive, record, route, settle,
+};
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
@@ -68,7 +70,7 @@ impl Gateway {
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
         let destination = route::destination(&site, &incoming);
-        let visit = self.visit(session, &site, destination).await?;
+        let visit = self.visit(session, &site, &incoming, destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let facts = Facts {
             destination: reading.destination().unwrap_or(destination),
@@ -85,7 +87,7 @@ impl Gateway {
             Verdict::Challenge(challenge) => {
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
-                answer::challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                answer::challenge(self, session, ctx, &site, &incoming, &visit, challenge).await?;
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
@@ -138,20 +140,40 @@ impl Gateway {
         &self,
         session: &Session,
         site: &Site,
+        incoming: &Incoming,
         destination: Destination,
     ) -> Result<Visit, Failure> {
         let headers = &session.req_header().headers;
-        let identified = match self.parts.trusted_now() {
-            Some(now) => identify::identify(&self.parts, site, now, headers).await,
-            None => Err(Failure::Clock),
-        };
+        let identified = self.identified(headers, site, incoming, destination).await;
         match identified {
-            Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock)
+            Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock | Failure::NoWord(_))
                 if destination == Destination::Public =>
             {
                 identify::nobody(site, headers)
             }
             identified => identified,
+        }
+    }
+
+    /// Whom the cookies name, and whom the portal names where it is asked.
+    async fn identified(
+        &self,
+        headers: &http::HeaderMap,
+        site: &Site,
+        incoming: &Incoming,
+        destination: Destination,
+    ) -> Result<Visit, Failure> {
+        let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
+        let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
+        let visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        let open = matches!(destination, Destination::Public | Destination::Login);
+        match visit.who {
+            Who::Unknown | Who::Named(..) if open => {
+                learn::open(self, site, &incoming.origin, visit).await
+            }
+            Who::Unknown | Who::Named(..) | Who::Proven(..) => {
+                learn::learn(self, site, now, &incoming.origin, visit).await
+            }
         }
     }
 
@@ -276,7 +298,7 @@ impl ProxyHttp for Gateway {
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
-        match settle::settle(&self.parts, passage, head).await {
+        match settle::settle(self, passage, head).await {
             Ok(Settled::GoesOn) => Ok(()),
             Ok(Settled::Ended) => {
                 connection::carries(None);

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::fail::Failure;
 use crate::clock::UnixMillis;
-use crate::identity::CookieSet;
+use crate::identity::{CookieSet, SessionLine};
 use crate::net::cookies::{Cookies, SESSION};
 use crate::policy::PortalSession;
 use crate::session::{Claims, Grade, Level, SessionRecord};
@@ -25,11 +25,12 @@ pub async fn identify(
     site: &Site,
     now: UnixMillis,
     headers: &HeaderMap,
+    line: Option<SessionLine>,
 ) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    // Without a portal session there is nothing that a proof could belong to.
-    let token = cookies.value(SESSION).filter(|_| !set.is_empty());
+    let set = set.with_line(line);
+    let token = cookies.value(SESSION);
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = site.binder.parts(&set);
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
@@ -37,6 +38,7 @@ pub async fn identify(
             who: proven,
             read: cookies,
             cookies: set,
+            fresh: None,
             portal_session: PortalSession::Other,
         });
     }
@@ -47,7 +49,7 @@ pub async fn identify(
         _ => Who::Unknown,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, read: cookies, cookies: set, portal_session })
+    Ok(Visit { who, read: cookies, cookies: set, fresh: None, portal_session })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -61,6 +63,7 @@ pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure>
         who: Who::Unknown,
         read: cookies,
         cookies: set,
+        fresh: None,
         portal_session: PortalSession::Other,
     })
 }

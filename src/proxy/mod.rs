@@ -15,15 +15,18 @@ pub mod identify;
 
 mod admit;
 mod answer;
+mod ask;
 mod context;
 mod exchange;
 mod fail;
 mod forward;
+mod learn;
 mod observe;
 mod receive;
 mod record;
 mod route;
 mod settle;
+mod sign_in;
 mod suspect;
 mod turns;
 mod upstream;

@@ -28,7 +28,8 @@ impl Suspicion {
     pub(super) fn of_head(identity: &Identity, head: &RequestHeader, incoming: &Incoming) -> Self {
         let query = incoming.query.as_deref().unwrap_or_default();
         let named = names_a_user(identity, query.as_bytes());
-        if named || head.headers.contains_key(header::AUTHORIZATION) {
+        let foreign_line = !identity.reads_authorization();
+        if named || (foreign_line && head.headers.contains_key(header::AUTHORIZATION)) {
             return Self::Suspect;
         }
         let has_body = head.headers.contains_key(header::CONTENT_LENGTH)
