@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
@@ -15,6 +16,7 @@ use crate::config::{Limits, Portal, SessionLimits};
 use crate::mac::MacKey;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
+use crate::pages::spa;
 use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
@@ -106,6 +108,8 @@ pub struct Site {
     pub token: Token,
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
+    /// What its pages get, where it is a single-page application.
+    pub script_tag: Option<Bytes>,
     form_key: MacKey,
 }
 
@@ -117,7 +121,8 @@ impl Site {
         let mut tag = [0; 8];
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
-        Self { index, portal, binder, token, tag: PortalTag(tag), form_key }
+        let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
+        Self { index, portal, binder, token, tag: PortalTag(tag), script_tag, form_key }
     }
 
     /// The account of a session's user.

@@ -19,6 +19,7 @@ mod context;
 mod exchange;
 mod fail;
 mod forward;
+mod inject;
 mod observe;
 mod receive;
 mod record;
