@@ -6,8 +6,8 @@
 	const OURS = /^((?:login|enrolment)_required|mfa_(?:required|stale|locked)); url="(\/[^"]*)"$/;
 	const store = sessionStorage;
 	const typed = new WeakMap(); // fields with input, and whether by hand
-	const secret = new WeakSet(); // fields that were a password once
-	const waiting = []; // calls whose answer is held back
+	const secret = new WeakSet(); // those that were passwords
+	const waiting = []; // answers held back
 	let leaving, acted, at, until, fields = {}, tries = {};
 
 	const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -33,7 +33,7 @@
 		: field.options ? [...field.selectedOptions].map((option) => option.value)
 		: field.value;
 
-	// As a user would: frameworks hide the browser's own setter.
+	// Frameworks hide the browser's own setter.
 	const put = (field, value) => {
 		if (field.isContentEditable) {
 			getSelection().selectAllChildren(field);
@@ -50,7 +50,7 @@
 		for (const [name, field] of named()) if (typed.has(field)) all[name] = read(field);
 		const text = JSON.stringify({ at: Date.now(), fields: all });
 		if (text.length > 262144) throw Error();
-		store.setItem(place(), text);
+		if (!same(all, {})) store.setItem(place(), text);
 	};
 
 	// Fields appear late, and applications fill them later still: until the user acts, a field
@@ -77,16 +77,13 @@
 			put(field, value);
 		}
 	};
-	const finish = () => {
-		const done = Object.keys(fields).every((name) => tries[name]);
-		if (done && !leaving) store.removeItem(at);
-	};
+	const finish = () => same(tries, {}) || leaving || store.removeItem(at);
 
-	// A fourth visit in ten seconds would not help.
+	// An eighth visit in twenty seconds would not help.
 	const loops = () => {
 		const now = Date.now();
-		const visits = [...JSON.parse(store.getItem('portcullis:visits')) || [], now].slice(-4);
-		if (visits[3] - visits[0] < 1e4) return true;
+		const visits = [...JSON.parse(store.getItem('portcullis:visits')) || [], now].slice(-8);
+		if (visits[7] - visits[0] < 2e4) return true;
 		store.setItem('portcullis:visits', JSON.stringify(visits));
 	};
 
