@@ -135,7 +135,7 @@
 	};
 
 	const note = ({ type, isTrusted, target }) => {
-		if (type === 'input') {
+		if (/input|change/.test(type)) {
 			typed.set(target, typed.get(target) || isTrusted);
 			if (target.type === 'password') secret.add(target);
 		} else if (isTrusted) {
@@ -143,7 +143,7 @@
 			finish();
 		}
 	};
-	for (const kind of ['input', 'keydown', 'pointerdown']) addEventListener(kind, note, true);
+	for (const kind of ['input', 'change', 'keydown', 'pointerdown']) addEventListener(kind, note, true);
 	addEventListener('beforeunload', (event) => leaving && event.stopImmediatePropagation(), true);
 	addEventListener('pageshow', (event) => event.persisted && stay());
 	setInterval(restore, 200);
