@@ -14,6 +14,7 @@ use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::mac::MacKey;
+use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
@@ -102,6 +103,8 @@ pub struct Site {
     pub index: usize,
     /// What ops wrote about it.
     pub portal: Portal,
+    /// How the cookies of its requests are read.
+    pub cookie_rules: CookieRules,
     /// Makes its opaque identifiers.
     pub binder: Binder,
     /// Makes and reads its session cookies.
@@ -122,7 +125,17 @@ impl Site {
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
         let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
-        Self { index, portal, binder, token, tag: PortalTag(tag), script_tag, form_key }
+        let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
+        Self {
+            index,
+            portal,
+            cookie_rules,
+            binder,
+            token,
+            tag: PortalTag(tag),
+            script_tag,
+            form_key,
+        }
     }
 
     /// The account of a session's user.

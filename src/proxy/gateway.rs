@@ -91,7 +91,7 @@ impl Gateway {
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage = passage(session, site, permit, visit, &incoming, &facts)?;
+                let passage = passage(session, site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -345,11 +345,10 @@ fn passage(
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
-) -> Result<Passage, Failure> {
-    let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
+) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
-    let cookie_line = cookies.for_portal(withheld);
+    let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let suspicion = match &visit.who {
@@ -360,7 +359,7 @@ fn passage(
     };
     let origin = incoming.origin.clone();
     let injection = Injection::of(&site, session, incoming);
-    Ok(Passage {
+    Passage {
         site,
         permit,
         destination: facts.destination,
@@ -374,7 +373,7 @@ fn passage(
         injection,
         signs_out,
         ended_here: false,
-    })
+    }
 }
 
 const fn reason_label(reason: Reason) -> ReasonLabel {
