@@ -47,7 +47,7 @@ function showLogin() {
 }
 
 async function showEditor(user) {
-  main.innerHTML = `<p id="who">${user}</p><input id="title"><input id="pin" autocomplete="one-time-code">`
+  main.innerHTML = `<p id="who">${user}</p><input id="title"><input id="pin" autocomplete="one-time-code"><input id="key" type="password">`
     + '<label><input id="urgent" type="checkbox"></label>'
     + '<select id="kind"><option>note<option>letter</select><div id="rich" contenteditable></div>'
     + '<textarea id="text"></textarea><button id="save">Save</button><button id="old">Save as of old</button>'

@@ -43,7 +43,9 @@ async fn no_secret_is_kept_and_nothing_stays_behind() {
     for word in ["a title", "letter", "some rich text", "the text"] {
         assert!(kept[0].contains(word), "{word}: {kept:?}");
     }
-    assert!(!kept[0].contains("424242"), "{kept:?}");
+    for secret in ["424242", "shown for a while"] {
+        assert!(!kept[0].contains(secret), "{secret}: {kept:?}");
+    }
     assert!(!kept[0].contains(ALICE.1), "{kept:?}");
     writer.gives(&phone).await;
     writer.has("#text", "the text").await;
@@ -55,6 +57,37 @@ async fn no_secret_is_kept_and_nothing_stays_behind() {
     writer.saves_with("#save").await;
     assert_eq!(writer.kept().await, [""; 0]);
     assert_eq!(writer.editor.text(), "the text");
+}
+
+/// Rather than losing it, the page stays: the application gets the answer that it would have
+/// had without the script.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_more_than_can_be_kept_is_not_left() {
+    let mut writer = Writer::sits_down().await;
+    writer.enrols().await;
+    writer.writes("once").await;
+    let grow = "const field = document.querySelector('#text'); field.value = 'a'.repeat(300_000); \
+                field.dispatchEvent(new Event('input', { bubbles: true }))";
+    writer.browser.run(grow).await;
+    writer.renews().await;
+    writer.presses("#save").await;
+    assert_eq!(writer.browser.text("#said").await, "failed with 401");
+    writer.is_in().await;
+    assert_eq!(writer.editor.text(), "");
+}
+
+/// A page that sends whoever comes back away again does so a few times, not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_refused_again_and_again_is_left_alone() {
+    let mut writer = Writer::sits_down().await;
+    writer.enrols().await;
+    let visits = "sessionStorage.setItem('portcullis:visits', \
+                  JSON.stringify(Array(7).fill(Date.now())))";
+    writer.browser.run(visits).await;
+    writer.renews().await;
+    writer.presses("#save").await;
+    assert_eq!(writer.browser.text("#said").await, "failed with 401");
+    writer.is_in().await;
 }
 
 impl Writer {
@@ -118,6 +151,8 @@ impl Writer {
     async fn fills_every_field(&self) {
         self.browser.fill("#title", "a title").await;
         self.browser.fill("#pin", "424242").await;
+        self.browser.fill("#key", "shown for a while").await;
+        self.browser.run("document.querySelector('#key').type = 'text'").await;
         self.browser.click("#urgent").await;
         self.browser.click("#kind option:nth-child(2)").await;
         self.browser.fill("#rich", "some rich text").await;
@@ -134,10 +169,16 @@ impl Writer {
     }
 
     async fn saves_with(&self, button: &str) {
+        self.presses(button).await;
+        assert_eq!(self.browser.text("#said").await, "saved");
+    }
+
+    /// Presses a button whose answer the application gets.
+    async fn presses(&self, button: &str) {
+        self.browser.find("#said:not(:empty)").await;
         self.browser.run("document.querySelector('#said').textContent = ''").await;
         self.browser.click(button).await;
         self.browser.find("#said:not(:empty)").await;
-        assert_eq!(self.browser.text("#said").await, "saved");
     }
 
     async fn gives(&self, phone: &Phone) {
