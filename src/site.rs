@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
@@ -17,6 +18,7 @@ use crate::mac::MacKey;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
+use crate::pages::spa;
 use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
@@ -112,6 +114,8 @@ pub struct Site {
     pub tag: PortalTag,
     /// What the portal said of its sessions.
     pub answers: Answers,
+    /// What its pages get, where it is a single-page application.
+    pub script_tag: Option<Bytes>,
     form_key: MacKey,
 }
 
@@ -123,9 +127,19 @@ impl Site {
         let mut tag = [0; 8];
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
+        let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
         let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
-        let (tag, answers) = (PortalTag(tag), Answers::default());
-        Self { index, portal, cookie_rules, binder, token, tag, answers, form_key }
+        Self {
+            index,
+            portal,
+            cookie_rules,
+            binder,
+            token,
+            tag: PortalTag(tag),
+            script_tag,
+            answers: Answers::default(),
+            form_key,
+        }
     }
 
     /// The account of a session's user.

@@ -153,6 +153,8 @@ pub struct Portal {
     pub public: Vec<crate::net::path::PathPattern>,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
+    /// Whether its pages get the script for single-page applications.
+    pub spa: bool,
 }
 
 /// The portal's address.

@@ -11,6 +11,7 @@ mod help;
 mod home;
 mod logout;
 mod recovery_codes;
+pub mod spa;
 pub mod times;
 mod verify;
 
@@ -116,6 +117,8 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
+        ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),
+        ("/spa.js", Action::Send(_)) if spa::is_here(request) => no_form(request),
         ("" | "/" | "/help" | "/style.css", Action::Send(_)) => no_form(request),
         _ => nothing_here(request),
     }

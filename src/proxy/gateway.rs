@@ -19,6 +19,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
+use super::inject::Injection;
 use super::observe::{self, Reading};
 use super::settle::Settled;
 use super::suspect::Suspicion;
@@ -254,7 +255,10 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> Result<()> {
         match ctx.passage() {
-            Some(passage) => forward::clean(request, passage),
+            Some(passage) => {
+                forward::clean(request, passage)?;
+                passage.injection.ask(request)
+            }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
         }
     }
@@ -299,29 +303,33 @@ impl ProxyHttp for Gateway {
             return Ok(());
         }
         match settle::settle(self, passage, head).await {
-            Ok(Settled::GoesOn) => Ok(()),
+            Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
                 connection::carries(None);
                 ctx.session_ended_here();
-                Ok(())
             }
             Err(failure) => {
                 tracing::error!(request = %ctx.request_id, %failure, "an answer could not be settled");
-                Err(broken(&failure))
+                return Err(broken(&failure));
             }
         }
+        // Last, since the head is made to fit a body that is longer than the portal's.
+        ctx.passage_mut().map_or(Ok(()), |passage| passage.injection.begin(head, session))
     }
 
-    /// Streams end with the session that carries them.
+    /// Streams end with the session that carries them; and a page gets our script.
     fn response_body_filter(
         &self,
         _: &mut Session,
-        _: &mut Option<Bytes>,
-        _: bool,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
-        match ctx.passage() {
-            Some(passage) if self.still_stands(passage) => Ok(None),
+        match ctx.passage_mut() {
+            Some(passage) if self.still_stands(passage) => {
+                passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
+                Ok(None)
+            }
             _ => Err(Error::explain(ErrorType::InternalError, "the session ended")),
         }
     }
@@ -372,6 +380,7 @@ fn passage(
         Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
+    let injection = Injection::of(&site, session, incoming);
     Passage {
         site,
         permit,
@@ -383,6 +392,7 @@ fn passage(
         origin,
         suspicion,
         urlencoded: observe::is_urlencoded(session),
+        injection,
         signs_out,
         ended_here: false,
     }

@@ -20,6 +20,7 @@ mod context;
 mod exchange;
 mod fail;
 mod forward;
+mod inject;
 mod learn;
 mod observe;
 mod receive;

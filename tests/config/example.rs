@@ -27,7 +27,7 @@ fn defaults(config: &Config) -> String {
     let totp = (config.totp.digits, config.totp.period, config.totp.algorithm, config.totp.skew);
     let portal = &config.portals[0];
     let identity = &portal.identity;
-    let names = (portal.prefix.as_str(), identity.rotation, &identity.username);
+    let names = (portal.prefix.as_str(), portal.spa, identity.rotation, &identity.username);
     format!("{session:?} {totp:?} {recovery_codes} {limits:?} {telemetry:?} {names:?}")
 }
 

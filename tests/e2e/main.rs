@@ -34,5 +34,6 @@ mod stories {
     mod first_visit;
     mod operations;
     mod sessions;
+    mod spa;
     mod streams;
 }

@@ -11,7 +11,7 @@ use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 /// path is where a 303 leads, `=` is the same as for a page.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 9] = [
+const NOBODY: [Row; 10] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
@@ -19,11 +19,12 @@ const NOBODY: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 9] = [
+const NOT_ENROLLED: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -31,11 +32,12 @@ const NOT_ENROLLED: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 9] = [
+const ENROLLED: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -43,11 +45,12 @@ const ENROLLED: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required"),
 ];
 
-const PROVEN: [Row; 9] = [
+const PROVEN: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
@@ -55,14 +58,15 @@ const PROVEN: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "200", "=", "200"),
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 9] {
+fn held(challenge: &'static str) -> [Row; 10] {
     let mut rows = ENROLLED;
-    rows[8] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[9] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -106,7 +110,7 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().run().await;
+    let portal = portal::form().yaml("spa: true").run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;

@@ -13,6 +13,7 @@ pub mod line;
 pub mod phone;
 pub mod portal;
 pub mod scene;
+pub mod shelf;
 pub mod socket;
 pub mod steps;
 pub mod wire;
