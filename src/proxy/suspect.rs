@@ -47,10 +47,13 @@ impl Suspicion {
         end: bool,
     ) {
         let Self::Reading(body) = self else { return };
-        body.extend_from_slice(chunk.unwrap_or_default());
-        if body.len() > LONGEST {
+        let chunk = chunk.unwrap_or_default();
+        if body.len() + chunk.len() > LONGEST {
             *self = Self::Suspect;
-        } else if end {
+            return;
+        }
+        body.extend_from_slice(chunk);
+        if end {
             let named = match urlencoded {
                 true => names_a_user(identity, body),
                 false => mentions_a_field(identity, body),
