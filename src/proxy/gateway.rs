@@ -90,7 +90,7 @@ impl Gateway {
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage = passage(session, site, permit, visit, &incoming, &facts)?;
+                let passage = passage(session, site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -337,11 +337,10 @@ fn passage(
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
-) -> Result<Passage, Failure> {
-    let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
+) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
-    let cookie_line = cookies.for_portal(withheld);
+    let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let suspicion = match &visit.who {
@@ -351,7 +350,7 @@ fn passage(
         Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
-    Ok(Passage {
+    Passage {
         site,
         permit,
         destination: facts.destination,
@@ -364,7 +363,7 @@ fn passage(
         urlencoded: observe::is_urlencoded(session),
         signs_out,
         ended_here: false,
-    })
+    }
 }
 
 const fn reason_label(reason: Reason) -> ReasonLabel {
