@@ -64,7 +64,7 @@ if (!is_blog_installed()) {
         'post_content' => 'Read by who is signed in alone.', 'post_author' => 1]);
     update_option('permalink_structure', '/%postname%/');
     // Nobody need be asked whether the address of the administrator is still right.
-    update_option('admin_email_lifespan', 0);
+    update_option('admin_email_lifespan', time() + 10 * YEAR_IN_SECONDS);
 }
 PHP
 php=(php -d display_errors=0 -d auto_prepend_file="$state/prepend.php")
