@@ -1,6 +1,8 @@
 //! A portal made ready to serve: its configuration with the keys and identifiers that
 //! belong to it alone, and everything else that all portals share.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +21,9 @@ use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+
+use kept::KeptKey;
+pub use kept::{KeptForm, KeptLines, LONGEST_KEPT_BODY, LONGEST_SEALED};
 
 /// How far the clock may go back, as NTP may set it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -107,6 +112,7 @@ pub struct Site {
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
     form_key: MacKey,
+    kept_key: KeptKey,
 }
 
 impl Site {
@@ -117,7 +123,8 @@ impl Site {
         let mut tag = [0; 8];
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
-        Self { index, portal, binder, token, tag: PortalTag(tag), form_key }
+        let kept_key = KeptKey::new(&keyring.derive("kept form"));
+        Self { index, portal, binder, token, tag: PortalTag(tag), form_key, kept_key }
     }
 
     /// The account of a session's user.

@@ -23,7 +23,9 @@ use super::observe::{self, Reading};
 use super::settle::Settled;
 use super::suspect::Suspicion;
 use super::upstream::{self, Door};
-use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
+use super::{
+    answer, connection, exchange, forward, identify, kept, receive, record, route, settle,
+};
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
@@ -85,12 +87,16 @@ impl Gateway {
             Verdict::Challenge(challenge) => {
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
-                answer::challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
+                if !held.await? {
+                    answer::challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                }
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage = passage(session, site, permit, visit, &incoming, &facts)?;
+                let passage =
+                    passage(session.req_header(), site, permit, visit, &incoming, &facts)?;
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -168,7 +174,7 @@ impl Gateway {
     }
 
     /// Whether the proof that carries a request still stands.
-    fn still_stands(&self, passage: &Passage) -> bool {
+    pub(super) fn still_stands(&self, passage: &Passage) -> bool {
         let sessions = &self.parts.sessions;
         passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
     }
@@ -330,24 +336,26 @@ impl ProxyHttp for Gateway {
     }
 }
 
-fn passage(
-    session: &Session,
+/// What goes along with the request that `head` begins.
+///
+/// # Errors
+/// When its cookies are not safe to read.
+pub(super) fn passage(
+    head: &RequestHeader,
     site: Arc<Site>,
     permit: crate::policy::Permit,
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
 ) -> Result<Passage, Failure> {
-    let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
+    let cookies = identify::read_cookies(&site, &head.headers)?;
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
     let cookie_line = cookies.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let suspicion = match &visit.who {
-        Who::Proven(..) => {
-            Suspicion::of_head(&site.portal.identity, session.req_header(), incoming)
-        }
+        Who::Proven(..) => Suspicion::of_head(&site.portal.identity, head, incoming),
         Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
@@ -361,7 +369,7 @@ fn passage(
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
-        urlencoded: observe::is_urlencoded(session),
+        urlencoded: observe::is_form(head),
         signs_out,
         ended_here: false,
     })
