@@ -109,13 +109,12 @@ async fn idle(
         return Ok(Who::Unknown);
     };
     let found = parts.sessions.find(now, claims.bind).await?;
-    match found.filter(|session| claims.agrees_with(session) && session.fits(given)) {
-        Some(session) => match named(parts, site, now, session).await? {
-            Who::Named(_, Standing::NotEnrolled) => Ok(Who::Unknown),
-            who => Ok(who),
-        },
-        None => Ok(Who::Unknown),
-    }
+    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
+    else {
+        return Ok(Who::Unknown);
+    };
+    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    Ok(if standing == Standing::NotEnrolled { Who::Unknown } else { Who::Named(session, standing) })
 }
 
 async fn named(

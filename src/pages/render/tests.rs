@@ -442,7 +442,7 @@ fn an_override_that_names_what_does_not_exist_is_refused_at_start() {
 
 #[test]
 fn a_fault_in_a_branch_that_few_users_meet_is_found_at_start_too() {
-    let source = "<input name=csrf value=\"{{ csrf }}\">\n{% if state == \"disabled\" %}\n{{ oops }}\n{% endif %}";
+    let source = "<input name=csrf value=\"{{ csrf }}\">{{ kept }}\n{% if state == \"disabled\" %}\n{{ oops }}\n{% endif %}";
     let (error, _) = refused("verify.html", source.as_bytes());
     assert!(matches!(error, RenderError::Broken { line: 3, .. }), "{error:?}");
 }
@@ -451,6 +451,8 @@ fn a_fault_in_a_branch_that_few_users_meet_is_found_at_start_too() {
 fn an_override_without_the_token_is_refused() {
     let (error, _) = refused("logout.html", b"<form method=post><button>Bye</button></form>");
     assert!(matches!(error, RenderError::Unsendable { .. }), "{error:?}");
+    let (error, _) = refused("verify.html", b"<form method=post>{{ csrf }}</form>");
+    assert!(matches!(error, RenderError::Losing { .. }), "{error:?}");
 }
 
 #[test]
