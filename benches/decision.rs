@@ -136,7 +136,7 @@ fn request(token: &str) -> HeaderMap {
 
 fn cookie_set(site: &Site, headers: &HeaderMap) -> CookieSet {
     let names = &site.portal.identity.session_cookies;
-    CookieSet::of_request(&Cookies::read(headers, names).unwrap(), names)
+    CookieSet::of_request(&Cookies::read(headers, &site.cookie_rules).unwrap(), names)
 }
 
 /// A proven visitor never has to wait, so asking once is enough; a runtime would only be

@@ -15,6 +15,7 @@ use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::mac::MacKey;
+use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
 use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
@@ -105,6 +106,8 @@ pub struct Site {
     pub index: usize,
     /// What ops wrote about it.
     pub portal: Portal,
+    /// How the cookies of its requests are read.
+    pub cookie_rules: CookieRules,
     /// Makes its opaque identifiers.
     pub binder: Binder,
     /// Makes and reads its session cookies.
@@ -124,7 +127,9 @@ impl Site {
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
         let kept_key = KeptKey::new(&keyring.derive("kept form"));
-        Self { index, portal, binder, token, tag: PortalTag(tag), form_key, kept_key }
+        let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
+        let tag = PortalTag(tag);
+        Self { index, portal, cookie_rules, binder, token, tag, form_key, kept_key }
     }
 
     /// The account of a session's user.

@@ -11,24 +11,32 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::file::List;
 use super::identity::Rotation;
 use super::named::Named;
+use super::profiles;
 
 /// How users are learned from the portal's own login.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
+#[schemars(extend(
+    "if" = { "not": { "required": ["profile"] } },
+    "then" = { "required": ["logins", "session_cookies", "login_url"] },
+))]
 pub(super) struct IdentityFile {
+    /// The name of a known portal, whose keys count wherever they are left out here.
+    #[schemars(extend("enum" = profiles::names()))]
+    #[expect(dead_code, reason = "heeded by `profiles` before this type is read")]
+    pub(super) profile: Option<String>,
     /// Every address at which the portal takes a password; at least one.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub(super) logins: Option<List<LoginFile>>,
     /// The cookies by which the portal knows its session; at least one. '*' stands for any
     /// run of characters.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub(super) session_cookies: Option<List<String>>,
     /// What a changed session cookie does to a proof; reverify unless set.
     pub(super) rotation: Option<Rotation>,
     /// How a name is made canonical.
     pub(super) username: Option<UsernameFile>,
     /// The login page: a path with an optional query.
-    #[schemars(required)]
     pub(super) login_url: Option<String>,
     /// The request that signs a user out of the portal; none unless set.
     pub(super) logout: Option<LogoutFile>,

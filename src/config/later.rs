@@ -9,7 +9,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
     "notify",
-    "portals.*.identity.profile",
     "portals.*.identity.whoami",
     "portals.*.identity.header",
     "portals.*.identity.basic",

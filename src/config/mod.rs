@@ -16,6 +16,7 @@ mod later;
 mod load;
 mod named;
 mod position;
+mod profiles;
 mod read;
 mod schema;
 pub mod secret;

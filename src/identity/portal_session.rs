@@ -18,7 +18,7 @@ pub struct CookieSet {
 
 impl CookieSet {
     /// The session cookies of a request.
-    pub fn of_request(cookies: &Cookies<'_>, patterns: &[Glob]) -> Self {
+    pub fn of_request(cookies: &Cookies, patterns: &[Glob]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let values = cookies.matching(patterns).map(owned).collect();
         Self { values, scoped: BTreeSet::new() }
@@ -71,7 +71,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::CookieSet;
-    use crate::net::cookies::Cookies;
+    use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::net::set_cookie::CookieChange;
 
@@ -80,7 +80,7 @@ mod tests {
         let patterns = [Glob::new("sid"), Glob::new("DW*")];
         let mut headers = HeaderMap::new();
         headers.append("cookie", HeaderValue::from_static("sid=1; theme=x; DWa=2"));
-        let cookies = Cookies::read(&headers, &patterns).unwrap();
+        let cookies = Cookies::read(&headers, &CookieRules::new(&patterns)).unwrap();
         let before = CookieSet::of_request(&cookies, &patterns);
         assert_eq!(before.iter().collect::<Vec<_>>(), [("DWa", "2"), ("sid", "1")]);
 

@@ -95,8 +95,7 @@ impl Gateway {
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage =
-                    passage(session.req_header(), site, permit, visit, &incoming, &facts)?;
+                let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -337,9 +336,6 @@ impl ProxyHttp for Gateway {
 }
 
 /// What goes along with the request that `head` begins.
-///
-/// # Errors
-/// When its cookies are not safe to read.
 pub(super) fn passage(
     head: &RequestHeader,
     site: Arc<Site>,
@@ -347,11 +343,10 @@ pub(super) fn passage(
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
-) -> Result<Passage, Failure> {
-    let cookies = identify::read_cookies(&site, &head.headers)?;
+) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
-    let cookie_line = cookies.for_portal(withheld);
+    let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let suspicion = match &visit.who {
@@ -359,7 +354,7 @@ pub(super) fn passage(
         Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
-    Ok(Passage {
+    Passage {
         site,
         permit,
         destination: facts.destination,
@@ -372,7 +367,7 @@ pub(super) fn passage(
         urlencoded: observe::is_form(head),
         signs_out,
         ended_here: false,
-    })
+    }
 }
 
 const fn reason_label(reason: Reason) -> ReasonLabel {

@@ -33,7 +33,12 @@ pub async fn identify(
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = site.binder.parts(&set);
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
-        return Ok(Visit { who: proven, cookies: set, portal_session: PortalSession::Other });
+        return Ok(Visit {
+            who: proven,
+            read: cookies,
+            cookies: set,
+            portal_session: PortalSession::Other,
+        });
     }
     let who = match &claims {
         Some(claims) if claims.grade() == Grade::SignedIn => {
@@ -43,7 +48,7 @@ pub async fn identify(
         None => idle(parts, site, now, token, &given).await?,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, cookies: set, portal_session })
+    Ok(Visit { who, read: cookies, cookies: set, portal_session })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -53,18 +58,20 @@ pub async fn identify(
 pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    Ok(Visit { who: Who::Unknown, cookies: set, portal_session: PortalSession::Other })
+    Ok(Visit {
+        who: Who::Unknown,
+        read: cookies,
+        cookies: set,
+        portal_session: PortalSession::Other,
+    })
 }
 
 /// Reads the cookies of a request by the portal's rules.
 ///
 /// # Errors
 /// When a protected name came twice or is imitated (HDR-4).
-pub(super) fn read_cookies<'a>(
-    site: &Site,
-    headers: &'a HeaderMap,
-) -> Result<Cookies<'a>, Failure> {
-    Cookies::read(headers, &site.portal.identity.session_cookies)
+pub(super) fn read_cookies(site: &Site, headers: &HeaderMap) -> Result<Cookies, Failure> {
+    Cookies::read(headers, &site.cookie_rules)
         .map_err(|_| Failure::BadRequest("the cookies can be read in two ways"))
 }
 

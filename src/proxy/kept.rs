@@ -54,7 +54,7 @@ pub(super) async fn hold(
     let patience = gateway.parts.limits.header_deadline;
     let body = observe::read_body(session, LONGEST_KEPT_BODY, patience).await?;
     let sealed = match body {
-        Some(body) => site.seal_form(record.sid, &kept_form(session, incoming, site, body)?)?,
+        Some(body) => site.seal_form(record.sid, &kept_form(session, incoming, visit, body))?,
         None => None,
     };
     if sealed.is_none() {
@@ -114,26 +114,20 @@ fn may_be_resent(site: &Site, incoming: &Incoming) -> bool {
         && !route::signs_out(site, incoming)
 }
 
-fn kept_form(
-    session: &Session,
-    incoming: &Incoming,
-    site: &Site,
-    body: Bytes,
-) -> Result<KeptForm, Failure> {
+fn kept_form(session: &Session, incoming: &Incoming, visit: &Visit, body: Bytes) -> KeptForm {
     let line = |name: HeaderName| {
         session.get_header(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let cookies = identify::read_cookies(site, &session.req_header().headers)?;
     let lines = KeptLines {
         target: incoming.target(),
         content_type: content_type(session).unwrap_or_default().to_owned(),
         origin: line(header::ORIGIN),
         referer: line(header::REFERER),
-        cookies: cookies.for_portal(&[]),
+        cookies: visit.read.for_portal(&[]),
     };
     let form = KeptForm { lines, body: Zeroizing::new(body.to_vec()) };
     wipe(body);
-    Ok(form)
+    form
 }
 
 async fn discard(session: &mut Session, patience: Duration) {
@@ -232,7 +226,7 @@ async fn judge(
     let (Verdict::Forward(permit), Who::Proven(..)) = (decide(&facts), &visit.who) else {
         return Ok(None);
     };
-    let mut passage = gateway::passage(&head, Arc::clone(site), permit, visit, &kept, &facts)?;
+    let mut passage = gateway::passage(&head, Arc::clone(site), permit, visit, &kept, &facts);
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;

@@ -62,7 +62,7 @@ mod tests {
 
     use super::Binder;
     use crate::identity::CookieSet;
-    use crate::net::cookies::Cookies;
+    use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::user::UserName;
 
@@ -70,7 +70,8 @@ mod tests {
         let patterns = [Glob::new("*")];
         let mut headers = HeaderMap::new();
         headers.append("cookie", HeaderValue::from_static(line));
-        CookieSet::of_request(&Cookies::read(&headers, &patterns).unwrap(), &patterns)
+        let cookies = Cookies::read(&headers, &CookieRules::new(&patterns)).unwrap();
+        CookieSet::of_request(&cookies, &patterns)
     }
 
     #[test]

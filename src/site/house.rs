@@ -139,7 +139,7 @@ pub(crate) fn line(cookies: &str) -> HeaderMap {
 
 fn set_of(site: &Site, headers: &HeaderMap) -> CookieSet {
     let names = &site.portal.identity.session_cookies;
-    CookieSet::of_request(&Cookies::read(headers, names).unwrap(), names)
+    CookieSet::of_request(&Cookies::read(headers, &site.cookie_rules).unwrap(), names)
 }
 
 /// A store that counts its calls.

@@ -45,7 +45,7 @@ fn what_has_to_be_there_is_required() {
     assert_eq!(required("/properties/store/required"), ["path"]);
     assert_eq!(required("/$defs/PortalFile/required"), ["hosts", "upstreams", "identity"]);
     assert_eq!(
-        required("/$defs/PortalFile/properties/identity/required"),
+        required("/$defs/PortalFile/properties/identity/then/required"),
         ["logins", "session_cookies", "login_url"]
     );
     assert_eq!(required("/$defs/LoginFile/required"), ["request", "username", "success"]);
