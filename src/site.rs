@@ -1,6 +1,8 @@
 //! A portal made ready to serve: its configuration with the keys and identifiers that
 //! belong to it alone, and everything else that all portals share.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,9 @@ use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+
+use kept::KeptKey;
+pub use kept::{KeptForm, KeptLines, LONGEST_KEPT_BODY, LONGEST_SEALED};
 
 /// How far the clock may go back, as NTP may set it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -117,6 +122,7 @@ pub struct Site {
     /// What its pages get, where it is a single-page application.
     pub script_tag: Option<Bytes>,
     form_key: MacKey,
+    kept_key: KeptKey,
 }
 
 impl Site {
@@ -128,6 +134,7 @@ impl Site {
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
         let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
+        let kept_key = KeptKey::new(&keyring.derive("kept form"));
         let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
         Self {
             index,
@@ -139,6 +146,7 @@ impl Site {
             script_tag,
             answers: Answers::default(),
             form_key,
+            kept_key,
         }
     }
 

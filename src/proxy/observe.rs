@@ -437,7 +437,12 @@ pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Fail
 
 /// Whether the body is a form as browsers send it.
 pub(super) fn is_urlencoded(session: &Session) -> bool {
-    let kind = session.get_header(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    is_form(session.req_header())
+}
+
+/// The same, told by a head alone.
+pub(super) fn is_form(head: &RequestHeader) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let Some(kind) = kind else { return false };
     let mut parts = kind.split(';').map(str::trim);
     let form = parts

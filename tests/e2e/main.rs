@@ -32,6 +32,8 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod idle;
+    mod kept_work;
     mod operations;
     mod sessions;
     mod spa;
