@@ -17,7 +17,7 @@ use crate::identity::{SessionLine, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
-use crate::session::{Learned, Level, SessionRecord};
+use crate::session::{Learned, Level, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::{Opaque, UserName};
 use crate::visit::{Visit, Who};
@@ -161,7 +161,9 @@ async fn confirmed(
     let (Some(rule), Some(session)) = (&site.portal.identity.whoami, visit.session()) else {
         return Ok(visit);
     };
-    if visit.cookies.is_empty() {
+    // What the portal replaced just now it may no longer know; such a session is about to end.
+    let fades = session.ends <= now.plus(ROTATION_GRACE);
+    if visit.cookies.is_empty() || fades {
         return Ok(visit);
     }
     let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
