@@ -17,6 +17,8 @@ pub struct Visit {
     pub read: Cookies,
     /// The portal's session cookies among them.
     pub cookies: CookieSet,
+    /// The `Set-Cookie` line of a session that began with this very request.
+    pub fresh: Option<String>,
     /// What that portal session is to us.
     pub portal_session: PortalSession,
 }

@@ -10,6 +10,7 @@ mod explain;
 mod fault;
 mod file;
 mod file_identity;
+mod file_source;
 pub mod identity;
 mod key_path;
 mod later;
@@ -20,6 +21,7 @@ mod profiles;
 mod read;
 mod schema;
 pub mod secret;
+pub mod source;
 mod surroundings;
 mod tree;
 mod units;
@@ -151,6 +153,8 @@ pub struct Portal {
     pub public: Vec<crate::net::path::PathPattern>,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
+    /// Whether its pages get the script for single-page applications.
+    pub spa: bool,
 }
 
 /// The portal's address.

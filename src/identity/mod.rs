@@ -5,9 +5,11 @@
 mod login;
 mod outcome;
 mod portal_session;
+mod told;
 mod username;
 
 pub use login::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
 pub use outcome::{Answer, LoginOutcome, judge};
-pub use portal_session::CookieSet;
-pub use username::normalise;
+pub use portal_session::{CookieSet, SessionLine};
+pub use told::{Answers, AskFault, LONGEST_ANSWER, Told, bearer_of, says_nobody, user_of};
+pub use username::{basic_name, normalise};

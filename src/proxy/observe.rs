@@ -12,25 +12,26 @@ use pingora_proxy::Session;
 use zeroize::Zeroize;
 
 use super::context::{Incoming, Passage};
-use super::exchange::{Exchange, exchange};
+use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
-use super::{forward, receive};
+use super::sign_in::{self, take_announcement};
+use super::{ask, forward, receive};
 use crate::config::Identity;
 use crate::config::identity::LoginRule;
 use crate::identity::{
-    Answer, Attempt, LoginOutcome, is_for_logins_alone, judge, names_a_user, read_attempt,
+    Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, is_for_logins_alone, judge,
+    names_a_user, read_attempt,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
 use crate::policy::{Destination, Standing};
-use crate::random;
-use crate::session::{Level, SessionRecord, Suspension};
+use crate::session::Suspension;
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
-use crate::user::Opaque;
+use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
 /// What the body of a request at a login address says.
@@ -197,6 +198,9 @@ impl Watched {
         let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
         let suspension = parts.sessions.suspend(&touched).await;
         let result = self.pass_on(request).await;
+        // Whatever was said of this portal session before may no longer be true.
+        let site = &self.passage.site;
+        site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
         let body = std::mem::take(&mut self.login.body);
         if let Ok(mut body) = body.try_into_mut() {
             body.zeroize();
@@ -216,12 +220,17 @@ impl Watched {
         }
     }
 
+    fn identity(&self) -> &Identity {
+        &self.passage.site.portal.identity
+    }
+
     fn rule(&self) -> Option<&LoginRule> {
-        self.passage.site.portal.identity.logins.get(self.login.rule)
+        self.identity().logins.get(self.login.rule)
     }
 
     async fn pass_on(&self, mut request: RequestHeader) -> Result<Exchange, Failure> {
-        let reads_body = self.rule().is_some_and(LoginRule::reads_body);
+        let reads_body = self.rule().is_some_and(LoginRule::reads_body)
+            || self.identity().session_bearer.is_some();
         if reads_body {
             let plain = request.insert_header(header::ACCEPT_ENCODING, "identity");
             plain.map_err(|_| Failure::BadAnswer("it cannot be asked for in plain".to_owned()))?;
@@ -230,7 +239,8 @@ impl Watched {
         let peer =
             self.gateway.door(&self.passage.site)?.peer(now, super::upstream::ANSWER).await?;
         let body = self.login.body.clone();
-        exchange(&self.gateway.connector, peer, request, body, reads_body).await
+        let hold = if reads_body { LONGEST_JUDGED } else { 0 };
+        exchange(&self.gateway.connector, peer, request, body, hold).await
     }
 
     async fn judged(
@@ -241,24 +251,75 @@ impl Watched {
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
-        match (self.verdict(exchange), &self.login.attempt) {
-            (LoginOutcome::Failure, _) => {
-                self.outcome(LoginOutcomeLabel::Failure);
-                self.refused(exchange, touched, suspension).await
+        let verdict = self.verdict(exchange);
+        let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
+        if verdict == LoginOutcome::Failure {
+            self.outcome(LoginOutcomeLabel::Failure);
+            return self.refused(exchange, touched, suspension).await;
+        }
+        let cookies = self.session_after(exchange);
+        let user = match cookies.is_empty() {
+            true => Ok(None),
+            false => self.who(announced, &cookies).await,
+        };
+        let settled = match user {
+            Ok(Some(user)) => self.learned(exchange, user, &cookies, touched).await,
+            Ok(None) => {
+                self.outcome(LoginOutcomeLabel::NoSession);
+                self.end_touched(touched).await
             }
-            (LoginOutcome::Success, Attempt::Nameless | Attempt::Ambiguous) => {
+            Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName);
                 parts.sessions.end_sharing(parts.now(), touched, None).await?;
-                drop(suspension);
-                // The answer may show what only somebody with a name may see.
-                Err(Failure::Nameless)
+                Err(failure)
             }
-            (LoginOutcome::Success, Attempt::By(user)) => {
-                let learned = self.learned(exchange, user.clone(), touched).await;
-                drop(suspension);
-                learned
-            }
+        };
+        drop(suspension);
+        settled
+    }
+
+    /// What the portal knows its session by after the login.
+    fn session_after(&self, exchange: &Exchange) -> CookieSet {
+        let identity = self.identity();
+        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+        let sent = &self.passage.sent_cookies;
+        let cookies = sent.after(&changes, &identity.session_cookies, &self.base);
+        let Some(pointer) = &identity.session_bearer else { return cookies };
+        let token = readable_body(exchange).and_then(|body| bearer_of(body, pointer));
+        cookies.with_line(token.map(SessionLine::Authorization))
+    }
+
+    /// Who signed in: by the portal's own word where it is asked or says so itself, else by
+    /// the name that was typed. Nothing when the portal says that nobody did.
+    async fn who(
+        &self,
+        announced: Option<UserName>,
+        cookies: &CookieSet,
+    ) -> Result<Option<UserName>, Failure> {
+        let site = &self.passage.site;
+        let identity = self.identity();
+        if let Some(rule) = &identity.whoami {
+            site.answers.forget(site.binder.bind(cookies));
+            return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
         }
+        match (&identity.announce, &self.login.attempt) {
+            (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
+            (None, Attempt::By(user)) => Ok(Some(user.clone())),
+            // The answer may show what only somebody with a name may see.
+            (None, Attempt::Nameless | Attempt::Ambiguous) => Err(Failure::Nameless),
+        }
+    }
+
+    async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
+        let parts = &self.gateway.parts;
+        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        // A session that is not carried by cookies shares none with its requests.
+        if let Some(session) = self.passage.visit.session()
+            && self.passage.visit.cookies.is_empty()
+        {
+            parts.sessions.end(parts.now(), session).await?;
+        }
+        Ok(())
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
@@ -269,65 +330,41 @@ impl Watched {
         touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let parts = &self.gateway.parts;
         let Who::Proven(..) = self.passage.visit.who else {
             drop(suspension);
-            let _goes_on = settle(parts, &self.passage, &mut exchange.header).await?;
+            let _goes_on = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
             return Ok(());
         };
-        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        self.end_touched(touched).await?;
         drop(suspension);
         add_cookie(&mut exchange.header, &cookie_line::clear_session())
     }
 
     fn verdict(&self, exchange: &Exchange) -> LoginOutcome {
         let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
-        let plain = !exchange.header.headers.contains_key(header::CONTENT_ENCODING);
-        let whole = exchange.complete && plain;
         let answer = Answer {
             status: exchange.header.status,
             headers: &exchange.header.headers,
             cookies: &changes,
-            body: whole.then_some(&exchange.body[..]),
+            body: readable_body(exchange),
         };
         self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
     }
 
-    /// The portal took the password: from now on its session is this user's, at the level of
-    /// the password, and nobody else's (ID-5).
+    /// The portal took the password.
     async fn learned(
         &self,
         exchange: &mut Exchange,
-        user: crate::user::UserName,
+        user: UserName,
+        cookies: &CookieSet,
         touched: &[Opaque],
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         let site = &self.passage.site;
         let now = parts.now();
         let changes = set_cookie::changes(&exchange.header.headers, now);
-        let patterns = &site.portal.identity.session_cookies;
-        let cookies = self.passage.sent_cookies.after(&changes, patterns, &self.base);
-        if cookies.is_empty() {
-            self.outcome(LoginOutcomeLabel::NoSession);
-            parts.sessions.end_sharing(now, touched, None).await?;
-            return Ok(());
-        }
-        let record = SessionRecord {
-            portal: site.portal.name.clone(),
-            root: Opaque(random::bytes()?),
-            sid: Opaque(random::bytes()?),
-            sub: site.binder.subject(&user),
-            user,
-            bind: site.binder.bind(&cookies),
-            parts: site.binder.parts(&cookies),
-            scoped: site.binder.scoped_parts(&cookies),
-            started: now,
-            ends: now.plus(parts.session_limits.lifetime),
-            level: Level::Password,
-        };
-        parts.sessions.end_sharing(now, touched, None).await?;
-        parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
-        let record = parts.sessions.begin(now, record).await?;
+        self.end_touched(touched).await?;
+        let record = sign_in::begin(parts, site, user, cookies).await?;
         let standing = parts.accounts.standing(now, site.account(&record)).await?;
         forget_withheld(&self.passage, &changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
@@ -367,6 +404,12 @@ impl Watched {
     }
 }
 
+/// The body of an answer, where it is all there and in plain.
+fn readable_body(exchange: &Exchange) -> Option<&[u8]> {
+    let plain = !exchange.header.headers.contains_key(header::CONTENT_ENCODING);
+    (exchange.complete && plain).then_some(&exchange.body[..])
+}
+
 /// Turns an answer into a redirect without a body; its `Set-Cookie` lines stay.
 fn redirect(head: &mut ResponseHeader, target: &str) -> pingora_error::Result<()> {
     for name in ["content-type", "content-encoding", "etag", "last-modified", "accept-ranges"] {
@@ -397,7 +440,12 @@ pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Fail
 
 /// Whether the body is a form as browsers send it.
 pub(super) fn is_urlencoded(session: &Session) -> bool {
-    let kind = session.get_header(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    is_form(session.req_header())
+}
+
+/// The same, told by a head alone.
+pub(super) fn is_form(head: &RequestHeader) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let Some(kind) = kind else { return false };
     let mut parts = kind.split(';').map(str::trim);
     let form = parts

@@ -42,14 +42,14 @@ fn every_profile_is_all_that_a_portal_needs() {
 #[test]
 fn what_the_file_says_counts_before_the_profile_key_by_key() {
     let plain = portal("profile: dokuwiki", "");
-    assert_eq!(plain.identity.login_url, "/doku.php?do=login");
+    assert_eq!(plain.identity.login_url.as_deref(), Some("/doku.php?do=login"));
     assert!(opens(&plain, "/lib/exe/css.php") && !opens(&plain, "/doku.php"));
     assert!(!plain.identity.username.pattern.is_match("alice@"));
     let changed = portal(
         "profile: dokuwiki\nlogin_url: /wiki/doku.php?do=login\nusername: { case: exact }",
         "    public: []\n",
     );
-    assert_eq!(changed.identity.login_url, "/wiki/doku.php?do=login");
+    assert_eq!(changed.identity.login_url.as_deref(), Some("/wiki/doku.php?do=login"));
     assert!(!opens(&changed, "/lib/exe/css.php"));
     assert_eq!(changed.identity.logins.len(), 1);
     // A key is taken as a whole: the profile's pattern does not go with the file's case.

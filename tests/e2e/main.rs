@@ -32,7 +32,10 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod idle;
+    mod kept_work;
     mod operations;
     mod sessions;
+    mod spa;
     mod streams;
 }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
 use super::gateway::Fronted;
-use super::{fields, is_known};
+use super::{fields, is_known, notes};
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -238,6 +238,9 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     if path == "/upload" {
         return upload(&portal, body).await;
     }
+    if path == "/sink" {
+        return sink(body).await;
+    }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
     let body = match upgrade {
@@ -267,6 +270,7 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             page(StatusCode::OK, "held")
         }
         ("GET", "/big") => big(),
+        ("GET", "/flood") => flood(parts.uri.query().unwrap().parse().unwrap()),
         ("GET", "/drip") => drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -281,6 +285,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
         }
         ("GET", "/public/cached") => {
             ([(header::CACHE_CONTROL, "public, max-age=60")], "for all").into_response()
+        }
+        ("POST", "/notes/save") => {
+            let fields = fields::read(&parts.headers, &body, None);
+            notes::saved(user.as_deref(), &fields)
         }
         (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
         _ => match user {
@@ -420,6 +428,23 @@ fn big() -> Response {
     let chunks = (0..320)
         .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
     Body::from_stream(stream::iter(chunks)).into_response()
+}
+
+/// Counts what comes, and keeps none of it.
+async fn sink(body: Body) -> Response {
+    let mut body = body.into_data_stream();
+    let mut count = 0_u64;
+    while let Some(Ok(part)) = body.next().await {
+        count += part.len() as u64;
+    }
+    page(StatusCode::OK, &format!("{count} bytes"))
+}
+
+/// As many parts as are asked for, of which it holds one.
+fn flood(parts: usize) -> Response {
+    let part = Bytes::from(vec![b'f'; 64 * 1024]);
+    let parts = std::iter::repeat_n(part, parts).map(Ok::<_, std::io::Error>);
+    Body::from_stream(stream::iter(parts)).into_response()
 }
 
 /// Sends its first word at once, and the last when it is let go.
