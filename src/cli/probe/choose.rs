@@ -213,4 +213,3 @@ impl LoginForm {
         found.filter(|(name, value)| is_word(value) && speaks(name, value)).cloned().collect()
     }
 }
-

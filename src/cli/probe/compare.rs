@@ -25,8 +25,8 @@ pub(super) struct Marks {
 pub(super) fn compare(wrong: &Page, right: &Page, form_path: &str) -> Marks {
     let mut marks = Marks::default();
     status(wrong, right, &mut marks);
-    location(wrong, right, form_path, &mut marks);
     set_cookie(wrong, right, &mut marks);
+    location(wrong, right, form_path, &mut marks);
     json(wrong, right, &mut marks);
     if !tells(&marks, wrong, right) {
         text(wrong, right, &mut marks);
@@ -50,8 +50,10 @@ fn location(wrong: &Page, right: &Page, form_path: &str, marks: &mut Marks) {
     let path = path_of(&to).to_owned();
     let wrong_to = wrong.leads_to().map(|url| target(&url));
     let Some(wrong_to) = wrong_to else {
-        // Later failures, such as a locked account, may lead back to the form.
-        if form_path.len() > 1 && !to.starts_with(form_path) {
+        // Later failures, such as a locked account, may lead back to the form; but so may a
+        // success that has more to say, where a cookie tells them apart already.
+        let has_cookie = marks.success.iter().any(|mark| matches!(mark.value, Mark::SetCookie(_)));
+        if !has_cookie && form_path.len() > 1 && !to.starts_with(form_path) {
             let why = "no way back to the login page";
             marks.success.push(Told::new(Mark::LocationNot(format!("{form_path}*")), why));
         }
@@ -226,4 +228,3 @@ fn target(url: &Url) -> String {
 fn path_of(target: &str) -> &str {
     target.split_once('?').map_or(target, |(path, _)| path)
 }
-

@@ -88,7 +88,7 @@ impl Way {
     /// Whether an answer is one to a right password.
     pub(super) fn accepts(&self, marks: &Marks, answer: &Page) -> bool {
         match self {
-            Self::Basic(_) => !matches!(answer.status.as_u16(), 400..),
+            Self::Basic(_) => answer.status.is_success(),
             Self::Form { .. } | Self::Script(_) => {
                 marks.success.iter().all(|mark| holds(&mark.value, answer))
                     && !marks.failure.iter().any(|mark| holds(&mark.value, answer))

@@ -151,8 +151,6 @@ impl Learned {
         let why = match changing {
             [] => "it stayed as it was over a few requests".to_owned(),
             names => {
-                let names: Vec<String> =
-                    names.iter().map(|name| cookies::pattern(name, &right.answer.url)).collect();
                 let names = names.join(", ");
                 self.note(&format!(
                     "The portal changes {names} from request to request: with reverify each \

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest page that is read.
 const LONGEST: usize = 1024 * 1024;
 const REDIRECTS: usize = 8;
-const PAGE: &str = "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8";
+/// As browsers ask for a page. Who names JSON here is no browser to some portals.
+const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Why a portal could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,8 @@ impl Page {
 pub(super) struct Extra<'a> {
     /// The value of `Authorization`.
     pub(super) authorization: Option<&'a str>,
+    /// What is wanted; a page unless given.
+    pub(super) accept: Option<&'a str>,
     /// The kind of the body and the body.
     pub(super) body: Option<(&'a str, &'a [u8])>,
 }
@@ -99,13 +102,16 @@ pub(super) struct Extra<'a> {
 pub(super) struct Client {
     connector: Connector,
     origin: Url,
+    /// What the portal is to believe that it is called, over TLS.
+    host: Option<String>,
     patience: Duration,
 }
 
 impl Client {
-    /// To the portal at `origin`.
-    pub(super) fn new(origin: &Url) -> Self {
-        Self { connector: Connector::new(None), origin: origin.clone(), patience: PATIENCE }
+    /// To the portal at `origin`, spoken to as the gateway does that serves it as `host`.
+    pub(super) fn new(origin: &Url, host: Option<&str>) -> Self {
+        let host = host.map(str::to_owned);
+        Self { connector: Connector::new(None), origin: origin.clone(), host, patience: PATIENCE }
     }
 
     /// With less patience.
@@ -179,7 +185,8 @@ impl Client {
     ) -> Result<Page, HttpError> {
         let unreachable =
             |error: &dyn std::fmt::Display| HttpError::Unreachable(shown(url), error.to_string());
-        let head = head(jar, method, url, extra)
+        let head = self
+            .head(jar, method, url, extra)
             .map_err(|error| HttpError::Unwritable(shown(url), error.to_string()))?;
         let peer = peer(url, self.patience).await.map_err(|error| unreachable(&error))?;
         let connected = self.connector.get_http_session(&peer).await;
@@ -207,41 +214,68 @@ impl Client {
         }
         session.shutdown().await;
         let cookies = set_cookie::changes(&headers, SystemClock.now());
-        Ok(Page { url: url.clone(), status, headers, cookies, body })
+        Ok(self.page(Page { url: url.clone(), status, headers, cookies, body }))
     }
-}
 
-fn head(
-    jar: &Jar,
-    method: &Method,
-    url: &Url,
-    extra: &Extra<'_>,
-) -> Result<RequestHeader, Box<pingora_core::Error>> {
-    let target =
-        url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let mut head = RequestHeader::build(method.clone(), target.as_bytes(), None)?;
-    let origin = url.origin().ascii_serialization();
-    let host = origin.split_once("://").map_or("", |(_, host)| host).to_owned();
-    head.insert_header("Host", host)?;
-    head.insert_header("User-Agent", "Mozilla/5.0 (compatible; portcullis probe)")?;
-    head.insert_header("Accept", PAGE)?;
-    head.insert_header("Accept-Language", "en")?;
-    // What is compared has to be readable.
-    head.insert_header("Accept-Encoding", "identity")?;
-    if let Some(line) = jar.line(url) {
-        head.insert_header("Cookie", line)?;
+    /// Where a portal calls itself by its public name, what it says leads back here.
+    fn page(&self, mut page: Page) -> Page {
+        let Some(host) = &self.host else { return page };
+        let here = self.origin.origin().ascii_serialization();
+        let brought_back = |text: &str| {
+            let text = text.replace(&format!("https://{host}"), &here);
+            text.replace(&format!("http://{host}"), &here)
+        };
+        let location = page.header("location").map(brought_back);
+        if let Some(value) = location.and_then(|location| location.parse().ok()) {
+            page.headers.insert("location", value);
+        }
+        if let Ok(text) = std::str::from_utf8(&page.body) {
+            page.body = brought_back(text).into_bytes();
+        }
+        page
     }
-    if let Some(value) = extra.authorization {
-        head.insert_header("Authorization", value)?;
+
+    fn head(
+        &self,
+        jar: &Jar,
+        method: &Method,
+        url: &Url,
+        extra: &Extra<'_>,
+    ) -> Result<RequestHeader, Box<pingora_core::Error>> {
+        let target =
+            url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let mut head = RequestHeader::build(method.clone(), target.as_bytes(), None)?;
+        let origin = match &self.host {
+            Some(host) => format!("https://{host}"),
+            None => url.origin().ascii_serialization(),
+        };
+        let host = origin.split_once("://").map_or("", |(_, host)| host).to_owned();
+        if self.host.is_some() {
+            head.insert_header("X-Forwarded-Proto", "https")?;
+            head.insert_header("X-Forwarded-Host", host.clone())?;
+            head.insert_header("X-Forwarded-For", "192.0.2.1")?;
+        }
+        head.insert_header("Host", host)?;
+        head.insert_header("User-Agent", "Mozilla/5.0 (compatible; portcullis probe)")?;
+        head.insert_header("Accept", extra.accept.unwrap_or(PAGE))?;
+        head.insert_header("Accept-Language", "en")?;
+        // What is compared has to be readable.
+        head.insert_header("Accept-Encoding", "identity")?;
+        if let Some(line) = jar.line(url) {
+            head.insert_header("Cookie", line)?;
+        }
+        if let Some(value) = extra.authorization {
+            head.insert_header("Authorization", value)?;
+        }
+        if let Some((kind, body)) = extra.body {
+            // Portals that mind forged requests look at these.
+            head.insert_header("Origin", origin.clone())?;
+            head.insert_header("Referer", format!("{origin}{}", url.path()))?;
+            head.insert_header("Content-Type", kind)?;
+            head.insert_header("Content-Length", body.len())?;
+        }
+        Ok(head)
     }
-    if let Some((kind, body)) = extra.body {
-        // Portals that mind forged requests look at these.
-        head.insert_header("Origin", origin.clone())?;
-        head.insert_header("Referer", format!("{origin}{}", url.path()))?;
-        head.insert_header("Content-Type", kind)?;
-        head.insert_header("Content-Length", body.len())?;
-    }
-    Ok(head)
 }
 
 async fn peer(url: &Url, patience: Duration) -> std::io::Result<HttpPeer> {

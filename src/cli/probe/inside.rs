@@ -10,6 +10,7 @@ use super::http::{Client, Extra, HttpError, Page};
 use super::jar::Jar;
 use super::page::{Html, Kind};
 use super::written::{Logout, Told, Whoami};
+use crate::net::glob::Glob;
 
 /// Somebody at the portal.
 #[derive(Clone)]
@@ -21,9 +22,24 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// Nobody, who was never there.
+    fn nobody() -> Self {
+        Self { jar: Jar::default(), authorization: None }
+    }
+
     /// Asks for a page, without being led on.
-    pub(super) async fn ask(&mut self, client: &Client, url: &Url) -> Result<Page, HttpError> {
-        let extra = Extra { authorization: self.authorization.as_deref(), ..Extra::default() };
+    async fn ask(&mut self, client: &Client, url: &Url) -> Result<Page, HttpError> {
+        self.ask_for(client, url, None).await
+    }
+
+    async fn ask_for(
+        &mut self,
+        client: &Client,
+        url: &Url,
+        accept: Option<&str>,
+    ) -> Result<Page, HttpError> {
+        let authorization = self.authorization.as_deref();
+        let extra = Extra { authorization, accept, ..Extra::default() };
         client.send(&mut self.jar, &http::Method::GET, url, extra).await
     }
 
@@ -97,8 +113,7 @@ pub(super) async fn pages(
         if found.iter().any(|known| known.page.url == page.url) {
             continue;
         }
-        let mut nobody = Visitor { jar: Jar::default(), authorization: None };
-        let outside = nobody.ask(client, &page.url).await?;
+        let outside = Visitor::nobody().ask(client, &page.url).await?;
         if let Some(sign) = sign(&page, &outside, user) {
             found.push(Inside { page, sign });
         }
@@ -106,7 +121,15 @@ pub(super) async fn pages(
     Ok(found)
 }
 
-async fn follow(client: &Client, visitor: &mut Visitor, url: &Url) -> Result<Page, ProbeError> {
+/// Asks for a page and goes where the portal leads.
+///
+/// # Errors
+/// When the portal cannot be read.
+pub(super) async fn follow(
+    client: &Client,
+    visitor: &mut Visitor,
+    url: &Url,
+) -> Result<Page, ProbeError> {
     let mut page = visitor.ask(client, url).await?;
     for _ in 0..8 {
         match page.leads_to().filter(|url| client.is_own(url)) {
@@ -118,17 +141,20 @@ async fn follow(client: &Client, visitor: &mut Visitor, url: &Url) -> Result<Pag
 }
 
 /// The cookies by which the portal knows its session: each without which the visitor is
-/// signed out, and each that is enough alone.
+/// signed out, and each that is enough alone. What a visitor has who was refused, `refused`,
+/// with the same value, is nobody's: bound to it, all users would share one session.
 ///
 /// # Errors
 /// When the portal cannot be read.
 pub(super) async fn session_cookies(
     client: &Client,
     visitor: &Visitor,
+    refused: &Jar,
     pages: &[Inside],
 ) -> Result<Vec<Told<String>>, ProbeError> {
     let mut found: Vec<Told<String>> = Vec::new();
-    for name in visitor.jar.names() {
+    let own = visitor.jar.names().into_iter().filter(|name| !visitor.jar.shares(refused, name));
+    for name in own {
         let mut why = None;
         for inside in pages {
             let mut without = visitor.with(visitor.jar.without(&name));
@@ -139,17 +165,35 @@ pub(super) async fn session_cookies(
                 why = why.or(Some("it alone is enough for the portal"));
             }
         }
-        let Some(why) = why else { continue };
-        let at = pages.first().map(|inside| &inside.page.url);
-        let pattern = at.map_or(name.clone(), |at| cookies::pattern(&name, at));
-        if !found.iter().any(|known| known.value == pattern) {
-            found.push(Told::new(pattern, why));
-        }
+        found.extend(why.map(|why| Told::new(name, why)));
     }
-    Ok(found)
+    Ok(as_patterns(found, &visitor.jar.names(), client.origin()))
 }
 
-/// The session cookies that the portal changed over a few requests.
+/// Names as patterns, unless one would stand for a cookie that is no part of the session.
+fn as_patterns(found: Vec<Told<String>>, names: &[String], at: &Url) -> Vec<Told<String>> {
+    let is_session = |name: &String| found.iter().any(|known| known.value == *name);
+    let others: Vec<&String> = names.iter().filter(|name| !is_session(name)).collect();
+    let mut patterns: Vec<Told<String>> = Vec::new();
+    for Told { value: name, why } in found.clone() {
+        let pattern = cookies::pattern(&name, at);
+        let glob = Glob::new(pattern.clone());
+        let pattern = match others.iter().find(|other| glob.matches(other)) {
+            Some(other) => {
+                let why = format!("{why}; not as a pattern, which would stand for {other} too");
+                Told::new(name, why)
+            }
+            None => Told::new(pattern, why),
+        };
+        if !patterns.iter().any(|known| known.value == pattern.value) {
+            patterns.push(pattern);
+        }
+    }
+    patterns
+}
+
+/// The cookies that the portal changed over a few requests. Asked before any cookie is taken
+/// away, since portals doubt a session that came without one.
 ///
 /// # Errors
 /// When the portal cannot be read.
@@ -157,19 +201,15 @@ pub(super) async fn changing(
     client: &Client,
     visitor: &Visitor,
     pages: &[Inside],
-    session: &[Told<String>],
 ) -> Result<Vec<String>, ProbeError> {
     let Some(inside) = pages.first() else { return Ok(Vec::new()) };
     let mut later = visitor.clone();
     for _ in 0..3 {
         later.ask(client, &inside.page.url).await?;
     }
-    let is_session = |name: &String| {
-        let pattern = cookies::pattern(name, &inside.page.url);
-        session.iter().any(|known| known.value == pattern)
-    };
-    let names = visitor.jar.names().into_iter().filter(is_session);
-    Ok(names.filter(|name| !visitor.jar.shares(&later.jar, name)).collect())
+    let changed = |name: &String| !visitor.jar.shares(&later.jar, name);
+    let names = visitor.jar.names().into_iter().filter(changed);
+    Ok(names.collect())
 }
 
 /// Where portals commonly say who somebody is.
@@ -197,6 +237,9 @@ const WHOAMI: &[&str] = &[
     "/ocs/v2.php/cloud/user?format=json",
 ];
 
+/// What the gateway will ask for there.
+const JSON: &str = "application/json, text/html;q=0.9, */*;q=0.1";
+
 /// Members that name a user, the best first.
 const NAMES: &[&str] = &[
     "username",
@@ -216,10 +259,10 @@ const NAMES: &[&str] = &[
 pub(super) async fn whoami(client: &Client, visitor: &Visitor, user: &str) -> Option<Told<Whoami>> {
     for path in WHOAMI {
         let Ok(url) = client.origin().join(path) else { continue };
-        let Ok(page) = visitor.clone().ask(client, &url).await else { continue };
-        let Some(pointer) = pointer_to(&page, user) else { continue };
-        let mut nobody = Visitor { jar: Jar::default(), authorization: None };
-        let Ok(outside) = nobody.ask(client, &url).await else { continue };
+        let told = visitor.clone().ask_for(client, &url, Some(JSON)).await;
+        let Some(pointer) = told.ok().and_then(|page| pointer_to(&page, user)) else { continue };
+        let asked = Visitor::nobody().ask_for(client, &url, Some(JSON)).await;
+        let Ok(outside) = asked else { continue };
         if outside.status.is_success() && pointer_to(&outside, user).is_some() {
             continue;
         }
@@ -230,7 +273,7 @@ pub(super) async fn whoami(client: &Client, visitor: &Visitor, user: &str) -> Op
 }
 
 fn pointer_to(page: &Page, user: &str) -> Option<String> {
-    let found = scalars(page).filter(|_| page.status.is_success())?;
+    let found = scalars(page).filter(|_| page.status.is_success() && !user.is_empty())?;
     let names: Vec<&String> = found
         .iter()
         .filter(|(_, value)| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(user)))

@@ -7,67 +7,62 @@ use url::Url;
 use crate::net::set_cookie::CookieChange;
 
 /// Cookies of one portal. A value is a secret: there is no `Debug`.
+/// Some portals set one name with a value for each of several paths.
 #[derive(Clone, Default)]
-pub(super) struct Jar(BTreeMap<String, Kept>);
+pub(super) struct Jar(BTreeMap<Place, String>);
 
-#[derive(Clone, PartialEq, Eq)]
-struct Kept {
-    value: String,
-    path: String,
-}
+/// A cookie's name and the path that it is for.
+type Place = (String, String);
 
 impl Jar {
     /// Keeps and forgets what an answer of `url` says.
     pub(super) fn take(&mut self, url: &Url, changes: &[CookieChange]) {
         for change in changes {
+            let path = change.path.clone().filter(|path| path.starts_with('/'));
+            let path = path.unwrap_or_else(|| folder(url.path()).to_owned());
+            let place = (change.name.clone(), path);
             match &change.value {
-                Some(value) => {
-                    let path = change.path.clone().filter(|path| path.starts_with('/'));
-                    let path = path.unwrap_or_else(|| folder(url.path()).to_owned());
-                    self.0.insert(change.name.clone(), Kept { value: value.clone(), path });
-                }
-                None => {
-                    self.0.remove(&change.name);
-                }
-            }
+                Some(value) => self.0.insert(place, value.clone()),
+                None => self.0.remove(&place),
+            };
         }
     }
 
     /// The `Cookie` line for `url`.
     pub(super) fn line(&self, url: &Url) -> Option<String> {
-        let fits = |kept: &Kept| {
-            let rest = url.path().strip_prefix(kept.path.as_str());
-            rest.is_some_and(|rest| {
-                rest.is_empty() || kept.path.ends_with('/') || rest.starts_with('/')
-            })
+        let fits = |path: &str| {
+            let rest = url.path().strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || path.ends_with('/') || rest.starts_with('/'))
         };
-        let sent = self.0.iter().filter(|(_, kept)| fits(kept));
-        let pairs: Vec<String> =
-            sent.map(|(name, kept)| format!("{name}={}", kept.value)).collect();
+        let sent = self.0.iter().filter(|((_, path), _)| fits(path));
+        let pairs: Vec<String> = sent.map(|((name, _), value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// The names of all cookies.
+    /// The names of all cookies, each once.
     pub(super) fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        let mut names: Vec<String> = self.0.keys().map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
     }
 
     /// The same without one cookie.
     pub(super) fn without(&self, name: &str) -> Self {
         let mut jar = self.clone();
-        jar.0.remove(name);
+        jar.0.retain(|(known, _), _| known != name);
         jar
     }
 
     /// One cookie alone.
     pub(super) fn only(&self, name: &str) -> Self {
-        let kept = self.0.get_key_value(name);
-        Self(kept.map(|(name, kept)| (name.clone(), kept.clone())).into_iter().collect())
+        let mut jar = self.clone();
+        jar.0.retain(|(known, _), _| known == name);
+        jar
     }
 
     /// Whether a cookie is the same in both.
     pub(super) fn shares(&self, other: &Self, name: &str) -> bool {
-        self.0.get(name) == other.0.get(name)
+        self.only(name).0 == other.only(name).0
     }
 }
 

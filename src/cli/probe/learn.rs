@@ -13,6 +13,7 @@ use super::names;
 use super::page::Html;
 use super::written::{Learned, Login, Mark, NameSource, Told};
 use super::{Account, Options, ProbeError};
+use crate::net::glob::Glob;
 use crate::random;
 
 /// The answers to a wrong and to a right password.
@@ -29,14 +30,20 @@ pub(super) async fn learn(
     options: &Options,
     account: Option<&Account>,
 ) -> Result<(Learned, Option<Answers>), ProbeError> {
-    let client = Client::new(&options.url);
+    let client = Client::new(&options.url, options.host.as_deref());
     let pages = client.visit(&mut Jar::default(), &options.url).await?;
     let mut learned = Learned::of(&options.url, options.host.as_deref());
-    if let Some(page) = pages.last() {
-        learned.led(&pages);
-        learned.look_at(page);
+    learned.led(&pages);
+    if options.host.is_none() {
+        learned.note(
+            "Probed by its own address. With --host NAME it is spoken to as the gateway will \
+             do, over TLS by its public name: some portals call their cookies otherwise then.",
+        );
     }
     let way = way(options, account, &client, &pages, &mut learned).await?;
+    if let Some(page) = pages.last().filter(|_| !matches!(way, Way::Basic(_))) {
+        learned.look_at(page);
+    }
     let Some(account) = account else {
         guess(&way, &pages, &mut learned);
         return Ok((learned, None));
@@ -46,12 +53,34 @@ pub(super) async fn learn(
     let right = way.attempt(&client, &account.user, &account.password).await?;
     let marks = compare::compare(&wrong.answer, &right.answer, learned.form_path());
     if !way.accepts(&marks, &right.answer) || way.accepts(&marks, &wrong.answer) {
-        return Err(ProbeError::NoDifference(right.answer.status.as_u16()));
+        return Err(no_difference(&client, &wrong, &right).await?);
     }
     write_login(&way, &marks, &wrong, &right, &mut learned);
     learned.names = names::learn(&client, &way, &marks, account).await?;
-    look_inside(options, &client, &way, &marks, account, &right, &mut learned).await?;
+    look_inside(options, &client, &way, &marks, account, (&wrong, &right), &mut learned).await?;
     Ok((learned, Some(Answers { wrong: wrong.answer, right: right.answer })))
+}
+
+/// The answers are the same: either nobody was let in, or the portal tells on the next page.
+async fn no_difference(
+    client: &Client,
+    wrong: &Attempt,
+    right: &Attempt,
+) -> Result<ProbeError, ProbeError> {
+    let status = right.answer.status.as_u16();
+    let next = |attempt: &Attempt| attempt.answer.leads_to().filter(|url| client.is_own(url));
+    let (Some(of_wrong), Some(of_right)) = (next(wrong), next(right)) else {
+        return Ok(ProbeError::NoDifference(status));
+    };
+    let mut jars = (wrong.jar.clone(), right.jar.clone());
+    let of_wrong = client.get(&mut jars.0, &of_wrong).await?;
+    let of_right = client.get(&mut jars.1, &of_right).await?;
+    let passwords = |page: &Page| Html::read(&page.text()).passwords();
+    let differ = of_wrong.status != of_right.status || passwords(&of_wrong) != passwords(&of_right);
+    Ok(match differ {
+        true => ProbeError::NextPage(of_right.url.path().to_owned()),
+        false => ProbeError::NoDifference(status),
+    })
 }
 
 fn wrong_password() -> Result<String, ProbeError> {
@@ -75,6 +104,10 @@ async fn way(
     }
     let page = pages.last().ok_or(ProbeError::NoLogin)?;
     if let Some(url) = asked_for_basic(client, pages).await? {
+        let url = match account {
+            Some(account) => judged(client, url, account).await?,
+            None => url,
+        };
         let why = "the portal asks for HTTP Basic here, and judges it";
         learned.basic = Some(Told::new(url.path().to_owned(), why));
         return Ok(Way::Basic(url));
@@ -138,6 +171,15 @@ async fn asked_for_basic(client: &Client, pages: &[Page]) -> Result<Option<Url>,
     let extra = Extra { authorization: Some(&value), ..Extra::default() };
     let answer = client.send(&mut Jar::default(), &::http::Method::GET, &page.url, extra).await?;
     Ok(answer.asks_for_basic().then(|| page.url.clone()))
+}
+
+/// Where the portal leads with the right password: a page that is shown judges more plainly
+/// than one that leads on.
+async fn judged(client: &Client, url: Url, account: &Account) -> Result<Url, ProbeError> {
+    let authorization = Some(basic(&account.user, &account.password));
+    let mut visitor = Visitor { jar: Jar::default(), authorization };
+    let page = inside::follow(client, &mut visitor, &url).await?;
+    Ok(if page.status.is_success() { page.url } else { url })
 }
 
 /// Without an account nothing was tried: what most portals do is written, and said to be so.
@@ -241,7 +283,7 @@ async fn look_inside(
     way: &Way,
     marks: &Marks,
     account: &Account,
-    right: &Attempt,
+    (wrong, right): (&Attempt, &Attempt),
     learned: &mut Learned,
 ) -> Result<(), ProbeError> {
     let visitor = visitor(right, marks);
@@ -258,8 +300,9 @@ async fn look_inside(
     urls.extend(client.origin().join("/"));
     urls.push(options.url.clone());
     let pages = inside::pages(client, &visitor, &urls, &account.user).await?;
-    let found = inside::session_cookies(client, &visitor, &pages).await?;
-    let changing = inside::changing(client, &visitor, &pages, &found).await?;
+    let mut changing = inside::changing(client, &visitor, &pages).await?;
+    let found = inside::session_cookies(client, &visitor, &wrong.jar, &pages).await?;
+    changing.retain(|name| found.iter().any(|known| Glob::new(&*known.value).matches(name)));
     learned.session(&visitor, found, &changing, pages.is_empty(), right);
     learned.logout = pages.iter().find_map(|inside| inside::logout(&inside.page));
     if learned.logout.is_none() {

@@ -33,8 +33,9 @@ async fn warning(portal: &Portal) -> Option<String> {
         false => upstream.host.clone(),
     };
     let origin = Url::parse(&format!("{scheme}://{host}:{}", upstream.port)).ok()?;
-    let page = origin.join(&portal.identity.login_url).ok()?;
-    let client = Client::new(&origin).patient_for(PATIENCE);
+    let page = origin.join(portal.identity.login_url.as_deref()?).ok()?;
+    let client =
+        Client::new(&origin, portal.hosts.first().map(String::as_str)).patient_for(PATIENCE);
     let looked = tokio::time::timeout(PATIENCE, client.visit(&mut Jar::default(), &page)).await;
     let pages = looked.ok()?.ok()?;
     let shown = pages.last().filter(|page| page.status.is_success())?;

@@ -46,7 +46,8 @@ pub(super) struct Options {
     /// Print a whole configuration instead of the portal's part.
     #[arg(long)]
     complete: bool,
-    /// The host name under which the gateway will serve the portal; the URL's unless given.
+    /// The host name under which the gateway will serve the portal: it is asked by this name,
+    /// and as if over TLS. Unless given, by the URL's.
     #[arg(long)]
     host: Option<String>,
     /// For a login that a script sends as JSON: the path it goes to.
@@ -108,6 +109,11 @@ enum ProbeError {
          right, and may it sign in without a second page?"
     )]
     NoDifference(u16),
+    #[error(
+        "the portal answers a right password like a wrong one, and tells only on the next page, \
+         {0}. No rule for its login can see that: let whoami or announce name its users"
+    )]
+    NextPage(String),
     #[error("'{0}' is no field: write NAME=VALUE")]
     BadField(String),
     #[error("'{0}' is no JSON pointer: it begins with a slash")]

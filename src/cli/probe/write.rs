@@ -213,4 +213,3 @@ impl Lines {
 fn one_line(text: &str) -> String {
     text.replace(|sign: char| sign.is_control() || sign == '\u{2028}' || sign == '\u{2029}', " ")
 }
-
