@@ -172,6 +172,13 @@ fn names_a_user(field: &Field) -> bool {
 }
 
 impl LoginForm {
+    /// The same with some fields filled in.
+    pub(super) fn with(mut self, given: &[(String, String)]) -> Self {
+        self.others.retain(|(name, _)| given.iter().all(|(other, _)| name != other));
+        self.others.extend_from_slice(given);
+        self
+    }
+
     /// The body of the form, filled in, and its kind.
     pub(super) fn filled(&self, user: Option<&str>, password: &str) -> (String, Vec<u8>) {
         let mut fields: Vec<(&str, &str)> =

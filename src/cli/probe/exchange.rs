@@ -19,7 +19,13 @@ use super::written::Mark;
 #[derive(Clone, Debug)]
 pub(super) enum Way {
     /// By a form of this page; the first form of two names the user alone.
-    Form { page: Url, first: Option<LoginForm>, form: LoginForm },
+    Form {
+        page: Url,
+        first: Option<LoginForm>,
+        form: LoginForm,
+        /// Fields that are filled in besides the name and the password.
+        given: Vec<(String, String)>,
+    },
     /// By a script that sends JSON.
     Script(ScriptLogin),
     /// With each request, by HTTP Basic, which this page judges.
@@ -64,8 +70,9 @@ impl Way {
     ) -> Result<Attempt, ProbeError> {
         let mut jar = Jar::default();
         match self {
-            Self::Form { page, first, .. } => {
+            Self::Form { page, first, given, .. } => {
                 let form = open(client, &mut jar, page, first.is_some(), user).await?;
+                let form = form.with(given);
                 let answer = send(client, &mut jar, &form, user, password).await?;
                 Ok(Attempt { answer, jar, authorization: None, form: Some(form) })
             }

@@ -116,7 +116,7 @@ async fn way(
     if let Some(form) = login_form(&html, &page.url) {
         let url = learned.login_at(&page.url, "the page with the form");
         check_own(client, &form)?;
-        return Ok(Way::Form { page: url, first: None, form });
+        return Ok(Way::Form { page: url, first: None, form, given: given(options)? });
     }
     if let Some(first) = name_form(&html, &page.url) {
         let account = account.ok_or(ProbeError::TwoSteps)?;
@@ -124,7 +124,7 @@ async fn way(
         let url = learned.login_at(&page.url, "the page that asks for the name");
         let form = second_form(client, &url, &account.user).await?;
         check_own(client, &form)?;
-        return Ok(Way::Form { page: url, first: Some(first), form });
+        return Ok(Way::Form { page: url, first: Some(first), form, given: given(options)? });
     }
     Err(if html.scripts > 0 { ProbeError::SinglePage } else { ProbeError::NoLogin })
 }
@@ -141,18 +141,22 @@ fn script(options: &Options) -> Result<Option<ScriptLogin>, ProbeError> {
         true => Ok(text.clone()),
         false => Err(ProbeError::BadPointer(text.clone())),
     };
-    let fields = options.field.iter().map(|field| {
-        let pair = field.split_once('=').ok_or_else(|| ProbeError::BadField(field.clone()))?;
-        Ok((pair.0.to_owned(), pair.1.to_owned()))
-    });
     let target = options.url.join(path).ok();
     let target = target.filter(|url| url.origin() == options.url.origin());
     Ok(Some(ScriptLogin {
         target: target.ok_or(ProbeError::ElsewhereForm)?,
         user: options.json_user.as_ref().map(pointer).transpose()?,
         password: pointer(password)?,
-        fields: fields.collect::<Result<_, ProbeError>>()?,
+        fields: given(options)?,
     }))
+}
+
+fn given(options: &Options) -> Result<Vec<(String, String)>, ProbeError> {
+    let fields = options.field.iter().map(|field| {
+        let pair = field.split_once('=').ok_or_else(|| ProbeError::BadField(field.clone()))?;
+        Ok((pair.0.to_owned(), pair.1.to_owned()))
+    });
+    fields.collect()
 }
 
 /// A page that asks for HTTP Basic, or that refuses a wrong name in it, since some portals
@@ -245,7 +249,7 @@ fn logins(way: &Way, marks: &Marks, twice: Option<(&LoginForm, &LoginForm)>) -> 
     };
     match way {
         Way::Basic(_) => Vec::new(),
-        Way::Form { page, first, form } => {
+        Way::Form { page, first, form, .. } => {
             let (one, two) = twice.unwrap_or((form, form));
             let mut last = entry(one, two, page);
             let Some(first) = first else { return vec![last] };

@@ -59,8 +59,8 @@ pub(super) struct Options {
     /// JSON pointer to the password in that login.
     #[arg(long, value_name = "POINTER", requires = "login_path")]
     json_password: Option<String>,
-    /// Another member of that login, the same for everybody.
-    #[arg(long, value_name = "NAME=VALUE", requires = "login_path")]
+    /// Another field of the login, the same for everybody.
+    #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
 }
 
