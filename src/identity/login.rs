@@ -1,6 +1,7 @@
 //! Requests that carry a password: which they are, and whose name they carry.
 
-use crate::config::identity::{Identity, LoginRule};
+use crate::config::identity::Identity;
+use crate::config::login_rule::LoginRule;
 use crate::net::path::RequestPath;
 use crate::user::UserName;
 

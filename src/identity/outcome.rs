@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::config::identity::{LoginRule, Outcome};
+use crate::config::login_rule::{LoginRule, Outcome};
 use crate::net::set_cookie::CookieChange;
 
 /// What a portal answered, as far as it is judged.
@@ -89,7 +89,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue, StatusCode};
 
     use super::{Answer, LoginOutcome, judge};
-    use crate::config::identity::{LoginRule, Outcome};
+    use crate::config::login_rule::{LoginRule, Outcome};
     use crate::net::glob::Glob;
     use crate::net::set_cookie::CookieChange;
 

@@ -18,7 +18,7 @@ use super::gateway::Gateway;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::{forward, receive};
 use crate::config::Identity;
-use crate::config::identity::LoginRule;
+use crate::config::login_rule::LoginRule;
 use crate::identity::{
     Answer, Attempt, LoginOutcome, is_for_logins_alone, judge, names_a_user, read_attempt,
 };

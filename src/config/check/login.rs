@@ -3,9 +3,9 @@
 use super::{all, identity, optional, path, some};
 use crate::config::fault::Findings;
 use crate::config::file::List;
-use crate::config::file_identity::{LocationFile, LoginFile, LoginRequestFile, OutcomeFile};
-use crate::config::identity::{LoginRule, Outcome};
+use crate::config::file_login::{LocationFile, LoginFile, LoginRequestFile, OutcomeFile};
 use crate::config::key_path::KeyPath;
+use crate::config::login_rule::{LoginRule, Outcome};
 use crate::config::named::Named;
 use crate::net::glob::Glob;
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
-use crate::config::identity::{Identity, LoginRule, Outcome, Rotation, UsernameRule};
+use crate::config::identity::{Identity, Rotation, UsernameRule};
+use crate::config::login_rule::{LoginRule, Outcome};
 use crate::net::glob::Glob;
 use crate::net::path::RequestPath;
 
