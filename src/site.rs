@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
+use crate::identity::Steps;
 use crate::mac::MacKey;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
@@ -106,6 +107,8 @@ pub struct Site {
     pub token: Token,
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
+    /// Names that wait for their password.
+    pub steps: Steps,
     form_key: MacKey,
 }
 
@@ -117,7 +120,15 @@ impl Site {
         let mut tag = [0; 8];
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
-        Self { index, portal, binder, token, tag: PortalTag(tag), form_key }
+        Self {
+            index,
+            portal,
+            binder,
+            token,
+            tag: PortalTag(tag),
+            steps: Steps::default(),
+            form_key,
+        }
     }
 
     /// The account of a session's user.

@@ -11,22 +11,32 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::file::List;
 use super::named::Named;
 
-/// One address that takes a password.
+/// One address that takes a password, or a name for the password that follows.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub(super) struct LoginFile {
     /// Which request is a login.
     #[schemars(required)]
     pub(super) request: Option<LoginRequestFile>,
-    /// Where the request names the user.
-    #[schemars(required)]
+    /// name: this request only names the user, for a later one with the password, whose
+    /// username is { remembered: true }. Absent: it carries the password.
+    pub(super) step: Option<StepFile>,
+    /// Where the request names the user: exactly one of these.
     pub(super) username: Option<UsernameFieldFile>,
-    /// Marks of an answer to a right password: all that are named have to hold.
-    #[schemars(required, extend("minProperties" = 1))]
+    /// Marks of an answer to a right password: all that are named have to hold. Has to be
+    /// there, except for a step that only names the user.
+    #[schemars(extend("minProperties" = 1))]
     pub(super) success: Option<OutcomeFile>,
     /// Marks of an answer to a wrong password: any that holds means no login.
     #[schemars(extend("minProperties" = 1))]
     pub(super) failure: Option<OutcomeFile>,
+}
+
+/// What a request is in a login of two steps.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", expecting = "a word")]
+pub(super) enum StepFile {
+    Name,
 }
 
 /// Which request is a login.
@@ -39,18 +49,27 @@ pub(super) struct LoginRequestFile {
     /// The exact path, without query.
     #[schemars(required)]
     pub(super) path: Option<String>,
-    /// Form fields that have to be there with these values, for a path that takes other
-    /// forms too; none unless set.
+    /// Form fields, urlencoded or multipart, that have to be there with these values, for a
+    /// path that takes other forms too; none unless set.
     pub(super) form: Option<Named<String>>,
 }
 
-/// Where a login names the user.
+/// Where a login names the user: exactly one of these.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct UsernameFieldFile {
-    /// The field of an urlencoded form.
-    #[schemars(required)]
+    /// The field of a form, urlencoded or multipart.
     pub(super) form: Option<String>,
+    /// The same as form.
+    pub(super) multipart: Option<String>,
+    /// The place in a JSON body, as a pointer (RFC 6901): /user/name.
+    pub(super) json: Option<String>,
+    /// Everybody is this user: for a portal with one password for all.
+    pub(super) fixed: Option<String>,
+    /// true: the name is the one that a login with step: name gave before, in the same
+    /// session of the portal.
+    pub(super) remembered: Option<bool>,
 }
 
 /// Marks in the answer to a login.
@@ -65,8 +84,16 @@ pub(super) struct OutcomeFile {
     pub(super) location: Option<LocationFile>,
     /// A cookie of this name is set and not removed. '*' stands for any run of characters.
     pub(super) set_cookie: Option<String>,
+    /// Header lines by name: present, absent, or what the one value is; '*' stands for any
+    /// run of characters.
+    #[schemars(extend("minProperties" = 1))]
+    pub(super) header: Option<Named<String>>,
     /// The body.
     pub(super) body: Option<BodyFile>,
+    /// What a body in JSON says, by pointer (RFC 6901), such as /ok: present, absent, or the
+    /// text, number or truth value that stands there.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = { "pattern": "^/" }))]
+    pub(super) json: Option<Named<ScalarFile>>,
 }
 
 /// A mark in the body of an answer.
@@ -116,6 +143,63 @@ impl<'de> Visitor<'de> for LocationVisitor {
 impl<'de> Deserialize<'de> for LocationFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LocationVisitor)
+    }
+}
+
+/// A value of JSON that holds no others.
+#[derive(Debug)]
+pub(super) enum ScalarFile {
+    Bool(bool),
+    Number(serde_json::Number),
+    Text(String),
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = ScalarFile;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a text, a number, true or false")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<ScalarFile, E> {
+        Ok(ScalarFile::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<ScalarFile, E> {
+        Ok(ScalarFile::Number(value.into()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<ScalarFile, E> {
+        Ok(ScalarFile::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<ScalarFile, E> {
+        let number = serde_json::Number::from_f64(value);
+        number
+            .map(ScalarFile::Number)
+            .ok_or_else(|| E::custom("is no number of JSON; write digits"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<ScalarFile, E> {
+        Ok(ScalarFile::Text(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for ScalarFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+impl JsonSchema for ScalarFile {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "number", "string"] })
     }
 }
 

@@ -24,11 +24,13 @@ pub(super) fn identity(
     findings: &mut Findings,
 ) -> Option<Identity> {
     let login_url = login_url(written.login_url, &at.key("login_url"), prefix, findings);
-    let logins = login::logins(written.logins, &at.key("logins"), prefix, findings);
+    let username = username(written.username, &at.key("username"), findings);
+    let names = username.as_ref();
+    let around = login::Around { prefix, names, is_asked: false, announces: false };
+    let logins = login::logins(written.logins, &at.key("logins"), around, findings);
     login::warn_of_shared_path(logins.as_deref(), login_url.as_deref(), at, findings);
     let cookies = session_cookies(written.session_cookies, &at.key("session_cookies"), findings);
     let rotation = rotation(written.rotation, &at.key("rotation"), findings);
-    let username = username(written.username, &at.key("username"), findings);
     let logout =
         optional(written.logout, |written| logout(written, &at.key("logout"), prefix, findings));
     Some(Identity {
