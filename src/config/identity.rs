@@ -3,7 +3,7 @@
 
 use regex::Regex;
 
-use super::login_rule::LoginRule;
+use super::login_rule::{LoginRule, UsernameSource};
 use crate::net::glob::Glob;
 
 /// All that is known about a portal's login.
@@ -21,6 +21,15 @@ pub struct Identity {
     pub login_url: String,
     /// Which request signs a user out of the portal.
     pub logout: Option<LogoutRule>,
+}
+
+impl Identity {
+    /// Whether some login takes the name that was given in a step before.
+    pub fn remembers_names(&self) -> bool {
+        let is_remembered =
+            |login: &LoginRule| matches!(login.username, UsernameSource::Remembered);
+        self.logins.iter().any(is_remembered)
+    }
 }
 
 /// What a changed session cookie does to a proof.

@@ -126,6 +126,7 @@ impl Gateway {
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
+                observe::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -249,7 +250,11 @@ impl ProxyHttp for Gateway {
         if let Some(passage) = ctx.passage_mut() {
             let identity = &passage.site.portal.identity;
             let chunk = body.as_deref();
+            let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
+            if !before {
+                observe::note_doubt(self, passage);
+            }
         }
         match ctx.passage() {
             Some(passage) if self.still_stands(passage) => Ok(()),
@@ -344,11 +349,12 @@ fn passage(
     let cookie_line = cookies.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
+    let identity = &site.portal.identity;
     let suspicion = match &visit.who {
-        Who::Proven(..) => {
-            Suspicion::of_head(&site.portal.identity, session.req_header(), incoming)
+        Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
+        Who::Proven(..) | Who::Named(..) | Who::Unknown => {
+            Suspicion::of_head(identity, session.req_header(), incoming)
         }
-        Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
     Ok(Passage {

@@ -48,5 +48,5 @@ fn what_has_to_be_there_is_required() {
         required("/$defs/PortalFile/properties/identity/required"),
         ["logins", "session_cookies", "login_url"]
     );
-    assert_eq!(required("/$defs/LoginFile/required"), ["request", "username", "success"]);
+    assert_eq!(required("/$defs/LoginFile/required"), ["request"]);
 }

@@ -99,8 +99,13 @@ fn a_doubled_location_is_none() {
     headers.append("location", HeaderValue::from_static("/login"));
     let cookies =
         [CookieChange { name: "sid".to_owned(), value: Some("v".to_owned()), path: None }];
-    let answer =
-        Answer { status: StatusCode::FOUND, headers: &headers, cookies: &cookies, body: None };
+    let answer = Answer {
+        status: StatusCode::FOUND,
+        headers: &headers,
+        cookies: &cookies,
+        body: None,
+        user: None,
+    };
     assert_eq!(judge(&rule, &answer), LoginOutcome::Failure);
 }
 
