@@ -4,7 +4,7 @@
 use http::HeaderName;
 use regex::Regex;
 
-use super::login_rule::LoginRule;
+use super::login_rule::{LoginRule, UsernameSource};
 use super::source::{BasicRule, HeaderRule, WhoamiRule};
 use crate::net::glob::Glob;
 
@@ -41,6 +41,13 @@ impl Identity {
     /// Whether a request's `Authorization` line is part of the portal's session.
     pub fn reads_authorization(&self) -> bool {
         self.session_bearer.is_some() || self.basic.is_some() || self.whoami.is_some()
+    }
+
+    /// Whether some login takes the name that was given in a step before.
+    pub fn remembers_names(&self) -> bool {
+        let is_remembered =
+            |login: &LoginRule| matches!(login.username, UsernameSource::Remembered);
+        self.logins.iter().any(is_remembered)
     }
 }
 
