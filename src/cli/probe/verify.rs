@@ -29,6 +29,7 @@ pub(super) fn verify(learned: &mut Learned, answers: Option<&Answers>) {
             headers: &page.headers,
             cookies: &page.cookies,
             body: Some(&page.body),
+            user: None,
         };
         judge(rule, &answer)
     };
