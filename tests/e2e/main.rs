@@ -36,6 +36,7 @@ mod stories {
     mod idle;
     mod kept_work;
     mod operations;
+    mod probe;
     mod sessions;
     mod spa;
     mod streams;

@@ -19,4 +19,5 @@ mod visits;
 
 mod django;
 mod dokuwiki;
+mod probed;
 mod wordpress;

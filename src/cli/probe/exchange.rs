@@ -71,7 +71,7 @@ impl Way {
         let mut jar = Jar::default();
         match self {
             Self::Form { page, first, given, .. } => {
-                let form = open(client, &mut jar, page, first.is_some(), user).await?;
+                let (_, form) = open(client, &mut jar, page, first.is_some(), user).await?;
                 let form = form.with(given);
                 let answer = send(client, &mut jar, &form, user, password).await?;
                 Ok(Attempt { answer, jar, authorization: None, form: Some(form) })
@@ -109,26 +109,25 @@ pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// Comes to the form with the password, over the one with the name where there are two.
+/// Comes to the form with the password, over the one with the name where there are two, and
+/// gives the address of its page too.
 async fn open(
     client: &Client,
     jar: &mut Jar,
     page: &Url,
     has_name_step: bool,
     user: &str,
-) -> Result<LoginForm, ProbeError> {
-    let shown = last(client.visit(jar, page).await?)?;
-    let html = Html::read(&shown.text());
-    if !has_name_step {
-        return login_form(&html, &shown.url).ok_or(ProbeError::FormGone);
+) -> Result<(Url, LoginForm), ProbeError> {
+    let mut shown = last(client.visit(jar, page).await?)?;
+    if has_name_step {
+        let form = name_form(&Html::read(&shown.text()), &shown.url).ok_or(ProbeError::FormGone)?;
+        shown = send(client, jar, &form, user, "").await?;
+        if let Some(url) = shown.leads_to().filter(|url| client.is_own(url)) {
+            shown = last(client.visit(jar, &url).await?)?;
+        }
     }
-    let form = name_form(&html, &shown.url).ok_or(ProbeError::FormGone)?;
-    let answer = send(client, jar, &form, user, "").await?;
-    let shown = match answer.leads_to().filter(|url| client.is_own(url)) {
-        Some(url) => last(client.visit(jar, &url).await?)?,
-        None => answer,
-    };
-    login_form(&Html::read(&shown.text()), &shown.url).ok_or(ProbeError::FormGone)
+    let form = login_form(&Html::read(&shown.text()), &shown.url).ok_or(ProbeError::FormGone)?;
+    Ok((shown.url, form))
 }
 
 async fn send(
@@ -146,12 +145,15 @@ async fn send(
     Ok(client.send(jar, &Method::POST, &form.target, extra).await?)
 }
 
-/// The form with the password behind a form that asks for the name.
+/// The form with the password behind a form that asks for the name, and where it is.
+///
+/// # Errors
+/// When the portal cannot be read, or has no such form.
 pub(super) async fn second_form(
     client: &Client,
     page: &Url,
     user: &str,
-) -> Result<LoginForm, ProbeError> {
+) -> Result<(Url, LoginForm), ProbeError> {
     open(client, &mut Jar::default(), page, true, user).await
 }
 

@@ -93,6 +93,18 @@ impl Learned {
         }
     }
 
+    /// Opens a second page of the login, which comes before anybody is signed in.
+    pub(super) fn opens(&mut self, page: &Url) {
+        if page.path() == self.form_path() {
+            return;
+        }
+        self.note(
+            "The page that asks for the password is public below, since it comes before the \
+             sign-in: see that it shows nothing else.",
+        );
+        self.public.push(page.path().to_owned());
+    }
+
     /// Keeps the login page, without where it leads afterwards, and gives its address.
     pub(super) fn login_at(&mut self, url: &Url, why: &str) -> Url {
         let leads = |value: &str| value.starts_with('/') || value.contains("://");

@@ -122,8 +122,13 @@ async fn way(
         let account = account.ok_or(ProbeError::TwoSteps)?;
         check_own(client, &first)?;
         let url = learned.login_at(&page.url, "the page that asks for the name");
-        let form = second_form(client, &url, &account.user).await?;
+        let (shown, mut form) = second_form(client, &url, &account.user).await?;
         check_own(client, &form)?;
+        learned.opens(&shown);
+        if let Some((field, _)) = form.hidden.iter().find(|(_, value)| *value == account.user) {
+            form.user = Some(field.clone());
+            "a hidden field that repeats the name".clone_into(&mut form.why_user);
+        }
         return Ok(Way::Form { page: url, first: Some(first), form, given: given(options)? });
     }
     Err(if html.scripts > 0 { ProbeError::SinglePage } else { ProbeError::NoLogin })
@@ -250,13 +255,13 @@ fn logins(way: &Way, marks: &Marks, twice: Option<(&LoginForm, &LoginForm)>) -> 
     match way {
         Way::Basic(_) => Vec::new(),
         Way::Form { page, first, form, .. } => {
-            let (one, two) = twice.unwrap_or((form, form));
-            let mut last = entry(one, two, page);
+            let (_, again) = twice.unwrap_or((form, form));
+            let mut last = entry(form, again, page);
             let Some(first) = first else { return vec![last] };
             let mut step = entry(first, first, page);
             step.is_name_step = true;
             (step.success, step.failure) = (Vec::new(), Vec::new());
-            if !form.others.iter().any(|_| form.user.is_some()) {
+            if form.user.is_none() {
                 let why = "the name was given on the page before";
                 last.username = Told::new(NameSource::Remembered, why);
             }

@@ -13,6 +13,7 @@ pub mod line;
 pub mod notes;
 pub mod phone;
 pub mod portal;
+pub mod probed;
 pub mod scene;
 pub mod shelf;
 pub mod socket;
@@ -27,6 +28,7 @@ pub use gateway::Gateway;
 pub use line::Line;
 pub use phone::Phone;
 pub use portal::Portal;
+pub use probed::{Probed, probe};
 pub use scene::Scene;
 pub use wire::Wire;
 
