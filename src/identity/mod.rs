@@ -2,12 +2,14 @@
 //! which answer means that the portal took it, and what the portal's session is afterwards.
 //! Passwords pass through and are never looked at.
 
+mod jwt;
 mod login;
 mod outcome;
 mod portal_session;
 mod told;
 mod username;
 
+pub use jwt::JwtFault;
 pub use login::{Attempt, is_for_logins_alone, is_login_address, names_a_user, read_attempt};
 pub use outcome::{Answer, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};

@@ -146,7 +146,7 @@ fn location(
     }
 }
 
-fn required_text(
+pub(super) fn required_text(
     written: Option<String>,
     at: &KeyPath,
     mend: &str,
