@@ -25,7 +25,6 @@ pub mod telemetry;
 
 pub mod clock;
 pub mod config;
-pub mod json;
 pub mod mac;
 pub mod net;
 pub mod random;

@@ -13,7 +13,7 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use crate::clock::UnixMillis;
 use crate::config::jwt::{Algorithm, JwtVerifier, KeyMaterial};
-use crate::json;
+use crate::net::json_object;
 
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -148,7 +148,7 @@ fn bytes(encoded: &str) -> Result<Vec<u8>, JwtFault> {
 }
 
 fn part(encoded: &str) -> Result<Map<String, Value>, JwtFault> {
-    json::object(&bytes(encoded)?).ok_or(JwtFault::Malformed)
+    json_object::read(&bytes(encoded)?).ok_or(JwtFault::Malformed)
 }
 
 /// What of a token's head counts.

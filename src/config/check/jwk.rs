@@ -10,7 +10,7 @@ use super::jwt_keys::{Found, SHORTEST_SECRET};
 use super::public_key;
 use crate::config::Secret;
 use crate::config::jwt::{Algorithm, KeyMaterial};
-use crate::json;
+use crate::net::json_object;
 
 /// A token without a key's name is tried with each.
 const MOST: usize = 16;
@@ -22,7 +22,7 @@ type Members = Map<String, Value>;
 /// # Errors
 /// With a sentence that says what is wrong with the set and how to mend it.
 pub(super) fn read_set(text: &[u8]) -> Result<Vec<Found>, String> {
-    let set = json::object(text).and_then(|mut set| set.remove("keys"));
+    let set = json_object::read(text).and_then(|mut set| set.remove("keys"));
     let Some(Value::Array(members)) = set else {
         return Err("is no JWK Set; it is one JSON object with an array \"keys\", and no name \
                     twice"

@@ -1,7 +1,7 @@
 //! A portal's own token: where it is, what it has to say, and which keys are used with what.
 
 use super::jwt_keys::{self, Found};
-use super::{all, login, optional, some, source};
+use super::{all, marks, optional, some, source};
 use crate::config::fault::Findings;
 use crate::config::file::List;
 use crate::config::file_jwt::JwtFile;
@@ -28,9 +28,9 @@ pub(super) fn jwt(
     let found = found.and_then(|written| jwt_keys::keys(written, &keys_at, around, findings));
     let claim = claim(written.claim, &at.key("claim"), findings);
     let mend = "write what the portal's tokens have as iss";
-    let issuer = login::required_text(written.issuer, &at.key("issuer"), mend, findings);
+    let issuer = marks::required_text(written.issuer, &at.key("issuer"), mend, findings);
     let mend = "write what the portal's tokens have as aud";
-    let audience = login::required_text(written.audience, &at.key("audience"), mend, findings);
+    let audience = marks::required_text(written.audience, &at.key("audience"), mend, findings);
     let place = at.key("algorithms");
     let named = optional(written.algorithms, |list| algorithms(list, &place, findings));
     let keys = assign(found?, named?, findings)?;
@@ -78,7 +78,7 @@ fn claim(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Opti
     if text.starts_with('/') {
         return source::pointer(text, at, findings);
     }
-    login::required_text(Some(text), at, "name the claim, such as sub", findings)
+    marks::required_text(Some(text), at, "name the claim, such as sub", findings)
 }
 
 type Placed = Vec<(KeyPath, Algorithm)>;

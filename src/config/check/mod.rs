@@ -18,6 +18,7 @@ mod jwt_keys;
 mod keeping;
 mod limits;
 mod login;
+mod marks;
 mod network;
 mod path;
 mod portal;

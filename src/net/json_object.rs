@@ -1,5 +1,7 @@
-//! JSON objects in which no name stands twice, at any depth. Two readers take such a text in
-//! two ways (RFC 8725 section 2.4 tells of it), so that here it has no reading at all.
+//! A whole JSON object in which no name stands twice, at any depth, for texts that are short
+//! and of which much is asked. Two readers take a doubled name in two ways (RFC 8725 section
+//! 2.4), so that here it has no reading at all; for one place in a long text there is
+//! [`super::json`].
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// Reads one object and nothing after it. Nothing when it is something else, has a name
 /// twice, or is nested deeper than `serde_json` goes.
-pub fn object(text: &[u8]) -> Option<Map<String, Value>> {
+pub fn read(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(text) {
         Ok(Once(Value::Object(members))) => Some(members),
         Ok(_) | Err(_) => None,
@@ -82,14 +84,14 @@ impl<'de> Visitor<'de> for OnceVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::object;
+    use super::read;
 
     #[test]
     fn an_object_is_read_as_it_is() {
         let text = r#"{"a":[1,-2,3.5,true,null],"b":{"a":"\u0063"}}"#;
-        let read = serde_json::to_string(&object(text.as_bytes()).unwrap()).unwrap();
-        assert_eq!(read, r#"{"a":[1,-2,3.5,true,null],"b":{"a":"c"}}"#);
-        assert!(object(b" {} ").is_some_and(|members| members.is_empty()));
+        let written = serde_json::to_string(&read(text.as_bytes()).unwrap()).unwrap();
+        assert_eq!(written, r#"{"a":[1,-2,3.5,true,null],"b":{"a":"c"}}"#);
+        assert!(read(b" {} ").is_some_and(|members| members.is_empty()));
     }
 
     #[test]
@@ -100,7 +102,7 @@ mod tests {
             r#"{"b":{"a":1,"a":2}}"#,
             r#"{"b":[[{"a":1,"a":2}]]}"#,
         ] {
-            assert!(object(text.as_bytes()).is_none(), "{text}");
+            assert!(read(text.as_bytes()).is_none(), "{text}");
         }
     }
 
@@ -120,10 +122,10 @@ mod tests {
             "{\"a\":\"\n\"}",
             "\u{feff}{}",
         ] {
-            assert!(object(text.as_bytes()).is_none(), "{text:?}");
+            assert!(read(text.as_bytes()).is_none(), "{text:?}");
         }
-        assert!(object(b"{\"a\":\"\xff\"}").is_none());
+        assert!(read(b"{\"a\":\"\xff\"}").is_none());
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(object(deep.as_bytes()).is_none());
+        assert!(read(deep.as_bytes()).is_none());
     }
 }
