@@ -220,3 +220,6 @@ impl LoginForm {
         found.filter(|(name, value)| is_word(value) && speaks(name, value)).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

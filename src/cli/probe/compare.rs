@@ -228,3 +228,6 @@ fn target(url: &Url) -> String {
 fn path_of(target: &str) -> &str {
     target.split_once('?').map_or(target, |(path, _)| path)
 }
+
+#[cfg(test)]
+mod tests;

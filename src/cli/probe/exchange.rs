@@ -26,7 +26,7 @@ pub(super) enum Way {
         /// Fields that are filled in besides the name and the password.
         given: Vec<(String, String)>,
     },
-    /// By a script that sends JSON.
+    /// By a script.
     Script(ScriptLogin),
     /// With each request, by HTTP Basic, which this page judges.
     Basic(Url),
@@ -37,9 +37,11 @@ pub(super) enum Way {
 pub(super) struct ScriptLogin {
     /// Where it goes.
     pub(super) target: Url,
-    /// Pointers to the name and the password.
+    /// As JSON, where names are pointers, or as a form.
+    pub(super) is_json: bool,
+    /// Where the name is.
     pub(super) user: Option<String>,
-    /// The same for the password.
+    /// Where the password is.
     pub(super) password: String,
     /// Members that are the same for everybody.
     pub(super) fields: Vec<(String, String)>,
@@ -77,9 +79,12 @@ impl Way {
                 Ok(Attempt { answer, jar, authorization: None, form: Some(form) })
             }
             Self::Script(script) => {
-                let body = script.body(user, password);
-                let extra =
-                    Extra { body: Some(("application/json", body.as_bytes())), ..Extra::default() };
+                let (kind, body) = script.body(user, password);
+                let extra = Extra {
+                    accept: Some("application/json, */*;q=0.5"),
+                    body: Some((kind, body.as_bytes())),
+                    ..Extra::default()
+                };
                 let answer = client.send(&mut jar, &Method::POST, &script.target, extra).await?;
                 Ok(Attempt { answer, jar, authorization: None, form: None })
             }
@@ -162,7 +167,14 @@ fn last(pages: Vec<Page>) -> Result<Page, ProbeError> {
 }
 
 impl ScriptLogin {
-    fn body(&self, user: &str, password: &str) -> String {
+    fn body(&self, user: &str, password: &str) -> (&'static str, String) {
+        if !self.is_json {
+            let mut body = form_urlencoded::Serializer::new(String::new());
+            body.extend_pairs(&self.fields);
+            body.extend_pairs(self.user.as_deref().map(|field| (field, user)));
+            body.append_pair(&self.password, password);
+            return ("application/x-www-form-urlencoded", body.finish());
+        }
         let mut body = Value::Object(Map::new());
         for (name, value) in &self.fields {
             put(&mut body, &format!("/{name}"), value);
@@ -171,7 +183,7 @@ impl ScriptLogin {
             put(&mut body, pointer, user);
         }
         put(&mut body, &self.password, password);
-        body.to_string()
+        ("application/json", body.to_string())
     }
 }
 
@@ -219,14 +231,29 @@ mod tests {
     fn a_script_sends_what_the_pointers_say() {
         let script = ScriptLogin {
             target: Url::parse("http://api.test/login").unwrap(),
+            is_json: true,
             user: Some("/user/name".to_owned()),
             password: "/user/secret".to_owned(),
             fields: vec![("grant_type".to_owned(), "password".to_owned())],
         };
-        let sent: Value = serde_json::from_str(&script.body("alice", "x")).unwrap();
+        let (kind, sent) = script.body("alice", "x");
+        assert_eq!(kind, "application/json");
+        let sent: Value = serde_json::from_str(&sent).unwrap();
         let expected = serde_json::json!({
             "grant_type": "password", "user": { "name": "alice", "secret": "x" }
         });
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_script_may_send_a_form() {
+        let script = ScriptLogin {
+            target: Url::parse("http://api.test/login").unwrap(),
+            is_json: false,
+            user: Some("name".to_owned()),
+            password: "secret".to_owned(),
+            fields: vec![("scope".to_owned(), String::new())],
+        };
+        assert_eq!(script.body("a b", "&").1, "scope=&name=a+b&secret=%26");
     }
 }

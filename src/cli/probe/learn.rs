@@ -99,6 +99,10 @@ async fn way(
 ) -> Result<Way, ProbeError> {
     if let Some(script) = script(options)? {
         learned.is_spa = true;
+        learned.note(
+            "What the page's scripts call before the sign-in has to be public too; the network \
+             view of a browser shows it.",
+        );
         learned.login_at(&options.url, "the page whose script signs in");
         return Ok(Way::Script(script));
     }
@@ -139,19 +143,23 @@ fn check_own(client: &Client, form: &LoginForm) -> Result<(), ProbeError> {
 }
 
 fn script(options: &Options) -> Result<Option<ScriptLogin>, ProbeError> {
-    let (Some(path), Some(password)) = (&options.login_path, &options.json_password) else {
-        return Ok(None);
-    };
-    let pointer = |text: &String| match text.starts_with('/') {
-        true => Ok(text.clone()),
-        false => Err(ProbeError::BadPointer(text.clone())),
-    };
+    let Some(path) = &options.login_path else { return Ok(None) };
+    let as_json = (options.json_user.as_ref(), options.json_password.as_ref());
+    let as_form = (options.form_user.as_ref(), options.form_password.as_ref());
+    let (is_json, (user, password)) =
+        if as_json.1.is_some() { (true, as_json) } else { (false, as_form) };
+    let Some(password) = password else { return Ok(None) };
+    let is_bad = |name: &&String| is_json && !name.starts_with('/');
+    if let Some(bad) = user.into_iter().chain([password]).find(is_bad) {
+        return Err(ProbeError::BadPointer(bad.clone()));
+    }
     let target = options.url.join(path).ok();
     let target = target.filter(|url| url.origin() == options.url.origin());
     Ok(Some(ScriptLogin {
         target: target.ok_or(ProbeError::ElsewhereForm)?,
-        user: options.json_user.as_ref().map(pointer).transpose()?,
-        password: pointer(password)?,
+        is_json,
+        user: user.cloned(),
+        password: password.clone(),
         fields: given(options)?,
     }))
 }
@@ -274,8 +282,9 @@ fn logins(way: &Way, marks: &Marks, twice: Option<(&LoginForm, &LoginForm)>) -> 
             is_name_step: false,
             why: Some("as the command line says".to_owned()),
             username: match &script.user {
-                Some(pointer) => {
-                    Told::new(NameSource::Json(pointer.clone()), "as the command line says")
+                Some(name) => {
+                    let source = if script.is_json { NameSource::Json } else { NameSource::Form };
+                    Told::new(source(name.clone()), "as the command line says")
                 }
                 None => Told::new(NameSource::Fixed("everyone".to_owned()), "no name is sent"),
             },

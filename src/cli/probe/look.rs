@@ -67,3 +67,6 @@ fn forms(page: &Html, at: &Url) -> usize {
     let loose = page.loose.iter().any(|field| field.kind == super::page::Kind::Password);
     targets.len() + usize::from(loose)
 }
+
+#[cfg(test)]
+mod tests;

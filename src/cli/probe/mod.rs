@@ -50,14 +50,20 @@ pub(super) struct Options {
     /// and as if over TLS. Unless given, by the URL's.
     #[arg(long)]
     host: Option<String>,
-    /// For a login that a script sends as JSON: the path it goes to.
-    #[arg(long, value_name = "PATH", requires = "json_password")]
+    /// For a login that a script sends: the path it goes to.
+    #[arg(long, value_name = "PATH", requires = "script_password")]
     login_path: Option<String>,
-    /// JSON pointer to the name in that login.
-    #[arg(long, value_name = "POINTER", requires = "login_path")]
+    /// The field for the name, where that login is sent as a form.
+    #[arg(long, value_name = "FIELD", requires = "form_password")]
+    form_user: Option<String>,
+    /// The field for the password, where that login is sent as a form.
+    #[arg(long, value_name = "FIELD", requires = "login_path", group = "script_password")]
+    form_password: Option<String>,
+    /// JSON pointer to the name, where that login is sent as JSON.
+    #[arg(long, value_name = "POINTER", requires = "json_password")]
     json_user: Option<String>,
-    /// JSON pointer to the password in that login.
-    #[arg(long, value_name = "POINTER", requires = "login_path")]
+    /// JSON pointer to the password, where that login is sent as JSON.
+    #[arg(long, value_name = "POINTER", requires = "login_path", group = "script_password")]
     json_password: Option<String>,
     /// Another field of the login, the same for everybody.
     #[arg(long, value_name = "NAME=VALUE")]
@@ -98,8 +104,8 @@ enum ProbeError {
     NoLogin,
     #[error(
         "the page is made by scripts and has no form to read. Sign in with a browser whose \
-         network view is open, and name what it sends: --login-path, --json-user, \
-         --json-password, and --field for the rest"
+         network view is open, and name what it sends: --login-path, --json-user and \
+         --json-password or --form-user and --form-password, and --field for the rest"
     )]
     SinglePage,
     #[error("a form asks for the name first; give an account, so that its second page can be read")]

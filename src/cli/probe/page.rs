@@ -274,3 +274,6 @@ fn is_loaded(rel: &str) -> bool {
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,18 +8,24 @@ use serde_json::Value;
 use super::ProbeError;
 use super::written::{Learned, Login, Mark, NameSource, Names, Told};
 
-const HEAD: &str = "\
-listeners:
-  - { address: 127.0.0.1:8080 }   # plain HTTP, to try it: give it a certificate for users
-store: { engine: sled, path: data/store }
-keys: { master: file:secrets/master.key }
-";
+/// What a configuration needs besides its portals. The gateway stands at another port than the
+/// portal, or requests would go round in circles.
+fn head(learned: &Learned) -> String {
+    let port = if learned.upstream.ends_with(":8080") { 8090 } else { 8080 };
+    format!(
+        "listeners:
+  - {{ address: 127.0.0.1:{port} }}   # plain HTTP, to try it: give it a certificate for users
+store: {{ engine: sled, path: data/store }}
+keys: {{ master: file:secrets/master.key }}
+"
+    )
+}
 
 /// The portal's part, below a head in comments.
 pub(super) fn portal(learned: &Learned) -> String {
     let mut text = notes(learned);
     text.push_str("#\n# Besides this a configuration needs:\n");
-    for line in HEAD.lines() {
+    for line in head(learned).lines() {
         let _ = writeln!(text, "# {line}");
     }
     text.push_str(&body(learned));
@@ -28,7 +34,7 @@ pub(super) fn portal(learned: &Learned) -> String {
 
 /// A configuration that runs as it is.
 pub(super) fn complete(learned: &Learned) -> String {
-    notes(learned) + HEAD + &body(learned)
+    notes(learned) + &head(learned) + &body(learned)
 }
 
 /// The same as JSON, with the notes beside it.
@@ -213,3 +219,6 @@ impl Lines {
 fn one_line(text: &str) -> String {
     text.replace(|sign: char| sign.is_control() || sign == '\u{2028}' || sign == '\u{2029}', " ")
 }
+
+#[cfg(test)]
+mod tests;
