@@ -22,7 +22,7 @@ pub(super) enum Way {
     Form {
         page: Url,
         first: Option<LoginForm>,
-        form: LoginForm,
+        form: Box<LoginForm>,
         /// Fields that are filled in besides the name and the password.
         given: Vec<(String, String)>,
     },

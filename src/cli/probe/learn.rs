@@ -120,7 +120,12 @@ async fn way(
     if let Some(form) = login_form(&html, &page.url) {
         let url = learned.login_at(&page.url, "the page with the form");
         check_own(client, &form)?;
-        return Ok(Way::Form { page: url, first: None, form, given: given(options)? });
+        return Ok(Way::Form {
+            page: url,
+            first: None,
+            form: Box::new(form),
+            given: given(options)?,
+        });
     }
     if let Some(first) = name_form(&html, &page.url) {
         let account = account.ok_or(ProbeError::TwoSteps)?;
@@ -133,7 +138,12 @@ async fn way(
             form.user = Some(field.clone());
             "a hidden field that repeats the name".clone_into(&mut form.why_user);
         }
-        return Ok(Way::Form { page: url, first: Some(first), form, given: given(options)? });
+        return Ok(Way::Form {
+            page: url,
+            first: Some(first),
+            form: Box::new(form),
+            given: given(options)?,
+        });
     }
     Err(if html.scripts > 0 { ProbeError::SinglePage } else { ProbeError::NoLogin })
 }
