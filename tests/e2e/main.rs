@@ -14,17 +14,20 @@ mod dsl;
 mod language;
 
 mod attacks {
+    mod basic;
     mod cache;
     mod codes;
     mod enrolment;
     mod forms;
     mod hdr;
+    mod header;
     mod host;
     mod identity;
     mod matrix;
     mod path;
     mod return_to;
     mod websocket;
+    mod whoami;
 }
 
 mod stories {
@@ -32,6 +35,7 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod identified;
     mod operations;
     mod sessions;
     mod spa;

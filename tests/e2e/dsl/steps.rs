@@ -27,6 +27,19 @@ pub async fn enrol(gateway: &Gateway, portal: &str, who: (&str, &str)) -> Enroll
 /// The same with a browser that may hold something already.
 pub async fn enrol_with(gateway: &Gateway, mut browser: Browser, who: (&str, &str)) -> Enrolled {
     let page = sign_in_anew(&mut browser, who).await;
+    enrol_at(gateway, browser, page).await
+}
+
+/// The first visit of somebody whom the portal lets in without a form that we see.
+pub async fn enrol_here(gateway: &Gateway, mut browser: Browser) -> Enrolled {
+    let led = browser.open("/home").await;
+    assert!(led.location().starts_with("/.mfa/enrol"), "{:?}", led.answer);
+    let page = browser.follow(led).await;
+    enrol_at(gateway, browser, page).await
+}
+
+/// From the page that offers a secret to the portal's page.
+async fn enrol_at(gateway: &Gateway, mut browser: Browser, page: Shown) -> Enrolled {
     let phone = Phone::scan(html::svg(&page.body).unwrap());
     let spent = gateway.now();
     let form = page.form("code").fill("code", &phone.code(spent));
@@ -53,6 +66,15 @@ pub async fn sign_in_anew(browser: &mut Browser, who: (&str, &str)) -> Shown {
 pub async fn give_code(browser: &mut Browser, page: &Shown, code: &str) -> Shown {
     let form = page.form("code").fill("code", code);
     browser.send(page, &form).await
+}
+
+/// Gives the code that the phone shows now, and goes on to the portal's page.
+pub async fn prove_here(gateway: &Gateway, browser: &mut Browser, phone: &Phone) -> Shown {
+    let led = browser.open("/home").await;
+    assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
+    let page = browser.follow(led).await;
+    let told = give_code(browser, &page, &phone.code(gateway.now())).await;
+    browser.follow(told).await
 }
 
 /// A later visit up to the page that asks for a code.
