@@ -1,6 +1,8 @@
 //! A portal made ready to serve: its configuration with the keys and identifiers that
 //! belong to it alone, and everything else that all portals share.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
-use crate::identity::Answers;
+use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
@@ -23,6 +25,9 @@ use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+
+use kept::KeptKey;
+pub use kept::{KeptForm, KeptLines, LONGEST_KEPT_BODY, LONGEST_SEALED};
 
 /// How far the clock may go back, as NTP may set it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -116,7 +121,10 @@ pub struct Site {
     pub answers: Answers,
     /// What its pages get, where it is a single-page application.
     pub script_tag: Option<Bytes>,
+    /// Names that wait for their password.
+    pub steps: Steps,
     form_key: MacKey,
+    kept_key: KeptKey,
 }
 
 impl Site {
@@ -128,6 +136,7 @@ impl Site {
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
         let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
+        let kept_key = KeptKey::new(&keyring.derive("kept form"));
         let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
         Self {
             index,
@@ -138,7 +147,9 @@ impl Site {
             tag: PortalTag(tag),
             script_tag,
             answers: Answers::default(),
+            steps: Steps::default(),
             form_key,
+            kept_key,
         }
     }
 

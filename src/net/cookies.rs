@@ -220,7 +220,9 @@ fn is_switch(name: &str) -> bool {
 /// old Java, Python and Ruby also split at commas, white space and quotes.
 fn hidden_names<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
     let pieces = value.split([',', ' ', '\t', '"']).skip(usize::from(!name.is_empty()));
-    pieces.filter_map(|piece| piece.split_once('=')).map(|(name, _)| name)
+    // Whoever looks past an empty name finds the next one.
+    let named = |piece: &'a str| piece.trim_start_matches('=').split_once('=');
+    pieces.filter_map(named).map(|(name, _)| name)
 }
 
 fn pair(text: &str) -> Option<(&str, &str)> {

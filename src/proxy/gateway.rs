@@ -25,7 +25,7 @@ use super::settle::Settled;
 use super::suspect::Suspicion;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, forward, identify, learn, receive, record, route, settle,
+    answer, connection, exchange, forward, identify, kept, learn, receive, record, route, settle,
 };
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
@@ -88,12 +88,16 @@ impl Gateway {
             Verdict::Challenge(challenge) => {
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
-                answer::challenge(self, session, ctx, &site, &incoming, &visit, challenge).await?;
+                let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
+                if !held.await? {
+                    answer::challenge(self, session, ctx, &site, &incoming, &visit, challenge)
+                        .await?;
+                }
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage = passage(session, site, permit, visit, &incoming, &facts);
+                let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -157,7 +161,7 @@ impl Gateway {
     }
 
     /// Whom the cookies name, and whom the portal names where it is asked.
-    async fn identified(
+    pub(super) async fn identified(
         &self,
         headers: &http::HeaderMap,
         site: &Site,
@@ -165,8 +169,12 @@ impl Gateway {
         destination: Destination,
     ) -> Result<Visit, Failure> {
         let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
+        learn::check_target(&site.portal.identity, incoming)?;
         let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
-        let visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        if destination == Destination::Protected {
+            visit = learn::without_hidden_tokens(site, headers, incoming, visit);
+        }
         let open = matches!(destination, Destination::Public | Destination::Login);
         match visit.who {
             Who::Unknown | Who::Named(..) if open => {
@@ -191,7 +199,7 @@ impl Gateway {
     }
 
     /// Whether the proof that carries a request still stands.
-    fn still_stands(&self, passage: &Passage) -> bool {
+    pub(super) fn still_stands(&self, passage: &Passage) -> bool {
         let sessions = &self.parts.sessions;
         passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
     }
@@ -360,8 +368,9 @@ impl ProxyHttp for Gateway {
     }
 }
 
-fn passage(
-    session: &Session,
+/// What goes along with the request that `head` begins.
+pub(super) fn passage(
+    head: &RequestHeader,
     site: Arc<Site>,
     permit: crate::policy::Permit,
     visit: Visit,
@@ -374,13 +383,11 @@ fn passage(
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let suspicion = match &visit.who {
-        Who::Proven(..) => {
-            Suspicion::of_head(&site.portal.identity, session.req_header(), incoming)
-        }
+        Who::Proven(..) => Suspicion::of_head(&site.portal.identity, head, incoming),
         Who::Named(..) | Who::Unknown => Suspicion::Clear,
     };
     let origin = incoming.origin.clone();
-    let injection = Injection::of(&site, session, incoming);
+    let injection = Injection::of(&site, head, incoming);
     Passage {
         site,
         permit,
@@ -391,7 +398,7 @@ fn passage(
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
-        urlencoded: observe::is_urlencoded(session),
+        urlencoded: observe::is_form(head),
         injection,
         signs_out,
         ended_here: false,

@@ -9,7 +9,7 @@ use super::fail::Failure;
 use crate::clock::UnixMillis;
 use crate::identity::{CookieSet, SessionLine};
 use crate::net::cookies::{Cookies, SESSION};
-use crate::policy::PortalSession;
+use crate::policy::{PortalSession, Standing};
 use crate::session::{Claims, Grade, Level, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::Opaque;
@@ -46,7 +46,8 @@ pub async fn identify(
         Some(claims) if claims.grade() == Grade::SignedIn => {
             signed_in(parts, site, now, claims, &given).await?
         }
-        _ => Who::Unknown,
+        Some(_) => Who::Unknown,
+        None => idle(parts, site, now, token, &given).await?,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
     Ok(Visit { who, read: cookies, cookies: set, fresh: None, portal_session })
@@ -102,6 +103,28 @@ async fn signed_in(
         Level::Password => named(parts, site, now, session).await,
         Level::Ended => Ok(Who::Unknown),
     }
+}
+
+/// After a pause the code alone is asked for again: whoever has enrolled is named, however
+/// well the session was proven before. Nobody enrols in a session that was left alone.
+async fn idle(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    token: Option<&str>,
+    given: &[Opaque],
+) -> Result<Who, Failure> {
+    let Some(claims) = token.and_then(|token| site.token.read_idle(&parts.keys, now, token).ok())
+    else {
+        return Ok(Who::Unknown);
+    };
+    let found = parts.sessions.find(now, claims.bind).await?;
+    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
+    else {
+        return Ok(Who::Unknown);
+    };
+    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    Ok(if standing == Standing::NotEnrolled { Who::Unknown } else { Who::Named(session, standing) })
 }
 
 async fn named(

@@ -47,9 +47,9 @@ impl Injection {
     /// Whether the answer to a request may be a page that needs the script: a browser
     /// navigates at a portal that wants it. HTTP/1.0 has no way to send a page whose length
     /// is not known yet.
-    pub(super) fn of(site: &Site, session: &Session, incoming: &Incoming) -> Self {
+    pub(super) fn of(site: &Site, head: &RequestHeader, incoming: &Incoming) -> Self {
         let navigates = incoming.method == "GET" && incoming.kind == Kind::Page;
-        let old = session.req_header().version < Version::HTTP_11;
+        let old = head.version < Version::HTTP_11;
         match site.script_tag {
             Some(_) if navigates && !old => Self::Wanted,
             Some(_) | None => Self::Off,

@@ -7,7 +7,7 @@ use http::header;
 use pingora_http::RequestHeader;
 
 use super::context::Incoming;
-use crate::config::Identity;
+use crate::config::{Identity, LoginRule};
 use crate::identity::names_a_user;
 
 /// The most of a body that is looked at, in bytes. A longer one stays suspect.
@@ -72,8 +72,8 @@ impl Suspicion {
 /// Whether the name of a field for users stands in a body of any other form, as a word.
 fn mentions_a_field(identity: &Identity, body: &[u8]) -> bool {
     let body = body.to_ascii_lowercase();
-    identity.logins.iter().any(|rule| {
-        let field = rule.username_field.to_ascii_lowercase();
+    identity.logins.iter().flat_map(LoginRule::name_fields).any(|field| {
+        let field = field.to_ascii_lowercase();
         let word = |at: usize| {
             let before = at.checked_sub(1).and_then(|before| body.get(before));
             let after = body.get(at + field.len());

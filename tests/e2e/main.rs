@@ -36,6 +36,8 @@ mod stories {
     mod cut_short;
     mod first_visit;
     mod identified;
+    mod idle;
+    mod kept_work;
     mod operations;
     mod sessions;
     mod spa;

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
 use super::gateway::Fronted;
-use super::{fields, is_known};
+use super::{fields, is_known, notes};
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -285,6 +285,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
         }
         ("GET", "/public/cached") => {
             ([(header::CACHE_CONTROL, "public, max-age=60")], "for all").into_response()
+        }
+        ("POST", "/notes/save") => {
+            let fields = fields::read(&parts.headers, &body, None);
+            notes::saved(user.as_deref(), &fields)
         }
         (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
         _ => match user {
