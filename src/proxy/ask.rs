@@ -37,10 +37,11 @@ pub(super) async fn whoami(
     session: &CookieSet,
 ) -> Result<Option<UserName>, Failure> {
     let now = gateway.parts.now();
-    let asking = async {
+    // On the heap: a request that is questioned on its way would need more than a thread's stack.
+    let asking = Box::pin(async {
         let answer = ask(gateway, site, now, &rule.target, origin, session).await?;
         user_of(&site.portal.identity, &rule.name, &told(&answer))
-    };
+    });
     let word = site.answers.ask(now, rule.cache, site.binder.bind(session), asking).await;
     word.map_err(Failure::NoWord)
 }
@@ -64,7 +65,7 @@ pub(super) async fn basic(
     let now = gateway.parts.now();
     // The line alone is asked with: a cookie may open the probe for whatever password.
     let alone = CookieSet::default().with_line(session.line().cloned());
-    let asking = async {
+    let asking = Box::pin(async {
         let answer = ask(gateway, site, now, &rule.target, origin, &alone).await?;
         let status = answer.header.status;
         match status.is_success() {
@@ -72,7 +73,7 @@ pub(super) async fn basic(
             false if says_nobody(status) => Ok(None),
             false => Err(AskFault::Status(status.as_u16())),
         }
-    };
+    });
     let Some(key) = site.binder.parts(&alone).pop() else { return Ok(None) };
     site.answers.ask(now, BASIC_CACHE, key, asking).await.map_err(Failure::NoWord)
 }
