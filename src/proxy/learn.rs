@@ -144,6 +144,11 @@ pub(super) async fn open(
         return Ok(visit);
     };
     let Some(rule) = &site.portal.identity.whoami else { return Ok(visit) };
+    // A portal may answer the question by the line, and show a page by the cookies: with a line
+    // that means nothing anybody's session would pass for nobody's.
+    if visit.cookies.line().is_some() {
+        return Ok(visit);
+    }
     match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
         None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
         Some(_) => Ok(visit),
