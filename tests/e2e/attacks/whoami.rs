@@ -24,16 +24,21 @@ fn holding(gateway: &Gateway, session: &str, http2: bool) -> Browser {
     browser
 }
 
-/// Nothing that is behind the second factor shows, and the portal does not see the session.
-async fn sees_nothing(browser: &Browser, office: &Office) {
-    let session = browser.jar["officesession"].clone();
-    office.take_seen();
+/// Nothing that is behind the second factor shows.
+async fn sees_nothing(browser: &Browser) {
     for path in ["/home", "/login", "/public/page", "/public/echo", "/.mfa/", "/api/me"] {
         let shown = browser.clone().open(path).await;
         assert!(!shown.body.contains(SECRET), "{path} shows {}", shown.body);
         let called = browser.clone().call("GET", path).await;
         assert!(!called.body.contains(SECRET), "{path} tells {}", called.body);
     }
+}
+
+/// The same, and the portal does not see the session either.
+async fn brings_nothing(browser: &Browser, office: &Office) {
+    let session = browser.jar["officesession"].clone();
+    office.take_seen();
+    sees_nothing(browser).await;
     let with_it = office.take_seen().into_iter().filter(|seen| {
         seen.lines.iter().any(|(_, value)| value.contains(&session))
             && seen.target != "/api/me?brief=1"
@@ -52,14 +57,19 @@ async fn id_4_a_stolen_session_opens_nothing_and_costs_nobody_theirs() {
     };
     for http2 in [false, true] {
         let thief = holding(&gateway, &session, http2);
-        sees_nothing(&thief, &office).await;
+        brings_nothing(&thief, &office).await;
+        still_in().await;
+        // Nor with a line by which the portal's answer is about somebody else, or nobody.
+        for line in ["Bearer nobodys", "Basic bm9ib2R5OngK", "Negotiate x", "x"] {
+            brings_nothing(&thief.clone().with_line("authorization", line), &office).await;
+        }
         still_in().await;
         // The gateway names alice to the thief, and asks for what only she has.
         let mut named = thief.clone();
         let page = named.go("/home").await;
         let wrong = give_code(&mut named, &page, "000000").await;
-        assert_eq!(wrong.status, 422, "{:?}", wrong.answer);
-        sees_nothing(&named, &office).await;
+        assert_eq!(wrong.status, 401, "{:?}", wrong.answer);
+        brings_nothing(&named, &office).await;
         still_in().await;
         // Signing in as oneself with it in hand does not touch it.
         let mut own = thief.clone();
@@ -115,7 +125,7 @@ async fn id_7_a_proof_follows_the_session_of_the_same_user_alone() {
         assert!(late.body.contains("for alice alone"), "a request that was under way");
         gateway.advance(Duration::from_secs(11));
         assert!(office.knows(&alice.jar["officesession"]), "the portal is slower than we");
-        sees_nothing(&alice, &office).await;
+        brings_nothing(&alice, &office).await;
         let shown = followers[0].open("/home").await;
         assert!(shown.body.contains("for alice alone"), "{:?}", shown.answer);
         office.turns(true);
@@ -127,40 +137,65 @@ async fn id_7_a_proof_follows_the_session_of_the_same_user_alone() {
         office.turns(false);
         office.says(Word::Truth);
         gateway.advance(A_WHILE);
-        sees_nothing(&before, &office).await;
-        sees_nothing(&followers[0], &office).await;
+        brings_nothing(&before, &office).await;
+        brings_nothing(&followers[0], &office).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn id_11_a_session_that_is_no_longer_the_users_is_over() {
     let (office, mut gateway) = asked().await;
-    for (number, document) in [
-        "{\"login\":\"bob\"}",
-        "{\"login\":null}",
-        "{\"login\":\"anonymous\"}",
-        "{\"login\":\"\"}",
-        "{\"login\":[\"alice\"]}",
-        "{\"login\":true}",
-        "{}",
-        "",
-        "alice",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number, now) in [Some("bob"), Some("anonymous"), None].into_iter().enumerate() {
         let (user, password) = member(number);
         let mut enrolled = enrol(&gateway, "office", (&user, &password)).await;
-        let mine = format!("for {user} alone");
+        let session = enrolled.browser.jar["officesession"].clone();
+        office.becomes(&session, now);
+        gateway.advance(A_WHILE);
+        for http2 in [false, true] {
+            sees_nothing(&enrolled.browser.clone().over(http2)).await;
+        }
+        // Whatever it is later, the proof is gone with the session.
+        office.becomes(&session, Some(&user));
+        gateway.advance(A_WHILE);
+        sees_nothing(&enrolled.browser).await;
+        let page = prove_here(&gateway, &mut enrolled.browser, &enrolled.phone).await;
+        assert!(page.body.contains(&format!("for {user} alone")), "{now:?}: {:?}", page.answer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn id_11_an_answer_that_names_nobody_names_nobody() {
+    let (office, mut gateway) = asked().await;
+    let mut enrolled = enrol(&gateway, "office", ALICE).await;
+    for document in [
+        "{\"login\":null}",
+        "{\"login\":\"\"}",
+        "{\"login\":\" \"}",
+        "{\"login\":\"alice\\u0000\"}",
+        "{\"login\":\"alice,bob\"}",
+        "{\"login\":[\"alice\"]}",
+        "{\"login\":{\"alice\":1}}",
+        "{\"login\":true}",
+        "{\"user\":\"alice\"}",
+        "\"alice\"",
+        "alice",
+        "{}",
+        "",
+    ] {
         office.says(Word::Json(document));
         gateway.advance(A_WHILE);
-        sees_nothing(&enrolled.browser, &office).await;
-        // Whatever it says later, the proof is gone with the session.
+        for http2 in [false, true] {
+            let before = office.seen_at("/home").len();
+            let led = enrolled.browser.clone().over(http2).open("/home").await;
+            assert_eq!((led.status, led.location()), (303, "/login"), "{document}");
+            let called = enrolled.browser.clone().over(http2).call("GET", "/home").await;
+            assert_eq!(called.status, 401, "{document}");
+            assert_eq!(office.seen_at("/home").len(), before, "{document}");
+        }
         office.says(Word::Truth);
         gateway.advance(A_WHILE);
-        sees_nothing(&enrolled.browser, &office).await;
         let page = prove_here(&gateway, &mut enrolled.browser, &enrolled.phone).await;
-        assert!(page.body.contains(&mine), "{document}: {:?}", page.answer);
+        assert!(page.body.contains("for alice alone"), "{document}: {:?}", page.answer);
     }
 }
 
@@ -220,7 +255,10 @@ async fn ssrf_1_nobody_else_is_asked_and_nothing_else_is_told() {
         let questions = office.seen_at("/api/me");
         assert_eq!(questions.len(), 1, "{questions:?}");
         let question = &questions[0];
-        assert_eq!((question.method.as_str(), question.target.as_str()), ("GET", "/api/me?brief=1"));
+        assert_eq!(
+            (question.method.as_str(), question.target.as_str()),
+            ("GET", "/api/me?brief=1")
+        );
         assert_eq!(question.all("cookie"), [format!("officesession={session}")]);
         assert_eq!(question.all("x-forwarded-for"), ["127.0.0.1"]);
         assert!(question.body.is_empty());
@@ -245,10 +283,14 @@ async fn ssrf_1_nobody_else_is_asked_and_nothing_else_is_told() {
     office.says(Word::Elsewhere(other.address));
     gateway.advance(A_WHILE);
     for http2 in [false, true] {
+        office.take_seen();
         for session in [session.clone(), office.sign_in_directly("bob")] {
-            sees_nothing(&holding(&gateway, &session, http2), &office).await;
+            let led = holding(&gateway, &session, http2).open("/home").await;
+            assert_eq!((led.status, led.location()), (303, "/login"));
         }
-        sees_nothing(&alice.clone().over(http2), &office).await;
+        let led = alice.clone().over(http2).open("/home").await;
+        assert_eq!((led.status, led.location()), (303, "/login"));
+        assert_eq!(office.seen_at("/home").len(), 0);
     }
     assert!(other.take_seen().is_empty(), "a redirect was followed");
 }
@@ -256,7 +298,9 @@ async fn ssrf_1_nobody_else_is_asked_and_nothing_else_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c27_many_at_once_are_each_themselves() {
     const PEOPLE: usize = 200;
-    let (office, mut gateway) = asked().await;
+    let office = office::run(ASKED).await;
+    let wide = gateway::new().yaml("limits: { connections_per_client: 1024 }");
+    let mut gateway = wide.portal("office", &office).run().await;
     let mut proven = Vec::new();
     for number in 0..4 {
         let (user, password) = member(number);
@@ -312,7 +356,7 @@ async fn id_5_a_second_user_in_the_browser_proves_as_that_user() {
         browser.jar.remove("officesession");
         let page = sign_in_again(&mut browser, BOB).await;
         let wrong = give_code(&mut browser, &page, &alice.phone.code(gateway.now())).await;
-        assert_eq!(wrong.status, 422, "{:?}", wrong.answer);
+        assert_eq!(wrong.status, 401, "{:?}", wrong.answer);
         let page = browser.open("/.mfa/verify").await;
         let told = give_code(&mut browser, &page, &bob.phone.code(gateway.now())).await;
         let page = browser.follow(told).await;
