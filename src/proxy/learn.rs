@@ -86,12 +86,16 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
 }
 
 /// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4).
+/// section 11.4). It is the usual one, since many a portal knows no other.
 fn credentials(line: &str) -> String {
-    match line.trim().split_once(' ') {
-        Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
-        None => line.trim().to_owned(),
-    }
+    let Some((scheme, rest)) = line.trim().split_once(' ') else { return line.trim().to_owned() };
+    let lower = scheme.to_ascii_lowercase();
+    let scheme = match lower.as_str() {
+        "basic" => "Basic",
+        "bearer" => "Bearer",
+        other => other,
+    };
+    format!("{scheme} {}", rest.trim())
 }
 
 /// Asks where asking is due: about a session that we know, whether it is still the same
