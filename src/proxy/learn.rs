@@ -87,12 +87,16 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
 }
 
 /// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4).
+/// section 11.4). It is the usual one, since many a portal knows no other.
 fn credentials(line: &str) -> String {
-    match line.trim().split_once(' ') {
-        Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
-        None => line.trim().to_owned(),
-    }
+    let Some((scheme, rest)) = line.trim().split_once(' ') else { return line.trim().to_owned() };
+    let lower = scheme.to_ascii_lowercase();
+    let scheme = match lower.as_str() {
+        "basic" => "Basic",
+        "bearer" => "Bearer",
+        other => other,
+    };
+    format!("{scheme} {}", rest.trim())
 }
 
 /// Asks where asking is due: about a session that we know, whether it is still the same
@@ -145,6 +149,11 @@ pub(super) async fn open(
         return Ok(visit);
     };
     let Some(rule) = &site.portal.identity.whoami else { return Ok(visit) };
+    // A portal may answer the question by the line, and show a page by the cookies: with a line
+    // that means nothing anybody's session would pass for nobody's.
+    if visit.cookies.line().is_some() {
+        return Ok(visit);
+    }
     match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
         None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
         Some(_) => Ok(visit),

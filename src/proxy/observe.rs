@@ -69,7 +69,9 @@ struct Watched {
 impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
-        let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
+        // What stayed behind is not touched: who only holds a copy of somebody's portal session
+        // cannot end it by a login of their own.
+        let touched = self.passage.site.binder.parts(&self.passage.sent_cookies);
         let suspension = parts.sessions.suspend(&touched).await;
         self.recall();
         let result = self.pass_on(request).await;
@@ -224,9 +226,10 @@ impl Watched {
     async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         parts.sessions.end_sharing(parts.now(), touched, None).await?;
-        // A session that is not carried by cookies shares none with its requests.
+        // A session that is not carried by cookies, or whose cookies stayed behind, shares none
+        // with its requests.
         if let Some(session) = self.passage.visit.session()
-            && self.passage.visit.cookies.is_empty()
+            && self.passage.sent_cookies.is_empty()
         {
             parts.sessions.end(parts.now(), session).await?;
         }

@@ -157,6 +157,8 @@ async fn after_proven(
         bind: site.binder.bind(after),
         parts: all,
         scoped,
+        // Not those of a session that is about to end because it moved already.
+        ends: session.started.plus(parts.session_limits.lifetime),
         level: match site.portal.identity.rotation {
             Rotation::Follow => session.level,
             Rotation::Reverify => Level::Password,

@@ -456,7 +456,7 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     response
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -468,12 +468,12 @@ fn host(headers: &HeaderMap) -> &str {
     headers[header::HOST].to_str().unwrap()
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
+pub(super) fn page(status: StatusCode, body: &str) -> Response {
     let body = format!("<!doctype html><title>Portal</title>{body}");
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-fn redirect(location: &str, session: Option<&str>) -> Response {
+pub(super) fn redirect(location: &str, session: Option<&str>) -> Response {
     let mut response = (StatusCode::FOUND, [(header::LOCATION, location)], "moved").into_response();
     if let Some(session) = session {
         set_session(&mut response, session);
