@@ -21,6 +21,7 @@ use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
 use crate::session::{Claims, Level, SessionRecord};
 use crate::site::{Parts, Site};
+use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
@@ -57,6 +58,10 @@ pub(super) async fn settle(
             match whose {
                 Whose::TheSame => after_proven(parts, passage, session, claims, &after).await?,
                 Whose::Nobodys => {
+                    // What the portal said of it before is no longer true.
+                    let site = &passage.site;
+                    site.answers.forget(session.bind);
+                    site.answers.forget(site.binder.bind(&passage.sent_cookies));
                     parts.sessions.end(now, session).await?;
                     add_cookie(head, &cookie_line::clear_session())?;
                     return Ok(Settled::Ended);
@@ -157,10 +162,26 @@ async fn after_proven(
             Rotation::Follow => session.level,
             Rotation::Reverify => Level::Password,
         },
+        ends: ends_after(parts, site, session),
         ..(**session).clone()
     };
-    let moved = parts.sessions.rebind(now, session, moved).await?;
+    let moved = parts.sessions.rebind(now, session, moved).await.map_err(|error| {
+        let ended = matches!(error, StoreError::Conflict { .. });
+        if ended { Failure::SessionEnded } else { error.into() }
+    })?;
     Ok(Some(session_line(parts, site, now, &moved)?))
+}
+
+/// A session that was replaced counts a few seconds more, and so does what it moves to: nobody
+/// knows whether the portal still takes it for the user's. Where the portal has just said so,
+/// it lasts as long as any that began with this sign-in.
+fn ends_after(parts: &Parts, site: &Site, session: &SessionRecord) -> UnixMillis {
+    match site.portal.identity.whoami {
+        Some(_) => {
+            parts.sessions.ends(session.root).map_or(session.ends, |all| all.max(session.ends))
+        }
+        None => session.ends,
+    }
 }
 
 /// Cookies for a folder alone that go on to belong to the session: those of the answer, and

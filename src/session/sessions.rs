@@ -15,6 +15,9 @@ use crate::clock::UnixMillis;
 use crate::store::{Expect, Store, StoreError, Version, Write};
 use crate::user::Opaque;
 
+/// How many answers at once may each move one session: more than a browser asks for.
+const MOVES_AT_ONCE: usize = 64;
+
 /// The sessions of all portals, by the portal session they are bound to.
 pub struct Sessions {
     store: Arc<dyn Store>,
@@ -257,22 +260,64 @@ impl Sessions {
     }
 
     /// Moves a session to the portal session `record` is bound to. The old one counts a few
-    /// seconds more, for requests that were under way.
+    /// seconds more, for requests that were under way; each of them may move it too, where a
+    /// portal gives its session a new name in every answer.
     ///
     /// # Errors
-    /// When it is not on disk.
+    /// [`StoreError::Conflict`] when it does not stand any more, or when it is not on disk.
     pub async fn rebind(
         &self,
         now: UnixMillis,
         old: &SessionRecord,
         record: SessionRecord,
     ) -> Result<Arc<SessionRecord>, StoreError> {
+        let record = Arc::new(record);
+        let mut from = old.clone();
+        for _ in 0..MOVES_AT_ONCE {
+            match self.move_on(now, &from, &record).await {
+                Err(StoreError::Conflict { .. }) => from = self.still(now, &from).await?,
+                moved => return moved.map(|()| record),
+            }
+        }
+        Err(StoreError::Conflict { index: 0 })
+    }
+
+    /// Both in one step: where the old one ended meanwhile, no new one begins.
+    async fn move_on(
+        &self,
+        now: UnixMillis,
+        old: &SessionRecord,
+        record: &Arc<SessionRecord>,
+    ) -> Result<(), StoreError> {
         let fading = SessionRecord { ends: old.ends.min(now.plus(ROTATION_GRACE)), ..old.clone() };
-        // First the old one, on condition that it stands: then the new one may.
-        let writes = self.replacement(now, old, &fading).await?;
+        let mut writes = self.replacement(now, old, &fading).await?;
+        writes.extend(index::writes(record)?);
         let versions = self.store.commit(now, writes).await?;
         self.remember(&Arc::new(fading), &versions);
-        self.begin(now, record).await
+        self.remember(record, &versions);
+        Ok(())
+    }
+
+    /// The session as it is now, after somebody else changed its record, if nothing was changed
+    /// but its end.
+    async fn still(
+        &self,
+        now: UnixMillis,
+        record: &SessionRecord,
+    ) -> Result<SessionRecord, StoreError> {
+        let there = index::at(&*self.store, now, record.bind).await?.map(|(there, _)| there);
+        there
+            .filter(|there| {
+                let same = SessionRecord { ends: record.ends, ..there.clone() } == *record;
+                same && self.counts(now, there)
+            })
+            .ok_or(StoreError::Conflict { index: 0 })
+    }
+
+    /// When the session that began with this sign-in ends by itself, whatever became of the
+    /// portal sessions it was bound to.
+    pub fn ends(&self, root: Opaque) -> Option<UnixMillis> {
+        self.roots.pin().get(&root).copied()
     }
 
     /// Ends a session.

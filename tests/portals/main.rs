@@ -19,4 +19,5 @@ mod visits;
 
 mod django;
 mod dokuwiki;
+mod redmine;
 mod wordpress;
