@@ -61,6 +61,17 @@ pub const WORDPRESS: Habits = Habits {
     login: "/wp-login.php",
 };
 
+pub const JUPYTER: Habits = Habits {
+    name: "jupyter",
+    form: "/login?next=/api/contents/secret.txt",
+    fields: (None, "password"),
+    remember: None,
+    page: "/api/contents/secret.txt",
+    inside: "Read by who is signed in alone.",
+    asks: false,
+    login: "/login",
+};
+
 pub const REDMINE: Habits = Habits {
     name: "redmine",
     form: "/login?back_url=/my/account",
