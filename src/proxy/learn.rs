@@ -177,12 +177,21 @@ async fn confirmed(
         return Ok(visit);
     }
     let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
-    if user.as_ref() == Some(&session.user) {
+    let inconclusive = user.is_none() && lacks_scoped(site, session, &visit);
+    if inconclusive || user.as_ref() == Some(&session.user) {
         return Ok(visit);
     }
     tracing::info!(portal = %site.portal.name, "a session ended: the portal names another user");
     gateway.parts.sessions.end(now, session).await?;
     Ok(Visit { who: Who::Unknown, ..visit })
+}
+
+/// Whether the request is for elsewhere than the folder that has cookies of its own. Asked
+/// without them, a portal may not know its own session; it is the one that was proven all the
+/// same, by the cookies that go everywhere.
+fn lacks_scoped(site: &Site, session: &SessionRecord, visit: &Visit) -> bool {
+    let carried = site.binder.parts(&visit.cookies);
+    !session.scoped.is_empty() && !session.scoped.iter().any(|part| carried.contains(part))
 }
 
 async fn told(

@@ -21,6 +21,7 @@ use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
 use crate::session::{Claims, Level, SessionRecord};
 use crate::site::{Parts, Site};
+use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
@@ -57,6 +58,10 @@ pub(super) async fn settle(
             match whose {
                 Whose::TheSame => after_proven(parts, passage, session, claims, &after).await?,
                 Whose::Nobodys => {
+                    // What the portal said of it before is no longer true.
+                    let site = &passage.site;
+                    site.answers.forget(session.bind);
+                    site.answers.forget(site.binder.bind(&passage.sent_cookies));
                     parts.sessions.end(now, session).await?;
                     add_cookie(head, &cookie_line::clear_session())?;
                     return Ok(Settled::Ended);
@@ -165,7 +170,10 @@ async fn after_proven(
         },
         ..(**session).clone()
     };
-    let moved = parts.sessions.rebind(now, session, moved).await?;
+    let moved = parts.sessions.rebind(now, session, moved).await.map_err(|error| {
+        let ended = matches!(error, StoreError::Conflict { .. });
+        if ended { Failure::SessionEnded } else { error.into() }
+    })?;
     Ok(Some(session_line(parts, site, now, &moved)?))
 }
 

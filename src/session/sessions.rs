@@ -257,10 +257,11 @@ impl Sessions {
     }
 
     /// Moves a session to the portal session `record` is bound to. The old one counts a few
-    /// seconds more, for requests that were under way.
+    /// seconds more, for requests that were under way; each of them may move it too, where a
+    /// portal gives its session a new name in every answer.
     ///
     /// # Errors
-    /// When it is not on disk.
+    /// [`StoreError::Conflict`] when it does not stand any more, or when it is not on disk.
     pub async fn rebind(
         &self,
         now: UnixMillis,
