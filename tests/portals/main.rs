@@ -14,9 +14,13 @@
 mod dsl;
 
 mod habits;
+mod lines;
 mod real;
 mod visits;
 
 mod django;
 mod dokuwiki;
+mod node_red;
+mod prometheus;
+mod radicale;
 mod wordpress;
