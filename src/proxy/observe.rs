@@ -1,11 +1,10 @@
-//! Stage 7: a login passes through. The portal's session is held back while it is under way;
+//! Stage 7, its second half: a login passes through. The portal's session is held back while it is under way;
 //! the answer is judged, settled and only then given to the browser. The body goes on as it
 //! came and is forgotten here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
@@ -15,147 +14,22 @@ use super::context::{Incoming, Passage};
 use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
+use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
 use super::{ask, forward, receive};
 use crate::config::Identity;
-use crate::config::identity::LoginRule;
-use crate::identity::{
-    Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, is_for_logins_alone, judge,
-    names_a_user, read_attempt,
-};
+use crate::config::login_rule::{LoginRule, Step};
+use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
-use crate::policy::{Destination, Standing};
+use crate::policy::Standing;
 use crate::session::Suspension;
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
-
-/// What the body of a request at a login address says.
-pub(super) enum Reading {
-    /// It is a login.
-    Login(Login),
-    /// It certainly is none.
-    Other,
-    /// The portal may find a password in it where we cannot look.
-    Doubtful,
-}
-
-impl Reading {
-    /// What the request is for, where the body says so.
-    pub(super) fn destination(&self) -> Option<Destination> {
-        match self {
-            Self::Login(_) => Some(Destination::Login),
-            Self::Other | Self::Doubtful => None,
-        }
-    }
-}
-
-/// A login, ready to be passed on.
-pub(super) struct Login {
-    /// The body as it came.
-    pub body: Bytes,
-    /// Which of the portal's rules judges the answer.
-    pub rule: usize,
-    /// Who tries.
-    pub attempt: Attempt,
-}
-
-/// The most that the framework can hold for passing on, with room for one more read.
-const LONGEST_HELD: usize = 64 * 1024 - 1;
-
-/// Reads the body of a request at a login address, within the limit and the deadline. It is
-/// held so that it can still go on as it came.
-///
-/// # Errors
-/// When it is broken off, comes too slowly, or cannot be held.
-pub(super) async fn read(
-    gateway: &Gateway,
-    session: &mut Session,
-    site: &Site,
-    incoming: &Incoming,
-) -> Result<Reading, Failure> {
-    let limit = gateway.parts.limits.login_body.min(LONGEST_HELD);
-    if declared_length(session).is_some_and(|length| length > limit) {
-        return Ok(Reading::Doubtful);
-    }
-    session.as_mut().enable_retry_buffering();
-    answer_expectation(session).await?;
-    let patience = gateway.parts.limits.header_deadline;
-    let Some(body) = read_body(session, limit, patience).await? else {
-        return Ok(Reading::Doubtful);
-    };
-    if session.as_ref().retry_buffer_truncated() {
-        return Err(Failure::BodyTooLarge);
-    }
-    if !is_urlencoded(session) {
-        return Ok(if body.is_empty() { Reading::Other } else { Reading::Doubtful });
-    }
-    let identity = &site.portal.identity;
-    let query = incoming.query.as_deref();
-    let found = read_attempt(identity, &incoming.method, &incoming.path, query, &body);
-    Ok(match found {
-        Some((_, Attempt::Ambiguous)) => {
-            return Err(Failure::BadRequest("the login can be read in two ways"));
-        }
-        Some((rule, attempt)) => {
-            let index = identity.logins.iter().position(|known| std::ptr::eq(known, rule));
-            Reading::Login(Login { body, rule: index.unwrap_or_default(), attempt })
-        }
-        None if names_a_user(identity, &body) || in_query(identity, query) => Reading::Doubtful,
-        None => Reading::Other,
-    })
-}
-
-/// Refuses what can only be a login, and one that we cannot read: too long, in another form
-/// than browsers send, or with its name in the query. A portal that keeps its session at a
-/// login might take it, and a proof in that session would then open somebody else's (ID-5).
-///
-/// # Errors
-/// [`Failure::BadRequest`]; the portal does not get it.
-pub(super) fn check_readable(
-    site: &Site,
-    incoming: &Incoming,
-    reading: &Reading,
-) -> Result<(), Failure> {
-    let identity = &site.portal.identity;
-    let doubtful = matches!(reading, Reading::Doubtful);
-    let unreadable = doubtful || in_query(identity, incoming.query.as_deref());
-    match unreadable && is_for_logins_alone(identity, &incoming.path) {
-        true => Err(Failure::BadRequest("a login that cannot be read")),
-        false => Ok(()),
-    }
-}
-
-/// Reads a body of ours or of a login up to `limit`; nothing when it is longer.
-///
-/// # Errors
-/// When it is broken off or does not come in time.
-pub(super) async fn read_body(
-    session: &mut Session,
-    limit: usize,
-    patience: Duration,
-) -> Result<Option<Bytes>, Failure> {
-    let reading = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = session
-            .as_downstream_mut()
-            .read_request_body()
-            .await
-            .map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > limit {
-                return Ok(None);
-            }
-        }
-        Ok(Some(body.freeze()))
-    };
-    tokio::time::timeout(patience, reading).await.map_err(|_| Failure::BodyTooSlow)?
-}
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -197,6 +71,7 @@ impl Watched {
         let parts = Arc::clone(&self.gateway.parts);
         let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
         let suspension = parts.sessions.suspend(&touched).await;
+        self.recall();
         let result = self.pass_on(request).await;
         // Whatever was said of this portal session before may no longer be true.
         let site = &self.passage.site;
@@ -213,6 +88,7 @@ impl Watched {
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
+                self.doubt_name();
                 parts.sessions.end_sharing(parts.now(), &touched, None).await?;
                 drop(suspension);
                 Err(failure)
@@ -222,6 +98,32 @@ impl Watched {
 
     fn identity(&self) -> &Identity {
         &self.passage.site.portal.identity
+    }
+
+    /// Takes the name of the step before, as the portal's session has it now: no other login
+    /// is under way in it.
+    fn recall(&mut self) {
+        let Attempt::Remembered(said) = &self.login.attempt else {
+            return;
+        };
+        let site = &self.passage.site;
+        let sent = site.binder.parts(&self.passage.sent_cookies);
+        let given = site.steps.recall(self.gateway.parts.now(), &sent);
+        let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
+        self.login.attempt = agreed.map_or(Attempt::Nameless, Attempt::By);
+    }
+
+    /// Nobody can say any more whose name the portal remembers.
+    fn doubt_name(&self) {
+        if self.is_step() {
+            let site = &self.passage.site;
+            let sent = site.binder.parts(&self.passage.sent_cookies);
+            site.steps.doubt(self.gateway.parts.now(), &sent);
+        }
+    }
+
+    fn is_step(&self) -> bool {
+        self.rule().is_some_and(|rule| rule.step == Step::Name)
     }
 
     fn rule(&self) -> Option<&LoginRule> {
@@ -251,6 +153,9 @@ impl Watched {
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
+        if self.is_step() {
+            return self.named(exchange, touched, suspension).await;
+        }
         let verdict = self.verdict(exchange);
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
         if verdict == LoginOutcome::Failure {
@@ -306,7 +211,10 @@ impl Watched {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
             (None, Attempt::By(user)) => Ok(Some(user.clone())),
             // The answer may show what only somebody with a name may see.
-            (None, Attempt::Nameless | Attempt::Ambiguous) => Err(Failure::Nameless),
+            (
+                None,
+                Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
+            ) => Err(Failure::Nameless),
         }
     }
 
@@ -320,6 +228,27 @@ impl Watched {
             parts.sessions.end(parts.now(), session).await?;
         }
         Ok(())
+    }
+
+    /// The first of two steps: the name waits for its password, under the cookies that the
+    /// portal's session has after this answer.
+    async fn named(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        let (site, now) = (&self.passage.site, self.gateway.parts.now());
+        let after = site.binder.parts(&self.session_after(exchange));
+        match (self.verdict(exchange), &self.login.attempt) {
+            (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
+            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+                // The portal may remember whom we could not read, or somebody from before.
+                site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+                site.steps.forget(&after);
+            }
+        }
+        self.refused(exchange, touched, suspension).await
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
@@ -347,6 +276,13 @@ impl Watched {
             headers: &exchange.header.headers,
             cookies: &changes,
             body: readable_body(exchange),
+            user: match &self.login.attempt {
+                Attempt::By(user) => Some(user),
+                Attempt::Remembered(_)
+                | Attempt::Unnamed
+                | Attempt::Nameless
+                | Attempt::Ambiguous => None,
+            },
         };
         self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
     }
@@ -363,6 +299,8 @@ impl Watched {
         let site = &self.passage.site;
         let now = parts.now();
         let changes = set_cookie::changes(&exchange.header.headers, now);
+        site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+        site.steps.forget(&site.binder.parts(cookies));
         self.end_touched(touched).await?;
         let record = sign_in::begin(parts, site, user, cookies).await?;
         let standing = parts.accounts.standing(now, site.account(&record)).await?;
@@ -419,49 +357,4 @@ fn redirect(head: &mut ResponseHeader, target: &str) -> pingora_error::Result<()
     head.insert_header(header::LOCATION, target)?;
     head.insert_header(header::CACHE_CONTROL, "no-store")?;
     head.insert_header(header::CONTENT_LENGTH, "0")
-}
-
-fn declared_length(session: &Session) -> Option<usize> {
-    let length = session.get_header(header::CONTENT_LENGTH)?;
-    length.to_str().ok().and_then(|length| length.parse().ok())
-}
-
-/// A client that waits for our word before it sends the body gets it.
-pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Failure> {
-    let expects = session
-        .get_header(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects {
-        return Ok(());
-    }
-    let written = session.as_downstream_mut().write_continue_response().await;
-    written.map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))
-}
-
-/// Whether the body is a form as browsers send it.
-pub(super) fn is_urlencoded(session: &Session) -> bool {
-    is_form(session.req_header())
-}
-
-/// The same, told by a head alone.
-pub(super) fn is_form(head: &RequestHeader) -> bool {
-    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let Some(kind) = kind else { return false };
-    let mut parts = kind.split(';').map(str::trim);
-    let form = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    form && parts.all(keeps_the_letters)
-}
-
-/// Whether a parameter of a form's type leaves its bytes the letters that we read: some
-/// portals decode a form by the character set that it names, and then read another name.
-fn keeps_the_letters(parameter: &str) -> bool {
-    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-    let value = value.trim().trim_matches('"');
-    !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
-}
-
-fn in_query(identity: &Identity, query: Option<&str>) -> bool {
-    query.is_some_and(|query| names_a_user(identity, query.as_bytes()))
 }

@@ -12,13 +12,18 @@ mod branding;
 mod certificate;
 mod host;
 mod identity;
+mod jwk;
+mod jwt;
+mod jwt_keys;
 mod keeping;
 mod limits;
 mod login;
+mod marks;
 mod network;
 mod path;
 mod portal;
 mod proof;
+mod public_key;
 mod source;
 
 /// Checks the whole file.
