@@ -98,13 +98,11 @@ async fn ask(
 ) -> Result<Exchange, AskFault> {
     let request = question(target, origin, session)
         .map_err(|_| AskFault::Unreachable("it cannot be asked".to_owned()))?;
-    // On the heap: this is polled deep within other futures, each of which would have room for
-    // all of it on a stack that is 2 MiB and must not overflow.
-    let asking = Box::pin(async {
+    let asking = async {
         let peer = gateway.door(site)?.peer(now, PATIENCE).await?;
         let connector = &gateway.connector;
         exchange::exchange(connector, peer, request, Bytes::new(), LONGEST_ANSWER).await
-    });
+    };
     let answered = tokio::time::timeout(PATIENCE, asking).await;
     answered.map_err(|_| AskFault::TooSlow)?.map_err(|failure| {
         let slow = matches!(failure, Failure::TooSlow);

@@ -66,7 +66,7 @@ impl Keyed {
     }
 
     /// The line of who signs in straight at the portal; it opens the page there.
-    async fn line_past_the_gateway(&self, portal: &RealPortal, who: (&str, &str)) -> String {
+    pub async fn line_past_the_gateway(&self, portal: &RealPortal, who: (&str, &str)) -> String {
         let host = portal.address().to_string();
         let line = match self.way {
             Way::Basic => basic(who),
@@ -104,7 +104,12 @@ impl Place {
         let answer = browser.call("GET", self.keyed.page).await;
         assert!(!self.keyed.shows(&answer), "{:?}", answer.answer);
         assert_eq!(answer.status, 401, "{:?}", answer.answer);
-        assert_eq!(answer.json()["type"], format!("urn:portcullis:{reason}"), "{:?}", answer.answer);
+        assert_eq!(
+            answer.json()["type"],
+            format!("urn:portcullis:{reason}"),
+            "{:?}",
+            answer.answer
+        );
         let asked = answer.line("www-authenticate").is_some_and(|way| way.starts_with("Basic "));
         let basic = matches!(self.keyed.way, Way::Basic);
         assert_eq!(asked, basic && reason == "login_required", "{:?}", answer.answer);
