@@ -17,7 +17,7 @@ use super::gateway::Gateway;
 use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, forward, receive};
+use super::{ask, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
@@ -206,6 +206,9 @@ impl Watched {
         if let Some(rule) = &identity.whoami {
             site.answers.forget(site.binder.bind(cookies));
             return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
+        }
+        if let Some(source) = &identity.jwt {
+            return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
         }
         match (&identity.announce, &self.login.attempt) {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
