@@ -87,15 +87,14 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
 }
 
 /// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4). It is the usual one, since many a portal knows no other.
+/// section 11.4). Portals are asked in this one, which is the one of RFC 6750 and RFC 7617: some
+/// know no other, and show what is open to everybody as if no password had been brought.
 fn credentials(line: &str) -> String {
-    let Some((scheme, rest)) = line.trim().split_once(' ') else { return line.trim().to_owned() };
-    let lower = scheme.to_ascii_lowercase();
-    let scheme = match lower.as_str() {
-        "basic" => "Basic",
-        "bearer" => "Bearer",
-        other => other,
+    let Some((scheme, rest)) = line.trim().split_once(' ') else {
+        return line.trim().to_owned();
     };
+    let known = ["Basic", "Bearer"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
+    let scheme = known.map_or_else(|| scheme.to_ascii_lowercase(), str::to_owned);
     format!("{scheme} {}", rest.trim())
 }
 
