@@ -20,6 +20,7 @@ mod exchange;
 mod fail;
 mod forward;
 mod observe;
+mod reading;
 mod receive;
 mod record;
 mod route;

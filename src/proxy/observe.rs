@@ -3,9 +3,8 @@
 //! came and is forgotten here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
@@ -17,153 +16,22 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::{forward, receive};
-use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
-use crate::identity::{
-    Answer, Attempt, BodyKind, CookieSet, LoginOutcome, Sent, Sight, is_for_logins_alone, judge,
-    names_a_user, read_attempt,
-};
+use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, judge};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
-use crate::policy::{Destination, Standing};
+use crate::policy::Standing;
 use crate::random;
 use crate::session::{Level, SessionRecord, Suspension};
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
-use crate::user::Opaque;
+use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
-/// What the body of a request at a login address says.
-pub(super) enum Reading {
-    /// It is a login.
-    Login(Login),
-    /// It certainly is none.
-    Other,
-    /// The portal may find a password in it where we cannot look.
-    Doubtful,
-}
-
-impl Reading {
-    /// What the request is for, where the body says so.
-    pub(super) fn destination(&self) -> Option<Destination> {
-        match self {
-            Self::Login(_) => Some(Destination::Login),
-            Self::Other | Self::Doubtful => None,
-        }
-    }
-}
-
-/// A login, ready to be passed on.
-pub(super) struct Login {
-    /// The body as it came.
-    pub body: Bytes,
-    /// Which of the portal's rules judges the answer.
-    pub rule: usize,
-    /// Who tries.
-    pub attempt: Attempt,
-}
-
-/// The most that the framework can hold for passing on, with room for one more read.
-const LONGEST_HELD: usize = 64 * 1024 - 1;
-
-/// Reads the body of a request at a login address, within the limit and the deadline. It is
-/// held so that it can still go on as it came.
-///
-/// # Errors
-/// When it is broken off, comes too slowly, or cannot be held.
-pub(super) async fn read(
-    gateway: &Gateway,
-    session: &mut Session,
-    site: &Site,
-    incoming: &Incoming,
-) -> Result<Reading, Failure> {
-    let limit = gateway.parts.limits.login_body.min(LONGEST_HELD);
-    if declared_length(session).is_some_and(|length| length > limit) {
-        return Ok(Reading::Doubtful);
-    }
-    session.as_mut().enable_retry_buffering();
-    answer_expectation(session).await?;
-    let patience = gateway.parts.limits.header_deadline;
-    let Some(body) = read_body(session, limit, patience).await? else {
-        return Ok(Reading::Doubtful);
-    };
-    if session.as_ref().retry_buffer_truncated() {
-        return Err(Failure::BodyTooLarge);
-    }
-    let sent = Sent {
-        method: &incoming.method,
-        path: &incoming.path,
-        query: incoming.query.as_deref(),
-        kind: &BodyKind::of(&session.req_header().headers),
-        body: &body,
-    };
-    match read_attempt(&site.portal.identity, sent) {
-        Sight::Login(_, Attempt::Ambiguous) => {
-            Err(Failure::BadRequest("the login can be read in two ways"))
-        }
-        Sight::Login(rule, attempt) => Ok(Reading::Login(Login { body, rule, attempt })),
-        Sight::Unclear => Ok(Reading::Doubtful),
-        Sight::Other => Ok(Reading::Other),
-    }
-}
-
-/// Refuses what can only be a login, and one that we cannot read: too long, in another form
-/// than browsers send, or with its name in the query. A portal that keeps its session at a
-/// login might take it, and a proof in that session would then open somebody else's (ID-5).
-///
-/// # Errors
-/// [`Failure::BadRequest`]; the portal does not get it.
-pub(super) fn check_readable(
-    site: &Site,
-    incoming: &Incoming,
-    reading: &Reading,
-) -> Result<(), Failure> {
-    let identity = &site.portal.identity;
-    let doubtful = matches!(reading, Reading::Doubtful);
-    let unreadable = doubtful || in_query(identity, incoming.query.as_deref());
-    match unreadable && is_for_logins_alone(identity, &incoming.path) {
-        true => Err(Failure::BadRequest("a login that cannot be read")),
-        false => Ok(()),
-    }
-}
-
-/// A request that may name somebody, where no rule says so, leaves in doubt whom the portal
-/// remembers in its session. It is noted before the portal has the last of it, and stays in
-/// doubt even if a known step follows: nobody can say which of the two the portal takes last.
-pub(super) fn note_doubt(gateway: &Gateway, passage: &Passage) {
-    let site = &passage.site;
-    if site.portal.identity.remembers_names() && passage.suspicion.is_certain() {
-        site.steps.doubt(gateway.parts.now(), &site.binder.parts(&passage.sent_cookies));
-    }
-}
-
-/// Reads a body of ours or of a login up to `limit`; nothing when it is longer.
-///
-/// # Errors
-/// When it is broken off or does not come in time.
-pub(super) async fn read_body(
-    session: &mut Session,
-    limit: usize,
-    patience: Duration,
-) -> Result<Option<Bytes>, Failure> {
-    let reading = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = session
-            .as_downstream_mut()
-            .read_request_body()
-            .await
-            .map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > limit {
-                return Ok(None);
-            }
-        }
-        Ok(Some(body.freeze()))
-    };
-    tokio::time::timeout(patience, reading).await.map_err(|_| Failure::BodyTooSlow)?
-}
+pub(super) use super::reading::{
+    Login, Reading, answer_expectation, check_readable, is_urlencoded, note_doubt, read, read_body,
+};
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -220,7 +88,7 @@ impl Watched {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
                 self.doubt_name();
-                parts.sessions.end_sharing(parts.now(), &touched, None).await?;
+                self.left_to_nobody(&touched, &self.passage.sent_cookies).await?;
                 drop(suspension);
                 Err(failure)
             }
@@ -276,7 +144,6 @@ impl Watched {
         touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
         if self.is_step() {
             return self.named(exchange, touched, suspension).await;
@@ -286,12 +153,21 @@ impl Watched {
                 self.outcome(LoginOutcomeLabel::Failure);
                 self.refused(exchange, touched, suspension).await
             }
+            (LoginOutcome::Unclear, _) => {
+                self.outcome(LoginOutcomeLabel::Unreadable);
+                self.left_to_nobody(touched, &self.cookies_after(exchange)).await?;
+                if exchange.header.status.is_server_error() {
+                    return self.refused(exchange, touched, suspension).await;
+                }
+                drop(suspension);
+                Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
+            }
             (
                 LoginOutcome::Success,
                 Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
             ) => {
                 self.outcome(LoginOutcomeLabel::NoName);
-                parts.sessions.end_sharing(parts.now(), touched, None).await?;
+                self.left_to_nobody(touched, &self.cookies_after(exchange)).await?;
                 drop(suspension);
                 // The answer may show what only somebody with a name may see.
                 Err(Failure::Nameless)
@@ -316,7 +192,7 @@ impl Watched {
         let after = site.binder.parts(&self.cookies_after(exchange));
         match (self.verdict(exchange), &self.login.attempt) {
             (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
-            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
                 // The portal may remember whom we could not read, or somebody from before.
                 site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
                 site.steps.forget(&after);
@@ -376,7 +252,7 @@ impl Watched {
     async fn learned(
         &self,
         exchange: &mut Exchange,
-        user: crate::user::UserName,
+        user: UserName,
         touched: &[Opaque],
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
@@ -390,19 +266,7 @@ impl Watched {
             parts.sessions.end_sharing(now, touched, None).await?;
             return Ok(());
         }
-        let record = SessionRecord {
-            portal: site.portal.name.clone(),
-            root: Opaque(random::bytes()?),
-            sid: Opaque(random::bytes()?),
-            sub: site.binder.subject(&user),
-            user,
-            bind: site.binder.bind(&cookies),
-            parts: site.binder.parts(&cookies),
-            scoped: site.binder.scoped_parts(&cookies),
-            started: now,
-            ends: now.plus(parts.session_limits.lifetime),
-            level: Level::Password,
-        };
+        let record = self.record(&cookies, user)?;
         site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
         site.steps.forget(&record.parts);
         parts.sessions.end_sharing(now, touched, None).await?;
@@ -416,6 +280,40 @@ impl Watched {
             self.lead_on(site, standing, exchange)?;
         }
         Ok(())
+    }
+
+    /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
+    /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
+    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
+        let (sessions, now) = (&self.gateway.parts.sessions, self.gateway.parts.now());
+        sessions.end_sharing(now, touched, None).await?;
+        for cookies in [&self.passage.sent_cookies, after] {
+            if !cookies.is_empty() {
+                let nobody = UserName::canonical(String::new());
+                let record = sessions.begin(now, self.record(cookies, nobody)?).await?;
+                sessions.end(now, &record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A session of `user` at the level of the password, in the portal's session.
+    fn record(&self, cookies: &CookieSet, user: UserName) -> Result<SessionRecord, Failure> {
+        let (parts, site) = (&self.gateway.parts, &self.passage.site);
+        let now = parts.now();
+        Ok(SessionRecord {
+            portal: site.portal.name.clone(),
+            root: Opaque(random::bytes()?),
+            sid: Opaque(random::bytes()?),
+            sub: site.binder.subject(&user),
+            user,
+            bind: site.binder.bind(cookies),
+            parts: site.binder.parts(cookies),
+            scoped: site.binder.scoped_parts(cookies),
+            started: now,
+            ends: now.plus(parts.session_limits.lifetime),
+            level: Level::Password,
+        })
     }
 
     /// The browser goes to the second factor first, and where the portal sent it after that.
@@ -456,30 +354,4 @@ fn redirect(head: &mut ResponseHeader, target: &str) -> pingora_error::Result<()
     head.insert_header(header::LOCATION, target)?;
     head.insert_header(header::CACHE_CONTROL, "no-store")?;
     head.insert_header(header::CONTENT_LENGTH, "0")
-}
-
-fn declared_length(session: &Session) -> Option<usize> {
-    let length = session.get_header(header::CONTENT_LENGTH)?;
-    length.to_str().ok().and_then(|length| length.parse().ok())
-}
-
-/// A client that waits for our word before it sends the body gets it.
-pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Failure> {
-    let expects = session
-        .get_header(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects {
-        return Ok(());
-    }
-    let written = session.as_downstream_mut().write_continue_response().await;
-    written.map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))
-}
-
-/// Whether the body is a form as browsers send it.
-pub(super) fn is_urlencoded(session: &Session) -> bool {
-    BodyKind::of(&session.req_header().headers) == BodyKind::UrlEncoded
-}
-
-fn in_query(identity: &Identity, query: Option<&str>) -> bool {
-    query.is_some_and(|query| names_a_user(identity, query.as_bytes()))
 }
