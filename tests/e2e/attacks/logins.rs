@@ -276,6 +276,15 @@ async fn id_2_who_names_two_people_one_after_the_other_is_the_latest_or_nobody()
             is_nobody(&browser, &portal).await;
         }
 
+        for name in ["user", "\\u0075ser"] {
+            let mut browser = new();
+            name_first(&mut browser, ALICE.0).await;
+            let call = browser.posting("/public/page", &[]).body(format!("{{\"{name}\":\"bob\"}}"));
+            browser.visit("/public/page", call.line("content-type", JSON)).await;
+            assert_eq!(give_password(&portal, &mut browser, ALICE.1, &[]).await, 403, "{name}");
+            is_nobody(&browser, &portal).await;
+        }
+
         // Nobody was named.
         let mut browser = new();
         browser.open("/login").await;
