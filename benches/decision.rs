@@ -22,7 +22,7 @@ use portcullis::net::host::Host;
 use portcullis::policy::{Destination, Facts, Verdict, Visitor, decide};
 use portcullis::proxy::identify::identify;
 use portcullis::server;
-use portcullis::session::{FactorUsed, Level, SessionRecord};
+use portcullis::session::{FactorUsed, Learned, Level, SessionRecord};
 use portcullis::site::{Parts, Site};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::sled::SledStore;
@@ -115,6 +115,7 @@ async fn begin(parts: &Parts, site: &Site) -> Arc<SessionRecord> {
         started: NOW,
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },
+        learned: Learned::default(),
     };
     parts.sessions.begin(NOW, record).await.unwrap()
 }
@@ -136,13 +137,13 @@ fn request(token: &str) -> HeaderMap {
 
 fn cookie_set(site: &Site, headers: &HeaderMap) -> CookieSet {
     let names = &site.portal.identity.session_cookies;
-    CookieSet::of_request(&Cookies::read(headers, names).unwrap(), names)
+    CookieSet::of_request(&Cookies::read(headers, &site.cookie_rules).unwrap(), names)
 }
 
 /// A proven visitor never has to wait, so asking once is enough; a runtime would only be
 /// measured along.
 fn identify_at_once(house: &House) -> Visit {
-    let identifying = pin!(identify(&house.parts, &house.site, NOW, &house.headers));
+    let identifying = pin!(identify(&house.parts, &house.site, NOW, &house.headers, None));
     match identifying.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(visit) => visit.unwrap(),
         Poll::Pending => panic!("a proven visitor had to wait"),

@@ -1,6 +1,8 @@
 //! A portal made ready to serve: its configuration with the keys and identifiers that
 //! belong to it alone, and everything else that all portals share.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +10,24 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
-use crate::identity::Steps;
+use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
+use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
+use crate::pages::spa;
 use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+
+use kept::KeptKey;
+pub use kept::{KeptForm, KeptLines, LONGEST_KEPT_BODY, LONGEST_SEALED};
 
 /// How far the clock may go back, as NTP may set it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
@@ -101,15 +109,22 @@ pub struct Site {
     pub index: usize,
     /// What ops wrote about it.
     pub portal: Portal,
+    /// How the cookies of its requests are read.
+    pub cookie_rules: CookieRules,
     /// Makes its opaque identifiers.
     pub binder: Binder,
     /// Makes and reads its session cookies.
     pub token: Token,
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
+    /// What the portal said of its sessions.
+    pub answers: Answers,
+    /// What its pages get, where it is a single-page application.
+    pub script_tag: Option<Bytes>,
     /// Names that wait for their password.
     pub steps: Steps,
     form_key: MacKey,
+    kept_key: KeptKey,
 }
 
 impl Site {
@@ -120,14 +135,21 @@ impl Site {
         let mut tag = [0; 8];
         tag.copy_from_slice(long.split_at(8).0);
         let form_key = MacKey::new(&keyring.derive("form token"));
+        let script_tag = portal.spa.then(|| spa::tag(&portal.prefix));
+        let kept_key = KeptKey::new(&keyring.derive("kept form"));
+        let cookie_rules = CookieRules::new(&portal.identity.session_cookies);
         Self {
             index,
             portal,
+            cookie_rules,
             binder,
             token,
             tag: PortalTag(tag),
+            script_tag,
+            answers: Answers::default(),
             steps: Steps::default(),
             form_key,
+            kept_key,
         }
     }
 

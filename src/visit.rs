@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::identity::CookieSet;
+use crate::net::cookies::Cookies;
 use crate::policy::{PortalSession, Standing, Visitor};
 use crate::session::{Claims, SessionRecord};
 
@@ -12,8 +13,12 @@ use crate::session::{Claims, SessionRecord};
 pub struct Visit {
     /// Who, as far as it is proven.
     pub who: Who,
-    /// The portal's session cookies in the request.
+    /// All cookies of the request, read by the portal's rules.
+    pub read: Cookies,
+    /// The portal's session cookies among them.
     pub cookies: CookieSet,
+    /// The `Set-Cookie` line of a session that began with this very request.
+    pub fresh: Option<String>,
     /// What that portal session is to us.
     pub portal_session: PortalSession,
 }

@@ -13,7 +13,7 @@ use crate::clock::UnixMillis;
 use crate::factor::totp::{self, SECRET_BYTES};
 use crate::factor::{Typed, read_code};
 use crate::random;
-use crate::session::{FactorUsed, Level, SessionRecord};
+use crate::session::{FactorUsed, SessionRecord};
 use crate::store::{Expect, Key, Space, StoreError, Write};
 use crate::user::Opaque;
 
@@ -117,17 +117,14 @@ impl Accounts {
         let key = offer.key.ready().map_err(AccountError::from)?;
         let step =
             key.matching_step(&code, now.seconds(), self.totp.skew).ok_or(EnrolFault::WrongCode)?;
-        let proven = Arc::new(SessionRecord {
-            sid: Opaque(random::bytes().map_err(AccountError::from)?),
-            level: Level::Proven { factor: FactorUsed::Totp, at: now },
-            ..session.clone()
-        });
+        let fresh = || random::bytes().map(Opaque).map_err(AccountError::from);
+        let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::delete(offer_key(account, session)));
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
         match self.store.commit(now, writes).await {
             Ok(versions) => {
-                self.sessions.remember(&proven, &versions);
+                self.sessions.replaced(now, session, &proven, &versions);
                 Ok(Confirmed { session: proven })
             }
             Err(StoreError::Conflict { .. }) => Err(EnrolFault::AlreadyEnrolled),

@@ -9,7 +9,7 @@ use super::{AccountId, Accounts, EnrolFault, PortalTag, VerifyFault};
 use crate::clock::UnixMillis;
 use crate::config::{TotpAlgorithm, TotpParameters};
 use crate::policy::Standing;
-use crate::session::{Level, SessionRecord, Sessions};
+use crate::session::{Learned, Level, SessionRecord, Sessions};
 use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::user::{Opaque, UserName};
@@ -57,6 +57,7 @@ impl Desk {
             started: NOW,
             ends: NOW.plus(Duration::from_secs(3600)),
             level: Level::Password,
+            learned: Learned::default(),
         };
         self.sessions.begin(NOW, record).await.unwrap()
     }

@@ -11,7 +11,7 @@ use crate::clock::UnixMillis;
 use crate::factor::recovery::Code;
 use crate::factor::{Typed, read_code};
 use crate::random;
-use crate::session::{FactorUsed, Level, SessionRecord};
+use crate::session::{FactorUsed, SessionRecord};
 use crate::store::{CounterState, Expect, Op, Space, StoreError, Version, Write};
 use crate::user::Opaque;
 
@@ -130,11 +130,8 @@ impl Accounts {
         factor_version: Version,
         Proof { factor, spend }: Proof,
     ) -> Result<Verified, VerifyFault> {
-        let proven = Arc::new(SessionRecord {
-            sid: Opaque(random::bytes().map_err(AccountError::from)?),
-            level: Level::Proven { factor, at: now },
-            ..session.clone()
-        });
+        let fresh = || random::bytes().map(Opaque).map_err(AccountError::from);
+        let proven = Arc::new(session.proven(fresh()?, fresh()?, factor, now));
         let unchanged = Expect::Is(factor_version);
         let mut writes = vec![
             spend,
@@ -144,7 +141,7 @@ impl Accounts {
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
         match self.store.commit(now, writes).await {
             Ok(versions) => {
-                self.sessions.remember(&proven, &versions);
+                self.sessions.replaced(now, session, &proven, &versions);
                 Ok(Verified { session: proven, factor })
             }
             // Somebody else spent this very code, or the factor or the session is not what

@@ -96,7 +96,7 @@ fn expected(message: &str) -> &str {
 }
 
 /// The known word that a slip of the fingers turned into `word`.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let slips = (word.chars().count() / 3).max(1);
     known
         .map(|candidate| (strsim::osa_distance(word, candidate), candidate))

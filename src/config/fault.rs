@@ -63,14 +63,29 @@ impl std::error::Error for Faults {}
 pub(super) struct Findings {
     file: PathBuf,
     positions: Positions,
+    borrowed: Vec<Borrowed>,
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
+}
+
+/// A key that is not in the file, and where the file says from where it comes.
+struct Borrowed {
+    key: KeyPath,
+    by: KeyPath,
+    from: String,
 }
 
 impl Findings {
     /// Nothing yet.
     pub(super) fn new(file: &Path, positions: Positions) -> Self {
-        Self { file: file.to_owned(), positions, faults: Vec::new(), warnings: Vec::new() }
+        let (borrowed, faults, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { file: file.to_owned(), positions, borrowed, faults, warnings }
+    }
+
+    /// Remembers that a key came `from` elsewhere because the file says so at the key `by`.
+    /// What is found in it is told there.
+    pub(super) fn borrow(&mut self, key: KeyPath, by: KeyPath, from: String) {
+        self.borrowed.push(Borrowed { key, by, from });
     }
 
     /// Notes what is wrong at a key and how to mend it.
@@ -85,7 +100,8 @@ impl Findings {
 
     /// Notes a fault whose sentence is whole already.
     pub(super) fn note(&mut self, key: &KeyPath, sentence: String) {
-        self.note_at(self.positions.of(key), key, sentence);
+        let (position, sentence) = self.placed(key, sentence);
+        self.note_at(position, key, sentence);
     }
 
     /// Notes a fault at a place that is known better than by its key.
@@ -96,9 +112,19 @@ impl Findings {
 
     /// Notes what may run but is weaker than it could be.
     pub(super) fn warn(&mut self, key: &KeyPath, what: impl fmt::Display, mend: impl fmt::Display) {
-        let sentence = format!("{what}; {mend}");
-        let warning = self.finding(self.positions.of(key), key, sentence, true);
+        let (position, sentence) = self.placed(key, format!("{what}; {mend}"));
+        let warning = self.finding(position, key, sentence, true);
         self.warnings.push(warning);
+    }
+
+    /// Where a key is told of, and the sentence with where the key came from.
+    fn placed(&self, key: &KeyPath, sentence: String) -> (Position, String) {
+        match self.borrowed.iter().find(|borrowed| key.is_within(&borrowed.key)) {
+            Some(Borrowed { by, from, .. }) => {
+                (self.positions.of(by), format!("{sentence} (from {from})"))
+            }
+            None => (self.positions.of(key), sentence),
+        }
     }
 
     fn finding(
@@ -112,9 +138,13 @@ impl Findings {
     }
 
     /// The value of a key that has to be there. A key that was read and found wrong is
-    /// not called missing as well.
+    /// not called missing as well, nor one that a profile beside it would have given, were
+    /// there such a profile.
     pub(super) fn required<T>(&mut self, key: &KeyPath, value: Option<T>, mend: &str) -> Option<T> {
-        if value.is_none() && !self.knows_fault_within(key) {
+        let profile = key.parent().map(|beside| beside.key("profile"));
+        let is_told = self.knows_fault_within(key)
+            || profile.is_some_and(|profile| self.knows_fault_within(&profile));
+        if value.is_none() && !is_told {
             self.fault(key, "is missing", mend);
         }
         value

@@ -182,6 +182,10 @@ pub(super) struct PortalFile {
     pub(super) public: Option<List<String>>,
     /// The path under which the pages of Portcullis are; /.mfa unless set.
     pub(super) prefix: Option<String>,
+    /// Whether the portal's pages get a small script of ours that turns a 401 of ours into a
+    /// visit to the page that is needed, and back; for single-page applications, false unless
+    /// set.
+    pub(super) spa: Option<bool>,
 }
 
 /// What operators may make their own.

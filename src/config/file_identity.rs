@@ -5,26 +5,51 @@ use serde::Deserialize;
 
 use super::file::List;
 use super::file_login::LoginFile;
+use super::file_source::{AnnounceFile, BasicFile, BearerFile, HeaderSourceFile, WhoamiFile};
 use super::identity::Rotation;
 use super::named::Named;
+use super::profiles;
 
 /// How users are learned from the portal's own login.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
+#[schemars(extend(
+    "if" = { "not": { "required": ["profile"] } },
+    "then" = { "anyOf": [
+        { "required": ["logins", "login_url"] },
+        { "required": ["whoami", "login_url"] },
+        { "required": ["header"] },
+        { "required": ["basic"] },
+    ] },
+))]
 pub(super) struct IdentityFile {
-    /// Every address at which the portal takes a password; at least one.
-    #[schemars(required, length(min = 1))]
+    /// The name of a known portal, whose keys count wherever they are left out here.
+    #[schemars(extend("enum" = profiles::names()))]
+    #[expect(dead_code, reason = "heeded by `profiles` before this type is read")]
+    pub(super) profile: Option<String>,
+    /// Every address at which the portal takes a password; at least one, unless whoami,
+    /// header or basic names the user.
+    #[schemars(length(min = 1))]
     pub(super) logins: Option<List<LoginFile>>,
-    /// The cookies by which the portal knows its session; at least one. '*' stands for any
-    /// run of characters.
-    #[schemars(required, length(min = 1))]
+    /// The cookies by which the portal knows its session; at least one, unless it is carried
+    /// in another way. '*' stands for any run of characters.
+    #[schemars(length(min = 1))]
     pub(super) session_cookies: Option<List<String>>,
-    /// What a changed session cookie does to a proof; reverify unless set.
+    /// The portal's session is carried in Authorization: Bearer; not so unless set.
+    pub(super) session_bearer: Option<BearerFile>,
+    /// What a changed session cookie does to a proof; follow with whoami, else reverify.
     pub(super) rotation: Option<Rotation>,
+    /// The portal's own word on who a session belongs to; not asked unless set.
+    pub(super) whoami: Option<WhoamiFile>,
+    /// An authenticating proxy in front of us names the user; none unless set.
+    pub(super) header: Option<HeaderSourceFile>,
+    /// The portal takes HTTP Basic; not so unless set.
+    pub(super) basic: Option<BasicFile>,
+    /// The portal names the user in the answer to a login; not so unless set.
+    pub(super) announce: Option<AnnounceFile>,
     /// How a name is made canonical.
     pub(super) username: Option<UsernameFile>,
-    /// The login page: a path with an optional query.
-    #[schemars(required)]
+    /// The login page: a path with an optional query. Not needed with header and basic.
     pub(super) login_url: Option<String>,
     /// The request that signs a user out of the portal; none unless set.
     pub(super) logout: Option<LogoutFile>,

@@ -1,9 +1,11 @@
 //! How the users of one portal are learned from the portal's own login, as used. The
 //! patterns here are matched by [`crate::identity`].
 
+use http::HeaderName;
 use regex::Regex;
 
 use super::login_rule::{LoginRule, UsernameSource};
+use super::source::{BasicRule, HeaderRule, WhoamiRule};
 use crate::net::glob::Glob;
 
 /// All that is known about a portal's login.
@@ -13,17 +15,34 @@ pub struct Identity {
     pub logins: Vec<LoginRule>,
     /// Names of the cookies by which the portal knows its session; `*` stands for any run.
     pub session_cookies: Vec<Glob>,
+    /// Where the answer to a login has the token, for a portal whose session is carried in
+    /// `Authorization: Bearer`.
+    pub session_bearer: Option<String>,
     /// What a changed session cookie does to a proof.
     pub rotation: Rotation,
+    /// The portal's own word on who a session belongs to.
+    pub whoami: Option<WhoamiRule>,
+    /// A proxy in front of us that names the user.
+    pub header: Option<HeaderRule>,
+    /// Credentials in every request.
+    pub basic: Option<BasicRule>,
+    /// The response header with which the portal names who signed in.
+    pub announce: Option<HeaderName>,
     /// How a name is made canonical.
     pub username: UsernameRule,
-    /// Where the login page is: a path with an optional query.
-    pub login_url: String,
+    /// Where the login page is: a path with an optional query. A portal has none where each
+    /// request brings its own credentials.
+    pub login_url: Option<String>,
     /// Which request signs a user out of the portal.
     pub logout: Option<LogoutRule>,
 }
 
 impl Identity {
+    /// Whether a request's `Authorization` line is part of the portal's session.
+    pub fn reads_authorization(&self) -> bool {
+        self.session_bearer.is_some() || self.basic.is_some() || self.whoami.is_some()
+    }
+
     /// Whether some login takes the name that was given in a step before.
     pub fn remembers_names(&self) -> bool {
         let is_remembered =

@@ -11,6 +11,7 @@ mod fault;
 mod file;
 mod file_identity;
 mod file_login;
+mod file_source;
 pub mod identity;
 mod key_path;
 mod later;
@@ -18,9 +19,11 @@ mod load;
 pub mod login_rule;
 mod named;
 mod position;
+mod profiles;
 mod read;
 mod schema;
 pub mod secret;
+pub mod source;
 mod surroundings;
 mod tree;
 mod units;
@@ -153,6 +156,8 @@ pub struct Portal {
     pub public: Vec<crate::net::path::PathPattern>,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
+    /// Whether its pages get the script for single-page applications.
+    pub spa: bool,
 }
 
 /// The portal's address.

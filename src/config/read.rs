@@ -6,6 +6,7 @@ use super::fault::Findings;
 use super::file::File;
 use super::key_path::KeyPath;
 use super::position::{Oddity, Position};
+use super::profiles;
 use super::tree::Tree;
 
 /// Beyond this many faults the file is of another kind, and reading stops.
@@ -23,6 +24,7 @@ pub(super) fn read(text: &str, oddities: Vec<Oddity>, findings: &mut Findings) -
             return None;
         }
     };
+    profiles::apply(&mut tree, findings);
     let file = (0..MOST_FAULTS).find_map(|_| attempt(&mut tree, findings))?;
     for blank in tree.blanks() {
         if !findings.knows_fault_within(&blank) {

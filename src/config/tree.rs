@@ -58,6 +58,17 @@ impl Tree {
         mapping.is_some_and(|mapping| mapping.remove(last).is_some())
     }
 
+    /// Puts a value under a key of the mapping at `at` that is not there yet. Gives whether
+    /// that changed anything.
+    pub(super) fn lend(&mut self, at: &KeyPath, key: &str, value: Value) -> bool {
+        let mapping = self.find_mut(at).and_then(Value::as_mapping_mut);
+        let Some(mapping) = mapping.filter(|mapping| !mapping.contains_key(key)) else {
+            return false;
+        };
+        mapping.insert(Value::String(key.to_owned()), value);
+        true
+    }
+
     fn find_mut(&mut self, key: &KeyPath) -> Option<&mut Value> {
         key.segments().iter().try_fold(&mut self.root, |value, segment| match segment {
             Segment::Key(key) => value.get_mut(key.as_str()),

@@ -9,6 +9,7 @@ mod multipart;
 mod outcome;
 mod portal_session;
 mod steps;
+mod told;
 mod username;
 
 pub use body::BodyKind;
@@ -16,6 +17,7 @@ pub use login::{
     Attempt, Sent, Sight, is_for_logins_alone, is_login_address, names_a_user, read_attempt,
 };
 pub use outcome::{Answer, LoginOutcome, judge};
-pub use portal_session::CookieSet;
+pub use portal_session::{CookieSet, SessionLine};
 pub use steps::Steps;
-pub use username::normalise;
+pub use told::{Answers, AskFault, LONGEST_ANSWER, Told, bearer_of, says_nobody, user_of};
+pub use username::{basic_name, normalise};

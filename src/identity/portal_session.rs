@@ -1,5 +1,5 @@
-//! The cookies by which a portal knows its session: as a request carries them, and as the
-//! browser will hold them after an answer.
+//! By what a portal knows its session: cookies, as a request carries them and as the browser
+//! will hold them after an answer; and for some portals a line of each request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,21 @@ use crate::net::cookies::Cookies;
 use crate::net::glob::Glob;
 use crate::net::set_cookie::CookieChange;
 
-/// Session cookies by name.
+/// A line of a request that says whose it is. It may hold a password, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SessionLine {
+    /// `Authorization`, as it came. Pages of ours may be asked for without it: a browser sends
+    /// it where the portal asked for it, a script where it likes.
+    Authorization(String),
+    /// The name that a trusted proxy in front of us gave, in every request.
+    NamedInFront(String),
+}
+
+/// Session cookies by name, and the line that stands beside them.
 #[derive(Clone, Default)]
 pub struct CookieSet {
     values: BTreeMap<String, String>,
+    line: Option<SessionLine>,
     /// Names of those that browsers send below some folder only. A request does not say which
     /// these are; the answer that sets them does.
     scoped: BTreeSet<String>,
@@ -18,10 +29,21 @@ pub struct CookieSet {
 
 impl CookieSet {
     /// The session cookies of a request.
-    pub fn of_request(cookies: &Cookies<'_>, patterns: &[Glob]) -> Self {
+    pub fn of_request(cookies: &Cookies, patterns: &[Glob]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let values = cookies.matching(patterns).map(owned).collect();
-        Self { values, scoped: BTreeSet::new() }
+        Self { values, line: None, scoped: BTreeSet::new() }
+    }
+
+    /// The same with a line that is part of the session.
+    #[must_use]
+    pub fn with_line(self, line: Option<SessionLine>) -> Self {
+        Self { line, ..self }
+    }
+
+    /// The line that is part of the session.
+    pub fn line(&self) -> Option<&SessionLine> {
+        self.line.as_ref()
     }
 
     /// The set after an answer to a request for `request_path` made `changes`.
@@ -47,7 +69,7 @@ impl CookieSet {
 
     /// Whether both hold the same cookies with the same values.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.values == other.values
+        self.values == other.values && self.line == other.line
     }
 
     /// Whether a cookie is known to be sent below some folder only.
@@ -57,10 +79,10 @@ impl CookieSet {
 
     /// Whether there is no portal session at all.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values.is_empty() && self.line.is_none()
     }
 
-    /// Names and values, ordered by name.
+    /// Names and values of the cookies, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -71,7 +93,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::CookieSet;
-    use crate::net::cookies::Cookies;
+    use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::net::set_cookie::CookieChange;
 
@@ -80,7 +102,7 @@ mod tests {
         let patterns = [Glob::new("sid"), Glob::new("DW*")];
         let mut headers = HeaderMap::new();
         headers.append("cookie", HeaderValue::from_static("sid=1; theme=x; DWa=2"));
-        let cookies = Cookies::read(&headers, &patterns).unwrap();
+        let cookies = Cookies::read(&headers, &CookieRules::new(&patterns)).unwrap();
         let before = CookieSet::of_request(&cookies, &patterns);
         assert_eq!(before.iter().collect::<Vec<_>>(), [("DWa", "2"), ("sid", "1")]);
 

@@ -1,5 +1,9 @@
 //! One name per user. The rule is the portal's; what does not fit it is no login.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
 use crate::config::identity::UsernameRule;
 use crate::user::UserName;
 
@@ -9,6 +13,18 @@ pub fn normalise(rule: &UsernameRule, typed: &str) -> Option<UserName> {
     let folded = if rule.fold_case { trimmed.to_lowercase() } else { trimmed.to_owned() };
     let single_line = !folded.chars().any(char::is_control);
     (single_line && rule.pattern.is_match(&folded)).then(|| UserName::canonical(folded))
+}
+
+/// The name in an HTTP Basic line (RFC 7617). The password stays in the line.
+pub fn basic_name(line: &str) -> Option<String> {
+    let (scheme, encoded) = line.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
+    let end = decoded.iter().position(|byte| *byte == b':')?;
+    let (name, _) = decoded.split_at_checked(end)?;
+    std::str::from_utf8(name).ok().map(str::to_owned)
 }
 
 #[cfg(test)]

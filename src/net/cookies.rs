@@ -2,6 +2,7 @@
 //! `Cookie` lines together: HTTP/2 may send one per cookie (RFC 9113 section 8.2.3).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::HeaderMap;
 use http::header::COOKIE;
@@ -12,6 +13,8 @@ use super::glob::Glob;
 pub const SESSION: &str = "__Host-mfa";
 /// The remembered device; reserved, so that no portal can set it.
 pub const DEVICE: &str = "__Host-mfa-device";
+/// How both begin, in small letters and with one kind of dash.
+const LIKE_OURS: &str = "--host-mfa";
 
 /// Why the cookies of a request are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,47 +30,56 @@ pub enum CookieError {
     Imitation,
 }
 
-/// Cookies in the order in which they came.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Cookies<'a> {
-    pairs: Vec<(&'a str, &'a str)>,
+/// By which rules a portal's requests are read: made once, since every request needs them.
+#[derive(Clone, Default)]
+pub struct CookieRules {
+    protected: Vec<Glob>,
+    readings: Vec<Reading>,
 }
 
-impl<'a> Cookies<'a> {
-    /// Reads all `Cookie` lines. `protected` are the portal's session cookies; these and
-    /// ours may each come once.
+/// The cookies of one request in the order in which they came. Only a reading by the rules
+/// makes one, so whoever holds it need not read again.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Cookies {
+    /// Each name and its value, one after the other, without anything between.
+    text: String,
+    /// How long each name and its value are.
+    lengths: Vec<(usize, usize)>,
+}
+
+impl Cookies {
+    /// Reads all `Cookie` lines by the rules of their portal.
     ///
     /// # Errors
     /// When reading them is not safe.
-    pub fn read(headers: &'a HeaderMap, protected: &[Glob]) -> Result<Self, CookieError> {
-        let mut pairs = Vec::new();
+    pub fn read(headers: &HeaderMap, rules: &CookieRules) -> Result<Self, CookieError> {
+        let mut cookies = Self::default();
         for line in headers.get_all(COOKIE) {
             // Header values hold visible ASCII here or are refused: a Unicode space before a
             // name would be trimmed by some portals and not by others.
             let line = line.to_str().map_err(|_| CookieError::ForbiddenByte)?;
-            pairs.extend(line.split(';').filter_map(pair));
+            line.split(';').filter_map(pair).for_each(|pair| cookies.push(pair));
         }
-        let cookies = Self { pairs };
-        cookies.check(protected)?;
+        rules.check(&cookies)?;
         Ok(cookies)
     }
 
     /// The value of the one cookie with exactly this name.
-    pub fn value(&self, name: &str) -> Option<&'a str> {
-        self.pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// The cookies whose names match one of `patterns`.
-    pub fn matching(&self, patterns: &[Glob]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub fn matching(&self, patterns: &[Glob]) -> impl Iterator<Item = (&str, &str)> {
         let wanted = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-        self.pairs.iter().copied().filter(move |(name, _)| wanted(name))
+        self.pairs().filter(move |(name, _)| wanted(name))
     }
 
     /// One `Cookie` line for the portal, without ours, and without those that `withhold`
     /// matches. Nothing when none is left.
     pub fn for_portal(&self, withhold: &[Glob]) -> Option<String> {
         let mut line = String::new();
-        for (name, value) in &self.pairs {
+        for (name, value) in self.pairs() {
             if is_ours(name) || withhold.iter().any(|pattern| pattern.matches(name)) {
                 continue;
             }
@@ -83,35 +95,91 @@ impl<'a> Cookies<'a> {
         (!line.is_empty()).then_some(line)
     }
 
-    fn check(&self, protected: &[Glob]) -> Result<(), CookieError> {
-        let readings: Vec<Glob> = protected.iter().map(reading_of_pattern).collect();
-        let is_protected = |name: &str| protected.iter().any(|pattern| pattern.matches(name));
-        let is_read_so = |name: &str| {
-            let read = reading(name);
-            let folded = read.to_ascii_lowercase();
-            readings.iter().any(|glob| glob.matches(if is_whole(glob) { &folded } else { &read }))
-        };
-        for (index, (name, value)) in self.pairs.iter().enumerate() {
+    fn push(&mut self, (name, value): (&str, &str)) {
+        self.text.push_str(name);
+        self.text.push_str(value);
+        self.lengths.push((name.len(), value.len()));
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut rest = self.text.as_str();
+        self.lengths.iter().filter_map(move |(name, value)| {
+            let (name, after) = rest.split_at_checked(*name)?;
+            let (value, after) = after.split_at_checked(*value)?;
+            rest = after;
+            Some((name, value))
+        })
+    }
+}
+
+/// Names alone: the values open sessions.
+impl fmt::Debug for Cookies {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.pairs().map(|(name, _)| name)).finish()
+    }
+}
+
+impl CookieRules {
+    /// The rules of a portal with these session cookies. They and ours may each come once.
+    pub fn new(protected: &[Glob]) -> Self {
+        let readings = protected.iter().map(Reading::of).collect();
+        Self { protected: protected.to_vec(), readings }
+    }
+
+    fn check(&self, cookies: &Cookies) -> Result<(), CookieError> {
+        for (index, (name, value)) in cookies.pairs().enumerate() {
             let nameless_imitation = name.is_empty() && is_like_ours(value);
             if (is_like_ours(name) && !is_ours(name)) || nameless_imitation || is_switch(name) {
                 return Err(CookieError::Imitation);
             }
-            let protected = is_protected(name);
-            let counts = |name: &str| is_like_ours(name) || is_read_so(name);
+            let protected = self.protected.iter().any(|pattern| pattern.matches(name));
+            let counts = |name: &str| is_like_ours(name) || self.takes_for_its_own(name);
             let hidden = !is_ours(name) && hidden_names(name, value).any(counts);
-            if hidden || (!protected && is_read_so(name)) {
+            if hidden || (!protected && self.takes_for_its_own(name)) {
                 return Err(CookieError::Imitation);
             }
-            let mut earlier = self.pairs.iter().take(index).map(|(other, _)| *other);
+            let mut earlier = cookies.pairs().take(index).map(|(other, _)| other);
             let twice = match protected {
                 true => earlier.any(|other| reading(other) == reading(name)),
-                false => is_ours(name) && earlier.any(|other| other == *name),
+                false => is_ours(name) && earlier.any(|other| other == name),
             };
             if twice {
                 return Err(CookieError::Twice);
             }
         }
         Ok(())
+    }
+
+    /// Whether a portal with the loosest rules takes `name` for one of its own.
+    fn takes_for_its_own(&self, name: &str) -> bool {
+        let read = reading(name);
+        self.readings.iter().any(|reading| reading.matches(&read))
+    }
+}
+
+/// How a portal with the loosest rules reads one of its own names. ASP.NET does not tell the
+/// cases of a name apart, so neither do we where ops wrote a whole name. A pattern with a
+/// star is short, and would match too much.
+#[derive(Clone)]
+enum Reading {
+    Whole(String),
+    Pattern(Glob),
+}
+
+impl Reading {
+    fn of(pattern: &Glob) -> Self {
+        let read = reading(pattern.as_str()).into_owned();
+        match pattern.as_str().contains('*') {
+            true => Self::Pattern(Glob::new(read)),
+            false => Self::Whole(read),
+        }
+    }
+
+    fn matches(&self, read: &str) -> bool {
+        match self {
+            Self::Whole(name) => read.eq_ignore_ascii_case(name),
+            Self::Pattern(pattern) => pattern.matches(read),
+        }
     }
 }
 
@@ -123,12 +191,11 @@ pub fn is_ours(name: &str) -> bool {
 /// Browsers compare the `__Host-` prefix without case (RFC 6265bis section 4.1.3), portals
 /// may trim or unquote: whatever looks like ours to one of them must not pass.
 pub fn is_like_ours(name: &str) -> bool {
-    let bare: String = name
-        .chars()
-        .filter(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_'))
-        .collect();
-    let bare = bare.to_ascii_lowercase().replace('_', "-");
-    bare.starts_with("--host-mfa")
+    let bare = name.bytes().filter_map(|byte| match byte {
+        b'-' | b'_' => Some(b'-'),
+        byte => byte.is_ascii_alphanumeric().then_some(byte.to_ascii_lowercase()),
+    });
+    bare.take(LIKE_OURS.len()).eq(LIKE_OURS.bytes())
 }
 
 /// A name as the portal with the loosest rules reads it: PHP turns dots, spaces and brackets
@@ -142,17 +209,6 @@ fn reading(name: &str) -> Cow<'_, str> {
     Cow::Owned(head.trim().replace(['.', ' ', '+'], "_"))
 }
 
-/// ASP.NET does not tell the cases of a name apart, so neither do we where ops wrote a whole
-/// name. A pattern with a star is short, and would match too much.
-fn reading_of_pattern(pattern: &Glob) -> Glob {
-    let read = reading(pattern.as_str());
-    Glob::new(if is_whole(pattern) { read.to_ascii_lowercase() } else { read.into_owned() })
-}
-
-fn is_whole(pattern: &Glob) -> bool {
-    !pattern.as_str().contains('*')
-}
-
 /// Attributes of RFC 2965, which no browser sends: old Java and Python read the whole line by
 /// other rules where they find one, quoted semicolons included.
 fn is_switch(name: &str) -> bool {
@@ -164,7 +220,9 @@ fn is_switch(name: &str) -> bool {
 /// old Java, Python and Ruby also split at commas, white space and quotes.
 fn hidden_names<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
     let pieces = value.split([',', ' ', '\t', '"']).skip(usize::from(!name.is_empty()));
-    pieces.filter_map(|piece| piece.split_once('=')).map(|(name, _)| name)
+    // Whoever looks past an empty name finds the next one.
+    let named = |piece: &'a str| piece.trim_start_matches('=').split_once('=');
+    pieces.filter_map(named).map(|(name, _)| name)
 }
 
 fn pair(text: &str) -> Option<(&str, &str)> {
@@ -182,7 +240,7 @@ fn pair(text: &str) -> Option<(&str, &str)> {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{CookieError, Cookies};
+    use super::{CookieError, CookieRules, Cookies};
     use crate::net::glob::Glob;
 
     fn lines(lines: &[&str]) -> HeaderMap {
@@ -195,7 +253,8 @@ mod tests {
 
     fn read(given: &[&str]) -> Result<Option<String>, CookieError> {
         let headers = lines(given);
-        Cookies::read(&headers, &[Glob::new("PHPSESSID")]).map(|cookies| cookies.for_portal(&[]))
+        let rules = CookieRules::new(&[Glob::new("PHPSESSID")]);
+        Cookies::read(&headers, &rules).map(|cookies| cookies.for_portal(&[]))
     }
 
     #[test]
@@ -245,7 +304,8 @@ mod tests {
     /// under a name that the portal takes for its own and we do not.
     #[test]
     fn imitations_of_the_portals_names_are_refused() {
-        let names = [Glob::new("my_session"), Glob::new("ASP.NET_SessionId"), Glob::new("DW*")];
+        let names = ["my_session", "ASP.NET_SessionId", "DW*"].map(Glob::new);
+        let rules = CookieRules::new(&names);
         for line in [
             "=my_session=x",
             "my.session=x",
@@ -265,23 +325,23 @@ mod tests {
             "%44Wx=1",
         ] {
             let headers = lines(&[line]);
-            let read = Cookies::read(&headers, &names);
+            let read = Cookies::read(&headers, &rules);
             assert_eq!(read, Err(CookieError::Imitation), "{line}");
         }
         let headers = lines(&["DW.x=1; DW_x=2"]);
-        assert_eq!(Cookies::read(&headers, &names), Err(CookieError::Twice));
+        assert_eq!(Cookies::read(&headers, &rules), Err(CookieError::Twice));
     }
 
     #[test]
     fn what_only_resembles_a_protected_name_passes() {
-        let names = [Glob::new("sid"), Glob::new("DW*"), Glob::new("ASP.NET_SessionId")];
+        let rules = CookieRules::new(&["sid", "DW*", "ASP.NET_SessionId"].map(Glob::new));
         for line in [
             "ASP.NET_SessionId=x; sid=1; DW_a.b=2",
             "side=1; xsid=2; dwell=3; a.sid=4",
             "back=sid=1; next=a b c; list=1,2,3; json={\"sid\":1}; b64=c2lk==",
             "plain; =value; theme=dark%20blue",
         ] {
-            assert!(Cookies::read(&lines(&[line]), &names).is_ok(), "{line}");
+            assert!(Cookies::read(&lines(&[line]), &rules).is_ok(), "{line}");
         }
     }
 
@@ -289,9 +349,16 @@ mod tests {
     fn withheld_cookies_stay_behind() {
         let headers = lines(&["PHPSESSID=x; a=1"]);
         let session = [Glob::new("PHPSESSID")];
-        let cookies = Cookies::read(&headers, &session).unwrap();
+        let cookies = Cookies::read(&headers, &CookieRules::new(&session)).unwrap();
         assert_eq!(cookies.for_portal(&session).as_deref(), Some("a=1"));
         assert_eq!(cookies.matching(&session).collect::<Vec<_>>(), [("PHPSESSID", "x")]);
         assert_eq!(cookies.value("a"), Some("1"));
+    }
+
+    #[test]
+    fn debug_names_no_value() {
+        let headers = lines(&["PHPSESSID=secret; a=1"]);
+        let cookies = Cookies::read(&headers, &CookieRules::default()).unwrap();
+        assert_eq!(format!("{cookies:?}"), r#"["PHPSESSID", "a"]"#);
     }
 }

@@ -99,6 +99,33 @@ pub fn is_disguised(name: &str) -> bool {
         )
 }
 
+/// Whether some portal takes a line of this name for one called `wanted`.
+pub fn is_spelling_of(name: &str, wanted: &str) -> bool {
+    fold(name) == fold(wanted)
+}
+
+/// Whether a line of this name has a meaning of its own, so that it cannot name a user.
+pub fn is_sent_by_us(name: &str) -> bool {
+    let folded = fold(name);
+    let own = [
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "location",
+        "origin",
+        "set-cookie",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    own.contains(&folded.as_str()) || folded.starts_with("sec-")
+}
+
 /// The lines of a client that stay with us.
 pub fn trusted_names(headers: &HeaderMap) -> Vec<HeaderName> {
     headers.keys().filter(|name| is_trusted_name(name.as_str())).cloned().collect()

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use super::cookies::{Cookies, DEVICE, SESSION, is_like_ours};
+use super::cookies::{CookieRules, Cookies, DEVICE, SESSION, is_like_ours};
 use super::glob::Glob;
 use super::host::Host;
 use super::path::{PathPattern, RequestPath};
@@ -154,7 +154,7 @@ proptest! {
         lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..4)
     ) {
         let headers = headers(&lines);
-        if let Ok(cookies) = Cookies::read(&headers, &[Glob::new("sid")]) {
+        if let Ok(cookies) = Cookies::read(&headers, &CookieRules::new(&[Glob::new("sid")])) {
             let line = cookies.for_portal(&[]).unwrap_or_default();
             prop_assert!(line.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte)));
         }
@@ -165,7 +165,8 @@ proptest! {
         let lines: Vec<Vec<u8>> = lines.into_iter().map(String::into_bytes).collect();
         let headers = headers(&lines);
         let session = [Glob::new("sid")];
-        if let Ok(cookies) = Cookies::read(&headers, &session) {
+        let rules = CookieRules::new(&session);
+        if let Ok(cookies) = Cookies::read(&headers, &rules) {
             prop_assert!(cookies.matching(&session).count() <= 1);
             let all = cookies.for_portal(&[]).unwrap_or_default();
             let names = all.split(';').map(|pair| pair.split('=').next().unwrap_or_default());
@@ -175,7 +176,7 @@ proptest! {
             let without = cookies.for_portal(&session).unwrap_or_default();
             let again = [without.clone().into_bytes()];
             let again = self::headers(&again);
-            let reread = Cookies::read(&again, &session).unwrap();
+            let reread = Cookies::read(&again, &rules).unwrap();
             prop_assert_eq!(reread.matching(&session).count(), 0, "{}", without);
         }
     }

@@ -53,12 +53,20 @@ impl ReturnTo {
     }
 }
 
+/// A relative reference as a path beside `base`. Nothing when it names a scheme, a host or a
+/// path from the root, which mean the same wherever they stand.
+pub fn beside(reference: &str, base: &str) -> Option<String> {
+    let head = reference.split(['/', '?', '#']).next().unwrap_or_default();
+    let relative = !reference.starts_with('/') && !head.contains(':');
+    relative.then(|| resolve(reference, base))
+}
+
 /// A relative reference becomes a path beside `base`; `?query` stays on it.
 fn resolve(location: &str, base: &str) -> String {
     if location.starts_with('/') {
         return location.to_owned();
     }
-    if location.starts_with('?') {
+    if location.is_empty() || location.starts_with(['?', '#']) {
         return format!("{base}{location}");
     }
     let folder = base.rfind('/').map_or("/", |end| base.get(..=end).unwrap_or("/"));

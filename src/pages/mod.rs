@@ -11,6 +11,7 @@ mod help;
 mod home;
 mod logout;
 mod recovery_codes;
+pub mod spa;
 pub mod times;
 mod verify;
 
@@ -21,11 +22,11 @@ use crate::clock::UnixMillis;
 use crate::net::return_to::ReturnTo;
 use crate::policy::Standing;
 use crate::session::{SessionRecord, TokenError};
-use crate::site::{Parts, Site};
+use crate::site::{KeptForm, Parts, Site};
 use crate::store::StoreError;
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::visit::{Visit, Who};
-use render::{Frame, Page, RenderError};
+use render::{Frame, KeptNotice, Page, RenderError};
 
 /// A request for one of our pages.
 pub struct PageRequest<'a> {
@@ -53,10 +54,11 @@ pub enum Action {
     Show,
     /// To send its form.
     Send(Vec<(String, String)>),
+    /// To send a form that is longer than this visitor's may be; it was not read.
+    SendUnread,
 }
 
-/// A page's answer.
-#[derive(Debug)]
+/// A page's answer. No `Debug`: cookies are in it, and what somebody typed.
 pub struct PageAnswer {
     /// The status code.
     pub status: StatusCode,
@@ -72,6 +74,9 @@ pub struct PageAnswer {
     pub retry_after: Option<u64>,
     /// Whether the portal's own sign-out is to be carried out too.
     pub sign_out_of_portal: bool,
+    /// A form that waited for the proof which was just given; it goes to the portal now, and
+    /// what the portal says takes this answer's place.
+    pub kept: Option<KeptForm>,
     /// What the access log says: verdict and reason.
     pub ending: (VerdictLabel, ReasonLabel),
 }
@@ -114,11 +119,25 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form),
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
+        ("/verify", Action::SendUnread) => verify::unread(request),
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
+        ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),
+        ("/spa.js", Action::Send(_)) if spa::is_here(request) => no_form(request),
         ("" | "/" | "/help" | "/style.css", Action::Send(_)) => no_form(request),
         _ => nothing_here(request),
     }
+}
+
+/// The page that asks for a code, in answer to a form of the portal that waits for it.
+///
+/// # Errors
+/// See [`respond`].
+pub async fn ask_for_code(
+    request: &PageRequest<'_>,
+    kept: KeptNotice<'_>,
+) -> Result<PageAnswer, PageError> {
+    verify::hold(request, kept).await
 }
 
 impl PageRequest<'_> {
@@ -152,10 +171,11 @@ impl PageRequest<'_> {
         PageAnswer::to(format!("{prefix}{page}?return_to={}", return_to.as_query_value()))
     }
 
-    /// The way to the portal's login.
+    /// The way to the portal's login; where it has no page, the portal asks at its start.
     fn go_to_login(&self) -> PageAnswer {
         let ending = (VerdictLabel::Login, ReasonLabel::Unknown);
-        PageAnswer { ending, ..PageAnswer::to(self.site.portal.identity.login_url.clone()) }
+        let login_url = self.site.portal.identity.login_url.clone();
+        PageAnswer { ending, ..PageAnswer::to(login_url.unwrap_or_else(|| "/".to_owned())) }
     }
 
     /// Where the user wanted to go, from the form or the query.
@@ -191,6 +211,7 @@ impl PageAnswer {
             cookies: Vec::new(),
             retry_after: None,
             sign_out_of_portal: false,
+            kept: None,
             ending: (VerdictLabel::Notice, ReasonLabel::OwnPage),
         }
     }

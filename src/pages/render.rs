@@ -14,7 +14,7 @@ use crate::config::Branding;
 mod page;
 mod rehearse;
 
-pub use page::{AuthenticatorLine, CodeField, Frame, Page, SessionLine, VerifyState};
+pub use page::{AuthenticatorLine, CodeField, Frame, KeptNotice, Page, SessionLine, VerifyState};
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +70,12 @@ pub enum RenderError {
     /// An override leaves out the token without which no form of the page is accepted.
     #[error("{file}: the form lacks its hidden field csrf, so nobody could send it")]
     Unsendable {
+        /// The override.
+        file: String,
+    },
+    /// An override leaves out the form that waits for a code, which would then be lost.
+    #[error("{file}: the form lacks its hidden field kept, so what a user sent would be lost")]
+    Losing {
         /// The override.
         file: String,
     },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::render::{CodeField, VerifyState};
+use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field, times,
 };
@@ -17,18 +17,32 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         Who::Unknown => Ok(request.go_to_login()),
         Who::Proven(..) => Ok(PageAnswer::to(return_to.as_str().to_owned())),
         Who::Named(_, Standing::NotEnrolled) => Ok(request.go("/enrol", &return_to)),
-        Who::Named(session, Standing::Enrolled) => {
-            ask(request, session, VerifyAnswer::Ask, &return_to).await
-        }
-        Who::Named(session, Standing::Locked(wait)) => {
-            let shown = ask(request, session, VerifyAnswer::Locked(*wait), &return_to).await?;
-            Ok(PageAnswer { status: StatusCode::OK, ..shown })
-        }
-        Who::Named(session, Standing::Disabled) => {
-            let shown = ask(request, session, VerifyAnswer::Disabled, &return_to).await?;
+        Who::Named(session, standing) => {
+            let at_rest = VerifyAnswer::at_rest(*standing);
+            let shown = ask(request, session, at_rest, &return_to, KeptNotice::Nothing).await?;
             Ok(PageAnswer { status: StatusCode::OK, ..shown })
         }
     }
+}
+
+/// A form of the portal came without a proof: the page asks for a code and says what becomes
+/// of the form.
+pub(super) async fn hold(
+    request: &PageRequest<'_>,
+    kept: KeptNotice<'_>,
+) -> Result<PageAnswer, PageError> {
+    let return_to = request.return_to(&[]);
+    let Who::Named(session, standing) = &request.visit.who else {
+        return lost(request);
+    };
+    let shown = ask(request, session, VerifyAnswer::at_rest(*standing), &return_to, kept).await?;
+    Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..shown })
+}
+
+/// A form longer than this visitor may send: only one that carries a kept form is so long,
+/// and whoever is not known by the password alone cannot send that on.
+pub(super) fn unread(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
+    lost(request)
 }
 
 pub(super) async fn send(
@@ -36,17 +50,56 @@ pub(super) async fn send(
     form: &[(String, String)],
 ) -> Result<PageAnswer, PageError> {
     let return_to = request.return_to(form);
-    let session = match &request.visit.who {
+    let kept = KeptNotice::of_field(field(form, "kept"));
+    // A page of the portal that was shown at this address may hold a form without one of its own.
+    let foreign = !form.is_empty() && field(form, "csrf").is_none();
+    let (session, standing) = match &request.visit.who {
+        Who::Unknown | Who::Proven(..) if kept != KeptNotice::Nothing => return lost(request),
+        Who::Proven(..) if foreign => return lost(request),
         Who::Unknown => return Ok(request.go_to_login()),
         Who::Proven(..) => return Ok(PageAnswer::to(return_to.as_str().to_owned())),
         Who::Named(_, Standing::NotEnrolled) => return Ok(request.go("/enrol", &return_to)),
-        Who::Named(session, Standing::Enrolled | Standing::Locked(_) | Standing::Disabled) => {
-            session
-        }
+        Who::Named(session, standing) => (session, *standing),
     };
     if !request.is_our_form(session, form) {
         return request.not_our_form();
     }
+    let waiting = match kept {
+        KeptNotice::Sealed(sealed) => match request.site.open_form(session.sid, sealed) {
+            // It is none of this session: no code is spent on it.
+            None => return request.not_our_form(),
+            opened => opened,
+        },
+        KeptNotice::Nothing | KeptNotice::TooLarge => None,
+    };
+    if field(&request.query, "again").is_some() {
+        let at_rest = VerifyAnswer::at_rest(standing);
+        let shown = ask(request, session, at_rest, &return_to, kept).await?;
+        return Ok(PageAnswer { status: StatusCode::OK, ..shown });
+    }
+    match judge(request, session, form).await? {
+        Judged::Proven(line) => {
+            let answer = PageAnswer::to(return_to.as_str().to_owned()).with_cookie(line);
+            Ok(PageAnswer { kept: waiting, ..answer })
+        }
+        Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
+        Judged::Refused(refused) => ask(request, session, refused, &return_to, kept).await,
+    }
+}
+
+/// What came of a code.
+enum Judged {
+    /// It was right: the line that sets the proven session.
+    Proven(String),
+    Refused(VerifyAnswer),
+    NotEnrolled,
+}
+
+async fn judge(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    form: &[(String, String)],
+) -> Result<Judged, PageError> {
     let typed = field(form, "code").unwrap_or_default();
     let account = request.site.account(session);
     let metrics = request.parts.metrics.portal(request.site.index);
@@ -55,18 +108,33 @@ pub(super) async fn send(
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &verified.session)?;
-            let answer = PageAnswer::to(return_to.as_str().to_owned());
-            return Ok(answer.with_cookie(cookie_line::set_session(&token)));
+            return Ok(Judged::Proven(cookie_line::set_session(&token)));
         }
         Err(VerifyFault::Account(error)) => return Err(error.into()),
-        Err(VerifyFault::NotEnrolled) => return Ok(request.go("/enrol", &return_to)),
+        Err(VerifyFault::NotEnrolled) => return Ok(Judged::NotEnrolled),
         Err(VerifyFault::Wrong { tries_left }) => VerifyAnswer::Wrong(tries_left),
         Err(VerifyFault::Used) => VerifyAnswer::Used,
         Err(VerifyFault::Locked(wait)) => VerifyAnswer::Locked(wait),
         Err(VerifyFault::Disabled) => VerifyAnswer::Disabled,
     };
     metrics.verification(FactorLabel::Totp, refused.label());
-    ask(request, session, refused, &return_to).await
+    Ok(Judged::Refused(refused))
+}
+
+/// Nothing was sent on, and nothing will be: the user has to know.
+fn lost(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
+    match request.visit.who {
+        Who::Unknown => request.error(
+            StatusCode::UNAUTHORIZED,
+            "Your session has ended",
+            "Your form was not sent. Sign in to the portal again, then go back to your form and send it once more.",
+        ),
+        Who::Named(..) | Who::Proven(..) => request.error(
+            StatusCode::CONFLICT,
+            "Your form was not sent",
+            "You gave your code already, so this page is out of date. Go back to your form, reload it and send it once more.",
+        ),
+    }
 }
 
 const fn label_of(factor: FactorUsed) -> FactorLabel {
@@ -86,6 +154,15 @@ enum VerifyAnswer {
 }
 
 impl VerifyAnswer {
+    /// What there is to say before any code was sent.
+    const fn at_rest(standing: Standing) -> Self {
+        match standing {
+            Standing::NotEnrolled | Standing::Enrolled => Self::Ask,
+            Standing::Locked(wait) => Self::Locked(wait),
+            Standing::Disabled => Self::Disabled,
+        }
+    }
+
     const fn label(&self) -> VerificationLabel {
         match self {
             Self::Ask => VerificationLabel::Error,
@@ -101,6 +178,7 @@ async fn ask(
     session: &SessionRecord,
     answer: VerifyAnswer,
     return_to: &ReturnTo,
+    kept: KeptNotice<'_>,
 ) -> Result<PageAnswer, PageError> {
     let account = request.site.account(session);
     let left = request.parts.accounts.recovery_codes_left(request.now, account).await?;
@@ -126,6 +204,7 @@ async fn ask(
         Some("recovery") => CodeField::Recovery,
         Some(_) | None => CodeField::App,
     };
-    let page = Page::Verify { state, field, recovery_left, return_to: return_to.as_str() };
+    let return_to = return_to.as_str();
+    let page = Page::Verify { state, field, recovery_left, return_to, kept };
     Ok(PageAnswer { retry_after, ..request.page(status, &page)? })
 }

@@ -9,21 +9,24 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::context::{Context, Incoming, Kind};
-use super::exchange::{Exchange, exchange};
+use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{observe, receive, route, upstream};
+use super::{kept, reading, receive, route, upstream};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::pages::render::{Frame, Page};
 use crate::pages::{self, Action, PageAnswer, PageRequest};
 use crate::policy::Challenge;
-use crate::site::Site;
-use crate::telemetry::label::{ThrottleScope, VerdictLabel};
-use crate::visit::Visit;
+use crate::site::{LONGEST_SEALED, Site};
+use crate::telemetry::label::{ReasonLabel, ThrottleScope, VerdictLabel};
+use crate::visit::{Visit, Who};
 
 /// The longest form of ours, in bytes.
 const LONGEST_FORM: usize = 4096;
+/// The longest form that sends a code with a kept form in it, from who gave the password.
+/// While it is read, rendered again or sent on, a few copies of it are in memory, 2 MiB at most.
+const LONGEST_KEEPING: usize = LONGEST_SEALED + 2 * LONGEST_FORM;
 
 /// An answer to be written.
 struct Reply {
@@ -51,7 +54,7 @@ pub(super) async fn own_page(
             return Err(Failure::MethodNotAllowed);
         }
         "GET" | "HEAD" => Action::Show,
-        "POST" => Action::Send(form(gateway, session, incoming).await?),
+        "POST" => sent(gateway, session, site, incoming, visit).await?,
         _ => return Err(Failure::MethodNotAllowed),
     };
     let fields = incoming.query.as_deref().unwrap_or_default();
@@ -65,7 +68,13 @@ pub(super) async fn own_page(
         now: gateway.parts.now(),
         request_id: &ctx.request_id,
     };
-    let answer = pages::respond(&request).await?;
+    let mut answer = pages::respond(&request).await?;
+    if let Some(form) = answer.kept.take() {
+        return kept::send_on(gateway, session, ctx, incoming, form, answer).await;
+    }
+    if answer.cookies.is_empty() {
+        answer.cookies.extend(visit.fresh.clone());
+    }
     if answer.sign_out_of_portal {
         sign_out_of_portal(gateway, session, site, incoming).await;
     }
@@ -78,6 +87,7 @@ pub(super) async fn own_page(
 /// # Errors
 /// When the client is gone.
 pub(super) async fn challenge(
+    gateway: &Gateway,
     session: &mut Session,
     ctx: &Context,
     site: &Site,
@@ -87,12 +97,17 @@ pub(super) async fn challenge(
 ) -> Result<(), Failure> {
     let prefix = &site.portal.prefix;
     let return_to = ReturnTo::parse(&incoming.target(), prefix);
+    let login_url = site.portal.identity.login_url.as_ref();
     let place = match challenge {
-        Challenge::SignIn => site.portal.identity.login_url.clone(),
+        Challenge::SignIn => login_url.cloned().unwrap_or_else(|| "/".to_owned()),
         Challenge::Enrol => format!("{prefix}/enrol"),
         Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => format!("{prefix}/verify"),
     };
-    let reply = match incoming.kind {
+    let mut reply = match incoming.kind {
+        Kind::Page if challenge == Challenge::SignIn && login_url.is_none() => {
+            let text = "This page is for people who are signed in.";
+            error_page(gateway, ctx, StatusCode::UNAUTHORIZED, "Please sign in", text)
+        }
         Kind::Page => {
             let query = format!("?return_to={}", return_to.as_query_value());
             let query = if challenge == Challenge::SignIn { String::new() } else { query };
@@ -109,6 +124,77 @@ pub(super) async fn challenge(
         }
         Kind::Call => problem(ctx, challenge, &place),
     };
+    if challenge == Challenge::SignIn && site.portal.identity.basic.is_some() {
+        let realm = format!("Basic realm=\"{}\", charset=\"UTF-8\"", site.portal.name);
+        reply.lines.push(("www-authenticate", realm));
+    }
+    reply.lines.extend(visit.fresh.clone().map(|line| ("set-cookie", line)));
+    write(session, reply).await
+}
+
+/// Answers a form that waits for a proof with a page of ours, and says in a line for programs
+/// what a call would be told.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn challenge_page(
+    session: &mut Session,
+    site: &Site,
+    challenge: Challenge,
+    page: PageAnswer,
+) -> Result<(), Failure> {
+    let mut reply = reply(page);
+    let place = format!("{}/verify", site.portal.prefix);
+    reply.lines.push(challenge_line(challenge, &place));
+    write(session, reply).await
+}
+
+/// Why a kept form did not come through although the code was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// Nothing may be sent to its address any more.
+    Barred,
+    /// The portal wants it elsewhere.
+    Elsewhere,
+    /// The portal did not answer: nobody knows whether it has it.
+    NoAnswer,
+}
+
+/// Tells the user that a kept form may not have arrived. The proof counts all the same, so
+/// `cookies` go along.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn not_sent(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Context,
+    cookies: Vec<String>,
+    why: NotSent,
+) -> Result<(), Failure> {
+    let (status, reason, title, text) = match why {
+        NotSent::Barred => (
+            StatusCode::CONFLICT,
+            ReasonLabel::OwnPage,
+            "Your form was not sent",
+            "Your code was right and you are signed in. Go back to your form and send it once more.",
+        ),
+        NotSent::Elsewhere => (
+            StatusCode::CONFLICT,
+            ReasonLabel::Upstream,
+            "Your form was not sent",
+            "Your code was right and you are signed in. The portal wants your form at another address. Go back to your form, reload it and send it once more.",
+        ),
+        NotSent::NoAnswer => (
+            StatusCode::BAD_GATEWAY,
+            ReasonLabel::Upstream,
+            "The portal did not answer",
+            "Your code was right and you are signed in. Look in the portal whether your form has arrived before you send it once more.",
+        ),
+    };
+    ctx.ends(VerdictLabel::Error, reason);
+    let mut reply = error_page(gateway, ctx, status, title, text);
+    reply.lines.extend(cookies.into_iter().map(|line| ("set-cookie", line)));
     write(session, reply).await
 }
 
@@ -175,20 +261,38 @@ pub(super) async fn relay(session: &mut Session, mut exchange: Exchange) -> Resu
 
 const HTML: &str = "text/html; charset=utf-8";
 
+/// A form of ours. Only one that sends a code may be long, and only from who gave the password.
+async fn sent(
+    gateway: &Gateway,
+    session: &mut Session,
+    site: &Site,
+    incoming: &Incoming,
+    visit: &Visit,
+) -> Result<Action, Failure> {
+    let sends_code = route::own_page(site, incoming) == Some("/verify");
+    let named = matches!(visit.who, Who::Named(..));
+    let limit = if sends_code && named { LONGEST_KEEPING } else { LONGEST_FORM };
+    match form(gateway, session, incoming, limit).await? {
+        Some(form) => Ok(Action::Send(form)),
+        None if sends_code && !named => Ok(Action::SendUnread),
+        None => Err(Failure::BodyTooLarge),
+    }
+}
+
 async fn form(
     gateway: &Gateway,
     session: &mut Session,
     incoming: &Incoming,
-) -> Result<Vec<(String, String)>, Failure> {
+    limit: usize,
+) -> Result<Option<Vec<(String, String)>>, Failure> {
     check_same_site(session, incoming)?;
-    if !observe::is_urlencoded(session) {
+    if !reading::is_urlencoded(session) {
         return Err(Failure::BadRequest("a form of ours came in another form"));
     }
-    observe::answer_expectation(session).await?;
+    reading::answer_expectation(session).await?;
     let patience = gateway.parts.limits.header_deadline;
-    let body = observe::read_body(session, LONGEST_FORM, patience).await?;
-    let body = body.ok_or(Failure::BodyTooLarge)?;
-    Ok(form_urlencoded::parse(&body).into_owned().collect())
+    let body = reading::read_body(session, limit, patience).await?;
+    Ok(body.map(|body| form_urlencoded::parse(&body).into_owned().collect()))
 }
 
 /// A form of ours is sent by our own page. The hidden field says so too; this says it before
@@ -232,7 +336,7 @@ async fn portal_logout(
         request.insert_header(header::COOKIE, line).map_err(broken)?;
     }
     let peer = gateway.door(site)?.peer(gateway.parts.now(), upstream::ANSWER).await?;
-    let done = exchange(&gateway.connector, peer, request, Bytes::new(), true).await?;
+    let done = exchange(&gateway.connector, peer, request, Bytes::new(), LONGEST_JUDGED).await?;
     done.close().await;
     Ok(())
 }
@@ -267,7 +371,7 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
         }
     };
     let mut reply = problem_body(ctx, status, &format!("urn:portcullis:{name}"), title);
-    reply.lines.push(("portcullis-challenge", format!("{name}; url=\"{place}\"")));
+    reply.lines.push(challenge_line(challenge, place));
     match challenge {
         Challenge::Wait(wait) => {
             reply.lines.push(("retry-after", pages::times::seconds(wait).to_string()))
@@ -276,6 +380,10 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
         Challenge::SignIn | Challenge::Enrol | Challenge::Verify => {}
     }
     reply
+}
+
+fn challenge_line(challenge: Challenge, place: &str) -> (&'static str, String) {
+    ("portcullis-challenge", format!("{}; url=\"{place}\"", challenge.name()))
 }
 
 fn problem_of(ctx: &Context, status: StatusCode, title: &str) -> Reply {

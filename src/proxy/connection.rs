@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora_core::apps::{HttpServerApp, ServerApp};
+use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::http::v2::server::H2Options;
 use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
@@ -31,7 +33,7 @@ tokio::task_local! {
 }
 
 /// What happens on this connection at the moment. HTTP/2 runs many requests on one
-/// connection, each in a task of its own, where nothing is noted here.
+/// connection, each in a task of its own: there it is what happens on one stream.
 #[derive(Default)]
 struct State {
     inner: Mutex<Now>,
@@ -76,7 +78,7 @@ impl State {
 
 /// The server of public connections, round the framework's own.
 pub struct Front {
-    proxy: Arc<HttpProxy<Gateway>>,
+    streams: Arc<Streams>,
     parts: Arc<Parts>,
     clients: Arc<Clients>,
 }
@@ -85,7 +87,8 @@ impl Front {
     /// Serves connections for `proxy`.
     pub fn new(proxy: Arc<HttpProxy<Gateway>>, parts: Arc<Parts>) -> Self {
         let clients = Arc::new(Clients { open: Mutex::default() });
-        Self { proxy, parts, clients }
+        let streams = Arc::new(Streams { proxy, parts: Arc::clone(&parts) });
+        Self { streams, parts, clients }
     }
 
     async fn watch(&self, state: &State, http2: bool) {
@@ -139,7 +142,7 @@ impl ServerApp for Front {
         };
         let state = Arc::new(State::default());
         let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-        let served = THIS.scope(Arc::clone(&state), self.proxy.process_new(stream, shutdown));
+        let served = THIS.scope(Arc::clone(&state), self.streams.process_new(stream, shutdown));
         tokio::select! {
             left = served => left,
             () = self.watch(&state, http2) => None,
@@ -147,7 +150,58 @@ impl ServerApp for Front {
     }
 
     async fn cleanup(&self) {
+        self.streams.http_cleanup().await;
+    }
+}
+
+/// The framework's proxy, with a watch over each stream of HTTP/2: one that carries nothing
+/// for a while would outlive its session, since the framework asks us at each part alone.
+struct Streams {
+    proxy: Arc<HttpProxy<Gateway>>,
+    parts: Arc<Parts>,
+}
+
+impl Streams {
+    async fn session_ended(&self, state: &State) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if ended(&self.parts.sessions, &self.parts, state.now()) {
+                tracing::info!("a stream was cut: the session that carried it ended");
+                return;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Streams {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        if !session.is_http2() {
+            return self.proxy.process_new_http(session, shutdown).await;
+        }
+        let state = Arc::new(State::default());
+        let served = THIS.scope(Arc::clone(&state), self.proxy.process_new_http(session, shutdown));
+        // Whatever is dropped unfinished is reset, and the streams beside it go on.
+        tokio::select! {
+            left = served => left,
+            () = self.session_ended(&state) => None,
+        }
+    }
+
+    async fn http_cleanup(&self) {
         self.proxy.http_cleanup().await;
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        self.proxy.server_options()
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        self.proxy.h2_options()
     }
 }
 

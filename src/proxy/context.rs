@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::inject::Injection;
 use super::suspect::Suspicion;
 use crate::clock::Stopwatch;
 use crate::identity::CookieSet;
@@ -59,6 +60,8 @@ pub struct Passage {
     pub(super) suspicion: Suspicion,
     /// Whether its body is a form as browsers send it.
     pub(super) urlencoded: bool,
+    /// What becomes of our script in its answer.
+    pub(super) injection: Injection,
     /// Whether it signs the user out of the portal.
     pub signs_out: bool,
     /// Whether its own answer ended the session that carried it.

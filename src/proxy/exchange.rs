@@ -16,7 +16,7 @@ use super::fail::Failure;
 /// How long a portal may take over a login, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most of an answer's body that is held to judge it, in bytes.
-const LONGEST_JUDGED: usize = 1024 * 1024;
+pub(super) const LONGEST_JUDGED: usize = 1024 * 1024;
 
 /// A portal's answer. What of the body was not read yet still comes from the portal.
 pub(super) struct Exchange {
@@ -29,8 +29,7 @@ pub(super) struct Exchange {
     session: HttpSession,
 }
 
-/// Sends `request` with `body` and reads the answer's head; and its body, where `whole`
-/// asks for it and it is not too long.
+/// Sends `request` with `body` and reads the answer's head, and its body up to `hold` bytes.
 ///
 /// # Errors
 /// When the portal does not answer, or not in HTTP.
@@ -39,9 +38,9 @@ pub(super) async fn exchange(
     peer: HttpPeer,
     request: RequestHeader,
     body: Bytes,
-    whole: bool,
+    hold: usize,
 ) -> Result<Exchange, Failure> {
-    let work = talk(connector, peer, request, body, whole);
+    let work = talk(connector, peer, request, body, hold);
     tokio::time::timeout(PATIENCE, work).await.map_err(|_| Failure::TooSlow)?
 }
 
@@ -72,7 +71,7 @@ async fn talk(
     peer: HttpPeer,
     request: RequestHeader,
     body: Bytes,
-    whole: bool,
+    hold: usize,
 ) -> Result<Exchange, Failure> {
     let request = framed(request, body.len()).map_err(|error| failure(&error))?;
     let connected = connector.get_http_session(&peer).await;
@@ -83,9 +82,7 @@ async fn talk(
     let header = answer_head(&mut session).await?;
     let mut exchange = Exchange { header, body: Bytes::new(), complete: false, session };
     exchange.complete = exchange.session.response_done();
-    if whole {
-        hold_body(&mut exchange).await?;
-    }
+    hold_body(&mut exchange, hold).await?;
     Ok(exchange)
 }
 
@@ -119,9 +116,9 @@ async fn answer_head(session: &mut HttpSession) -> Result<ResponseHeader, Failur
     }
 }
 
-async fn hold_body(exchange: &mut Exchange) -> Result<(), Failure> {
+async fn hold_body(exchange: &mut Exchange, most: usize) -> Result<(), Failure> {
     let mut held = BytesMut::new();
-    while held.len() <= LONGEST_JUDGED {
+    while most > 0 && held.len() <= most {
         match exchange.next_chunk().await? {
             Some(chunk) => held.extend_from_slice(&chunk),
             None => break,

@@ -73,6 +73,9 @@ pub enum Failure {
     /// The portal does not answer in time.
     #[error("the portal does not answer in time")]
     TooSlow,
+    /// The portal does not say whose a session is.
+    #[error("the portal was asked whose a session is: {0}")]
+    NoWord(crate::identity::AskFault),
     /// The portal's answer is not HTTP.
     #[error("the portal's answer is not well-formed: {0}")]
     BadAnswer(String),
@@ -177,6 +180,12 @@ impl Failure {
             Self::SessionEnded => {
                 (StatusCode::UNAUTHORIZED, "Your session has ended", "Please sign in again.", None)
             }
+            Self::NoWord(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The portal does not answer",
+                "This is not your fault. Please try again in a minute.",
+                Some(30),
+            ),
             Self::Unreachable(_) | Self::BadAnswer(_) => (
                 StatusCode::BAD_GATEWAY,
                 "The portal does not answer",
@@ -223,7 +232,9 @@ impl Failure {
                 ReasonLabel::Internal
             }
             Self::SessionEnded => ReasonLabel::Unknown,
-            Self::Unreachable(_) | Self::TooSlow | Self::BadAnswer(_) => ReasonLabel::Upstream,
+            Self::Unreachable(_) | Self::TooSlow | Self::BadAnswer(_) | Self::NoWord(_) => {
+                ReasonLabel::Upstream
+            }
         }
     }
 
@@ -232,7 +243,7 @@ impl Failure {
         match self {
             Self::Unreachable(_) => Some(UpstreamErrorLabel::Connect),
             Self::TooSlow => Some(UpstreamErrorLabel::Timeout),
-            Self::BadAnswer(_) => Some(UpstreamErrorLabel::Invalid),
+            Self::BadAnswer(_) | Self::NoWord(_) => Some(UpstreamErrorLabel::Invalid),
             Self::BadRequest(_)
             | Self::UriTooLong
             | Self::HeadTooLarge

@@ -4,9 +4,10 @@
 use http::header;
 use pingora_http::RequestHeader;
 
-use super::context::Passage;
-use crate::net::headers::trusted_names;
-use crate::policy::Destination;
+use super::context::{Origin, Passage};
+use crate::identity::SessionLine;
+use crate::net::headers::{is_spelling_of, trusted_names};
+use crate::policy::{Destination, PortalCookies};
 use crate::visit::Who;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
@@ -28,11 +29,41 @@ pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_e
         // then show what is behind it.
         request.remove_header(&header::AUTHORIZATION);
     }
+    session_line(request, passage)?;
     request.remove_header(&header::COOKIE);
     if let Some(line) = &passage.cookie_line {
         request.insert_header(header::COOKIE, line.as_str())?;
     }
-    let origin = &passage.origin;
+    set_origin(request, &passage.origin)
+}
+
+/// The line that is part of the portal's session goes where its cookies go.
+fn session_line(request: &mut RequestHeader, passage: &Passage) -> pingora_error::Result<()> {
+    let identity = &passage.site.portal.identity;
+    let keep = passage.permit.cookies() == PortalCookies::Keep;
+    if identity.reads_authorization() && !keep {
+        request.remove_header(&header::AUTHORIZATION);
+    }
+    let Some(rule) = &identity.header else { return Ok(()) };
+    let spelled = |name: &&header::HeaderName| is_spelling_of(name.as_str(), rule.name.as_str());
+    let spellings: Vec<_> = request.headers.keys().filter(spelled).cloned().collect();
+    for name in spellings {
+        request.remove_header(&name);
+    }
+    match passage.visit.cookies.line() {
+        Some(SessionLine::NamedInFront(name)) if keep => {
+            request.insert_header(rule.name.clone(), name.as_str())
+        }
+        Some(SessionLine::NamedInFront(_) | SessionLine::Authorization(_)) | None => Ok(()),
+    }
+}
+
+/// Says where a request came from and what it is addressed to, as portals behind a proxy
+/// expect it.
+pub(super) fn set_origin(
+    request: &mut RequestHeader,
+    origin: &Origin,
+) -> pingora_error::Result<()> {
     request.insert_header(header::HOST, origin.authority.as_str())?;
     if let Some(client) = origin.client {
         request.insert_header("X-Forwarded-For", client.to_string())?;

@@ -19,11 +19,15 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
-use super::observe::{self, Reading};
+use super::inject::Injection;
+use super::reading::{self, Reading};
 use super::settle::Settled;
 use super::suspect::Suspicion;
 use super::upstream::{self, Door};
-use super::{answer, connection, exchange, forward, identify, receive, record, route, settle};
+use super::{
+    answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
+    settle,
+};
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
@@ -68,7 +72,7 @@ impl Gateway {
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
         let destination = route::destination(&site, &incoming);
-        let visit = self.visit(session, &site, destination).await?;
+        let visit = self.visit(session, &site, &incoming, destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let facts = Facts {
             destination: reading.destination().unwrap_or(destination),
@@ -85,12 +89,16 @@ impl Gateway {
             Verdict::Challenge(challenge) => {
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
-                answer::challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
+                if !held.await? {
+                    answer::challenge(self, session, ctx, &site, &incoming, &visit, challenge)
+                        .await?;
+                }
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
                 ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
-                let passage = passage(session, site, permit, visit, &incoming, &facts)?;
+                let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -122,11 +130,11 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                observe::check_readable(&passage.site, incoming, &reading)?;
+                reading::check_readable(&passage.site, incoming, &reading)?;
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
-                observe::note_doubt(self, &passage);
+                reading::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -139,20 +147,44 @@ impl Gateway {
         &self,
         session: &Session,
         site: &Site,
+        incoming: &Incoming,
         destination: Destination,
     ) -> Result<Visit, Failure> {
         let headers = &session.req_header().headers;
-        let identified = match self.parts.trusted_now() {
-            Some(now) => identify::identify(&self.parts, site, now, headers).await,
-            None => Err(Failure::Clock),
-        };
+        let identified = self.identified(headers, site, incoming, destination).await;
         match identified {
-            Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock)
+            Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock | Failure::NoWord(_))
                 if destination == Destination::Public =>
             {
                 identify::nobody(site, headers)
             }
             identified => identified,
+        }
+    }
+
+    /// Whom the cookies name, and whom the portal names where it is asked.
+    pub(super) async fn identified(
+        &self,
+        headers: &http::HeaderMap,
+        site: &Site,
+        incoming: &Incoming,
+        destination: Destination,
+    ) -> Result<Visit, Failure> {
+        let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
+        learn::check_target(&site.portal.identity, incoming)?;
+        let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
+        let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        if destination == Destination::Protected {
+            visit = learn::without_hidden_tokens(site, headers, incoming, visit);
+        }
+        let open = matches!(destination, Destination::Public | Destination::Login);
+        match visit.who {
+            Who::Unknown | Who::Named(..) if open => {
+                learn::open(self, site, &incoming.origin, visit).await
+            }
+            Who::Unknown | Who::Named(..) | Who::Proven(..) => {
+                learn::learn(self, site, now, &incoming.origin, visit).await
+            }
         }
     }
 
@@ -163,13 +195,13 @@ impl Gateway {
         incoming: &Incoming,
     ) -> Result<Reading, Failure> {
         match route::takes_password(site, incoming) {
-            true => observe::read(self, session, site, incoming).await,
+            true => reading::read(self, session, site, incoming).await,
             false => Ok(Reading::Other),
         }
     }
 
     /// Whether the proof that carries a request still stands.
-    fn still_stands(&self, passage: &Passage) -> bool {
+    pub(super) fn still_stands(&self, passage: &Passage) -> bool {
         let sessions = &self.parts.sessions;
         passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
     }
@@ -233,7 +265,10 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> Result<()> {
         match ctx.passage() {
-            Some(passage) => forward::clean(request, passage),
+            Some(passage) => {
+                forward::clean(request, passage)?;
+                passage.injection.ask(request)
+            }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
         }
     }
@@ -253,7 +288,7 @@ impl ProxyHttp for Gateway {
             let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
             if !before {
-                observe::note_doubt(self, passage);
+                reading::note_doubt(self, passage);
             }
         }
         match ctx.passage() {
@@ -281,30 +316,34 @@ impl ProxyHttp for Gateway {
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
-        match settle::settle(&self.parts, passage, head).await {
-            Ok(Settled::GoesOn) => Ok(()),
+        match settle::settle(self, passage, head).await {
+            Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
                 connection::carries(None);
                 ctx.session_ended_here();
-                Ok(())
             }
             Err(failure) => {
                 tracing::error!(request = %ctx.request_id, %failure, "an answer could not be settled");
-                Err(broken(&failure))
+                return Err(broken(&failure));
             }
         }
+        // Last, since the head is made to fit a body that is longer than the portal's.
+        ctx.passage_mut().map_or(Ok(()), |passage| passage.injection.begin(head, session))
     }
 
-    /// Streams end with the session that carries them.
+    /// Streams end with the session that carries them; and a page gets our script.
     fn response_body_filter(
         &self,
         _: &mut Session,
-        _: &mut Option<Bytes>,
-        _: bool,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
-        match ctx.passage() {
-            Some(passage) if self.still_stands(passage) => Ok(None),
+        match ctx.passage_mut() {
+            Some(passage) if self.still_stands(passage) => {
+                passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
+                Ok(None)
+            }
             _ => Err(Error::explain(ErrorType::InternalError, "the session ended")),
         }
     }
@@ -335,29 +374,30 @@ impl ProxyHttp for Gateway {
     }
 }
 
-fn passage(
-    session: &Session,
+/// What goes along with the request that `head` begins.
+pub(super) fn passage(
+    head: &RequestHeader,
     site: Arc<Site>,
     permit: crate::policy::Permit,
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
-) -> Result<Passage, Failure> {
-    let cookies = identify::read_cookies(&site, &session.req_header().headers)?;
+) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
-    let cookie_line = cookies.for_portal(withheld);
+    let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let identity = &site.portal.identity;
     let suspicion = match &visit.who {
         Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
         Who::Proven(..) | Who::Named(..) | Who::Unknown => {
-            Suspicion::of_head(identity, session.req_header(), incoming)
+            Suspicion::of_head(identity, head, incoming)
         }
     };
     let origin = incoming.origin.clone();
-    Ok(Passage {
+    let injection = Injection::of(&site, head, incoming);
+    Passage {
         site,
         permit,
         destination: facts.destination,
@@ -367,10 +407,11 @@ fn passage(
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
-        urlencoded: observe::is_urlencoded(session),
+        urlencoded: reading::is_form(head),
+        injection,
         signs_out,
         ended_here: false,
-    })
+    }
 }
 
 const fn reason_label(reason: Reason) -> ReasonLabel {

@@ -7,9 +7,9 @@ use http::HeaderMap;
 
 use super::fail::Failure;
 use crate::clock::UnixMillis;
-use crate::identity::CookieSet;
+use crate::identity::{CookieSet, SessionLine};
 use crate::net::cookies::{Cookies, SESSION};
-use crate::policy::PortalSession;
+use crate::policy::{PortalSession, Standing};
 use crate::session::{Claims, Grade, Level, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::Opaque;
@@ -25,24 +25,32 @@ pub async fn identify(
     site: &Site,
     now: UnixMillis,
     headers: &HeaderMap,
+    line: Option<SessionLine>,
 ) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    // Without a portal session there is nothing that a proof could belong to.
-    let token = cookies.value(SESSION).filter(|_| !set.is_empty());
+    let set = set.with_line(line);
+    let token = cookies.value(SESSION);
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = site.binder.parts(&set);
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
-        return Ok(Visit { who: proven, cookies: set, portal_session: PortalSession::Other });
+        return Ok(Visit {
+            who: proven,
+            read: cookies,
+            cookies: set,
+            fresh: None,
+            portal_session: PortalSession::Other,
+        });
     }
     let who = match &claims {
         Some(claims) if claims.grade() == Grade::SignedIn => {
             signed_in(parts, site, now, claims, &given).await?
         }
-        _ => Who::Unknown,
+        Some(_) => Who::Unknown,
+        None => idle(parts, site, now, token, &given).await?,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, cookies: set, portal_session })
+    Ok(Visit { who, read: cookies, cookies: set, fresh: None, portal_session })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -52,18 +60,21 @@ pub async fn identify(
 pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure> {
     let cookies = read_cookies(site, headers)?;
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
-    Ok(Visit { who: Who::Unknown, cookies: set, portal_session: PortalSession::Other })
+    Ok(Visit {
+        who: Who::Unknown,
+        read: cookies,
+        cookies: set,
+        fresh: None,
+        portal_session: PortalSession::Other,
+    })
 }
 
 /// Reads the cookies of a request by the portal's rules.
 ///
 /// # Errors
 /// When a protected name came twice or is imitated (HDR-4).
-pub(super) fn read_cookies<'a>(
-    site: &Site,
-    headers: &'a HeaderMap,
-) -> Result<Cookies<'a>, Failure> {
-    Cookies::read(headers, &site.portal.identity.session_cookies)
+pub(super) fn read_cookies(site: &Site, headers: &HeaderMap) -> Result<Cookies, Failure> {
+    Cookies::read(headers, &site.cookie_rules)
         .map_err(|_| Failure::BadRequest("the cookies can be read in two ways"))
 }
 
@@ -92,6 +103,28 @@ async fn signed_in(
         Level::Password => named(parts, site, now, session).await,
         Level::Ended => Ok(Who::Unknown),
     }
+}
+
+/// After a pause the code alone is asked for again: whoever has enrolled is named, however
+/// well the session was proven before. Nobody enrols in a session that was left alone.
+async fn idle(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    token: Option<&str>,
+    given: &[Opaque],
+) -> Result<Who, Failure> {
+    let Some(claims) = token.and_then(|token| site.token.read_idle(&parts.keys, now, token).ok())
+    else {
+        return Ok(Who::Unknown);
+    };
+    let found = parts.sessions.find(now, claims.bind).await?;
+    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
+    else {
+        return Ok(Who::Unknown);
+    };
+    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    Ok(if standing == Standing::NotEnrolled { Who::Unknown } else { Who::Named(session, standing) })
 }
 
 async fn named(

@@ -1,4 +1,4 @@
-//! Stage 7: a login passes through. The portal's session is held back while it is under way;
+//! Stage 7, its second half: a login passes through. The portal's session is held back while it is under way;
 //! the answer is judged, settled and only then given to the browser. The body goes on as it
 //! came and is forgotten here.
 
@@ -11,27 +11,25 @@ use pingora_proxy::Session;
 use zeroize::Zeroize;
 
 use super::context::{Incoming, Passage};
-use super::exchange::{Exchange, exchange};
+use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
+use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
-use super::{forward, receive};
+use super::sign_in::{self, take_announcement};
+use super::{ask, forward, receive};
+use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
-use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, judge};
+use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
 use crate::policy::Standing;
-use crate::random;
-use crate::session::{Level, SessionRecord, Suspension};
+use crate::session::Suspension;
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
-
-pub(super) use super::reading::{
-    Login, Reading, answer_expectation, check_readable, is_urlencoded, note_doubt, read, read_body,
-};
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -75,6 +73,9 @@ impl Watched {
         let suspension = parts.sessions.suspend(&touched).await;
         self.recall();
         let result = self.pass_on(request).await;
+        // Whatever was said of this portal session before may no longer be true.
+        let site = &self.passage.site;
+        site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
         let body = std::mem::take(&mut self.login.body);
         if let Ok(mut body) = body.try_into_mut() {
             body.zeroize();
@@ -93,6 +94,10 @@ impl Watched {
                 Err(failure)
             }
         }
+    }
+
+    fn identity(&self) -> &Identity {
+        &self.passage.site.portal.identity
     }
 
     /// Takes the name of the step before, as the portal's session has it now: no other login
@@ -122,11 +127,12 @@ impl Watched {
     }
 
     fn rule(&self) -> Option<&LoginRule> {
-        self.passage.site.portal.identity.logins.get(self.login.rule)
+        self.identity().logins.get(self.login.rule)
     }
 
     async fn pass_on(&self, mut request: RequestHeader) -> Result<Exchange, Failure> {
-        let reads_body = self.rule().is_some_and(LoginRule::reads_body);
+        let reads_body = self.rule().is_some_and(LoginRule::reads_body)
+            || self.identity().session_bearer.is_some();
         if reads_body {
             let plain = request.insert_header(header::ACCEPT_ENCODING, "identity");
             plain.map_err(|_| Failure::BadAnswer("it cannot be asked for in plain".to_owned()))?;
@@ -135,7 +141,8 @@ impl Watched {
         let peer =
             self.gateway.door(&self.passage.site)?.peer(now, super::upstream::ANSWER).await?;
         let body = self.login.body.clone();
-        exchange(&self.gateway.connector, peer, request, body, reads_body).await
+        let hold = if reads_body { LONGEST_JUDGED } else { 0 };
+        exchange(&self.gateway.connector, peer, request, body, hold).await
     }
 
     async fn judged(
@@ -148,36 +155,114 @@ impl Watched {
         if self.is_step() {
             return self.named(exchange, touched, suspension).await;
         }
-        match (self.verdict(exchange), &self.login.attempt) {
-            (LoginOutcome::Failure, _) => {
+        let verdict = self.verdict(exchange);
+        let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
+        match verdict {
+            LoginOutcome::Success => {}
+            LoginOutcome::Failure => {
                 self.outcome(LoginOutcomeLabel::Failure);
-                self.refused(exchange, touched, suspension).await
+                return self.refused(exchange, touched, suspension).await;
             }
-            (LoginOutcome::Unclear, _) => {
-                self.outcome(LoginOutcomeLabel::Unreadable);
-                self.left_to_nobody(touched, &self.cookies_after(exchange)).await?;
-                if exchange.header.status.is_server_error() {
-                    return self.refused(exchange, touched, suspension).await;
-                }
-                drop(suspension);
-                Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
+            LoginOutcome::Unclear => return self.doubted(exchange, touched, suspension).await,
+        }
+        let cookies = self.session_after(exchange);
+        let user = match cookies.is_empty() {
+            true => Ok(None),
+            false => self.who(announced, &cookies).await,
+        };
+        let settled = match user {
+            Ok(Some(user)) => self.learned(exchange, user, &cookies, touched).await,
+            Ok(None) => {
+                self.outcome(LoginOutcomeLabel::NoSession);
+                self.end_touched(touched).await
             }
-            (
-                LoginOutcome::Success,
-                Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
-            ) => {
+            Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName);
-                self.left_to_nobody(touched, &self.cookies_after(exchange)).await?;
-                drop(suspension);
-                // The answer may show what only somebody with a name may see.
-                Err(Failure::Nameless)
+                self.left_to_nobody(touched, &cookies).await?;
+                Err(failure)
             }
-            (LoginOutcome::Success, Attempt::By(user)) => {
-                let learned = self.learned(exchange, user.clone(), touched).await;
-                drop(suspension);
-                learned
+        };
+        drop(suspension);
+        settled
+    }
+
+    /// What the portal knows its session by after the login.
+    fn session_after(&self, exchange: &Exchange) -> CookieSet {
+        let identity = self.identity();
+        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+        let sent = &self.passage.sent_cookies;
+        let cookies = sent.after(&changes, &identity.session_cookies, &self.base);
+        let Some(pointer) = &identity.session_bearer else { return cookies };
+        let token = readable_body(exchange).and_then(|body| bearer_of(body, pointer));
+        cookies.with_line(token.map(SessionLine::Authorization))
+    }
+
+    /// Who signed in: by the portal's own word where it is asked or says so itself, else by
+    /// the name that was typed. Nothing when the portal says that nobody did.
+    async fn who(
+        &self,
+        announced: Option<UserName>,
+        cookies: &CookieSet,
+    ) -> Result<Option<UserName>, Failure> {
+        let site = &self.passage.site;
+        let identity = self.identity();
+        if let Some(rule) = &identity.whoami {
+            site.answers.forget(site.binder.bind(cookies));
+            return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
+        }
+        match (&identity.announce, &self.login.attempt) {
+            (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
+            (None, Attempt::By(user)) => Ok(Some(user.clone())),
+            // The answer may show what only somebody with a name may see.
+            (
+                None,
+                Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
+            ) => Err(Failure::Nameless),
+        }
+    }
+
+    async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
+        let parts = &self.gateway.parts;
+        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        // A session that is not carried by cookies shares none with its requests.
+        if let Some(session) = self.passage.visit.session()
+            && self.passage.visit.cookies.is_empty()
+        {
+            parts.sessions.end(parts.now(), session).await?;
+        }
+        Ok(())
+    }
+
+    /// The portal may have taken the password: it broke, or its answer cannot be read. That it
+    /// broke may be shown; what cannot be read may be what only somebody with a name may see.
+    async fn doubted(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        self.outcome(LoginOutcomeLabel::Unreadable);
+        self.left_to_nobody(touched, &self.session_after(exchange)).await?;
+        if exchange.header.status.is_server_error() {
+            return self.refused(exchange, touched, suspension).await;
+        }
+        drop(suspension);
+        Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
+    }
+
+    /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
+    /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
+    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
+        self.end_touched(touched).await?;
+        let (parts, site) = (&self.gateway.parts, &self.passage.site);
+        for cookies in [&self.passage.sent_cookies, after] {
+            if !cookies.is_empty() {
+                let nobody = UserName::canonical(String::new());
+                let record = sign_in::begin(parts, site, nobody, cookies).await?;
+                parts.sessions.end(parts.now(), &record).await?;
             }
         }
+        Ok(())
     }
 
     /// The first of two steps: the name waits for its password, under the cookies that the
@@ -189,7 +274,7 @@ impl Watched {
         suspension: Suspension,
     ) -> Result<(), Failure> {
         let (site, now) = (&self.passage.site, self.gateway.parts.now());
-        let after = site.binder.parts(&self.cookies_after(exchange));
+        let after = site.binder.parts(&self.session_after(exchange));
         match (self.verdict(exchange), &self.login.attempt) {
             (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
             (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
@@ -201,13 +286,6 @@ impl Watched {
         self.refused(exchange, touched, suspension).await
     }
 
-    /// What the browser will hold of the portal's session after an answer.
-    fn cookies_after(&self, exchange: &Exchange) -> CookieSet {
-        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
-        let patterns = &self.passage.site.portal.identity.session_cookies;
-        self.passage.sent_cookies.after(&changes, patterns, &self.base)
-    }
-
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
     /// proof that was there before the attempt does not outlive it.
     async fn refused(
@@ -216,26 +294,23 @@ impl Watched {
         touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let parts = &self.gateway.parts;
         let Who::Proven(..) = self.passage.visit.who else {
             drop(suspension);
-            let _goes_on = settle(parts, &self.passage, &mut exchange.header).await?;
+            let _goes_on = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
             return Ok(());
         };
-        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        self.end_touched(touched).await?;
         drop(suspension);
         add_cookie(&mut exchange.header, &cookie_line::clear_session())
     }
 
     fn verdict(&self, exchange: &Exchange) -> LoginOutcome {
         let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
-        let plain = !exchange.header.headers.contains_key(header::CONTENT_ENCODING);
-        let whole = exchange.complete && plain;
         let answer = Answer {
             status: exchange.header.status,
             headers: &exchange.header.headers,
             cookies: &changes,
-            body: whole.then_some(&exchange.body[..]),
+            body: readable_body(exchange),
             user: match &self.login.attempt {
                 Attempt::By(user) => Some(user),
                 Attempt::Remembered(_)
@@ -247,31 +322,22 @@ impl Watched {
         self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
     }
 
-    /// The portal took the password: from now on its session is this user's, at the level of
-    /// the password, and nobody else's (ID-5).
+    /// The portal took the password.
     async fn learned(
         &self,
         exchange: &mut Exchange,
         user: UserName,
+        cookies: &CookieSet,
         touched: &[Opaque],
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         let site = &self.passage.site;
         let now = parts.now();
         let changes = set_cookie::changes(&exchange.header.headers, now);
-        let patterns = &site.portal.identity.session_cookies;
-        let cookies = self.passage.sent_cookies.after(&changes, patterns, &self.base);
-        if cookies.is_empty() {
-            self.outcome(LoginOutcomeLabel::NoSession);
-            parts.sessions.end_sharing(now, touched, None).await?;
-            return Ok(());
-        }
-        let record = self.record(&cookies, user)?;
         site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
-        site.steps.forget(&record.parts);
-        parts.sessions.end_sharing(now, touched, None).await?;
-        parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
-        let record = parts.sessions.begin(now, record).await?;
+        site.steps.forget(&site.binder.parts(cookies));
+        self.end_touched(touched).await?;
+        let record = sign_in::begin(parts, site, user, cookies).await?;
         let standing = parts.accounts.standing(now, site.account(&record)).await?;
         forget_withheld(&self.passage, &changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
@@ -280,40 +346,6 @@ impl Watched {
             self.lead_on(site, standing, exchange)?;
         }
         Ok(())
-    }
-
-    /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
-    /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
-    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
-        let (sessions, now) = (&self.gateway.parts.sessions, self.gateway.parts.now());
-        sessions.end_sharing(now, touched, None).await?;
-        for cookies in [&self.passage.sent_cookies, after] {
-            if !cookies.is_empty() {
-                let nobody = UserName::canonical(String::new());
-                let record = sessions.begin(now, self.record(cookies, nobody)?).await?;
-                sessions.end(now, &record).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A session of `user` at the level of the password, in the portal's session.
-    fn record(&self, cookies: &CookieSet, user: UserName) -> Result<SessionRecord, Failure> {
-        let (parts, site) = (&self.gateway.parts, &self.passage.site);
-        let now = parts.now();
-        Ok(SessionRecord {
-            portal: site.portal.name.clone(),
-            root: Opaque(random::bytes()?),
-            sid: Opaque(random::bytes()?),
-            sub: site.binder.subject(&user),
-            user,
-            bind: site.binder.bind(cookies),
-            parts: site.binder.parts(cookies),
-            scoped: site.binder.scoped_parts(cookies),
-            started: now,
-            ends: now.plus(parts.session_limits.lifetime),
-            level: Level::Password,
-        })
     }
 
     /// The browser goes to the second factor first, and where the portal sent it after that.
@@ -343,6 +375,12 @@ impl Watched {
     fn outcome(&self, outcome: LoginOutcomeLabel) {
         self.gateway.parts.metrics.portal(self.passage.site.index).login_observed(outcome);
     }
+}
+
+/// The body of an answer, where it is all there and in plain.
+fn readable_body(exchange: &Exchange) -> Option<&[u8]> {
+    let plain = !exchange.header.headers.contains_key(header::CONTENT_ENCODING);
+    (exchange.complete && plain).then_some(&exchange.body[..])
 }
 
 /// Turns an answer into a redirect without a body; its `Set-Cookie` lines stay.

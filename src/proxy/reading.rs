@@ -1,10 +1,11 @@
-//! Stage 7, before: what the body of a request at a login address says. It is read within the
-//! limit and the deadline, and held once, so that it can go on as it came.
+//! Stage 7, its first half: what the body of a request at a login address says. It is held so
+//! that it can still go on as it came.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header;
+use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::context::{Incoming, Passage};
@@ -167,7 +168,12 @@ pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Fail
 
 /// Whether the body is a form as browsers send it.
 pub(super) fn is_urlencoded(session: &Session) -> bool {
-    BodyKind::of(&session.req_header().headers) == BodyKind::UrlEncoded
+    is_form(session.req_header())
+}
+
+/// The same, told by a head alone.
+pub(super) fn is_form(head: &RequestHeader) -> bool {
+    BodyKind::of(&head.headers) == BodyKind::UrlEncoded
 }
 
 fn in_query(identity: &Identity, query: Option<&str>) -> bool {

@@ -70,7 +70,9 @@ pub(super) fn signs_out(site: &Site, incoming: &Incoming) -> bool {
 
 /// The login page: its path, and every query key of `login_url` once and with its value.
 fn is_login_page(site: &Site, incoming: &Incoming) -> bool {
-    let login_url = site.portal.identity.login_url.as_str();
+    let Some(login_url) = site.portal.identity.login_url.as_deref() else {
+        return false;
+    };
     let (path, query) = login_url.split_once('?').unwrap_or((login_url, ""));
     let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
     let query_names = incoming.query.as_deref().unwrap_or_default().as_bytes();

@@ -8,6 +8,8 @@ use pingora_http::ResponseHeader;
 
 use super::context::Passage;
 use super::fail::Failure;
+use super::gateway::Gateway;
+use super::{ask, sign_in};
 use crate::clock::UnixMillis;
 use crate::config::Rotation;
 use crate::identity::CookieSet;
@@ -19,7 +21,7 @@ use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
 use crate::session::{Claims, Level, SessionRecord};
 use crate::site::{Parts, Site};
-use crate::user::Opaque;
+use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
 /// Settles the answer to a request that went to the portal, and edits its head.
@@ -27,14 +29,16 @@ use crate::visit::Who;
 /// # Errors
 /// When a change cannot be made to last. Then the browser gets neither answer nor cookie.
 pub(super) async fn settle(
-    parts: &Parts,
+    gateway: &Gateway,
     passage: &Passage,
     head: &mut ResponseHeader,
 ) -> Result<Settled, Failure> {
+    let parts = &*gateway.parts;
     drop_our_names(head)?;
     let now = parts.now();
     let patterns = &passage.site.portal.identity.session_cookies;
     let changes = set_cookie::changes(&head.headers, now);
+    let announced = sign_in::take_announcement(&passage.site.portal.identity, head);
     let touched = changes.iter().any(|change| is_session_cookie(patterns, &change.name));
     let line = match (&passage.visit.who, passage.permit.cookies()) {
         (_, PortalCookies::WithholdBothWays) => {
@@ -43,25 +47,33 @@ pub(super) async fn settle(
         }
         (Who::Proven(session, claims), PortalCookies::Keep) => {
             let after = passage.sent_cookies.after(&changes, patterns, &passage.path);
-            let changed = !after.is_same(&passage.sent_cookies);
-            if changed && passage.suspicion.is_suspect() {
-                // Whose session it is now nobody can say, nor whose page the answer shows.
-                parts.sessions.end(now, session).await?;
-                return Err(Failure::SessionEnded);
+            let left = after.is_empty() && !passage.sent_cookies.is_empty();
+            let whose = match left || passage.signs_out {
+                true => Whose::Nobodys,
+                // Somebody signed in where no rule says so.
+                false if announced.is_some() => Whose::Anybodys,
+                false => whose(gateway, passage, session, &after).await?,
+            };
+            match whose {
+                Whose::TheSame => after_proven(parts, passage, session, claims, &after).await?,
+                Whose::Nobodys => {
+                    parts.sessions.end(now, session).await?;
+                    add_cookie(head, &cookie_line::clear_session())?;
+                    return Ok(Settled::Ended);
+                }
+                Whose::Anybodys => {
+                    parts.sessions.end(now, session).await?;
+                    return Err(Failure::SessionEnded);
+                }
             }
-            if after.is_empty() || passage.signs_out {
-                parts.sessions.end(now, session).await?;
-                add_cookie(head, &cookie_line::clear_session())?;
-                return Ok(Settled::Ended);
-            }
-            after_proven(parts, passage, session, claims, &after).await?
         }
         (Who::Unknown | Who::Named(..), PortalCookies::Keep)
         | (Who::Unknown | Who::Named(..) | Who::Proven(..), PortalCookies::Withhold) => {
             forget_withheld(passage, &changes, head)?;
-            match touched {
-                true => guest_line(parts, passage, &changes)?,
-                false => None,
+            match announced {
+                Some(Some(user)) => announced_line(parts, passage, user, &changes).await?,
+                Some(None) | None if touched => guest_line(parts, passage, &changes)?,
+                Some(None) | None => None,
             }
         }
     };
@@ -79,6 +91,42 @@ pub(super) enum Settled {
     GoesOn,
     /// It ended with this answer, which the browser still gets.
     Ended,
+}
+
+/// Whose a portal session is after an answer.
+enum Whose {
+    /// The one's who proved it.
+    TheSame,
+    /// Nobody's: the user signed out.
+    Nobodys,
+    /// Perhaps somebody else's, and nobody can say whose page the answer shows.
+    Anybodys,
+}
+
+/// Where the portal can be asked, its word counts; elsewhere what the request looked like.
+async fn whose(
+    gateway: &Gateway,
+    passage: &Passage,
+    session: &SessionRecord,
+    after: &CookieSet,
+) -> Result<Whose, Failure> {
+    let site = &passage.site;
+    let changed = !after.is_same(&passage.sent_cookies);
+    let suspect = passage.suspicion.is_suspect();
+    match &site.portal.identity.whoami {
+        Some(rule) if changed || suspect => {
+            site.answers.forget(site.binder.bind(after));
+            let user = ask::whoami(gateway, site, rule, &passage.origin, after).await?;
+            Ok(match user {
+                Some(user) if user == session.user => Whose::TheSame,
+                Some(_) => Whose::Anybodys,
+                None if suspect => Whose::Anybodys,
+                None => Whose::Nobodys,
+            })
+        }
+        None if changed && suspect => Ok(Whose::Anybodys),
+        Some(_) | None => Ok(Whose::TheSame),
+    }
 }
 
 /// A proven session follows the portal's session.
@@ -140,6 +188,24 @@ pub(super) fn session_line(
     session: &SessionRecord,
 ) -> Result<String, Failure> {
     Ok(cookie_line::set_session(&site.token.mint(&parts.keys, now, session)?))
+}
+
+/// A portal that names who signed in may do so at any open address, such as the one to which
+/// single sign-on comes back.
+async fn announced_line(
+    parts: &Parts,
+    passage: &Passage,
+    user: UserName,
+    changes: &[CookieChange],
+) -> Result<Option<String>, Failure> {
+    let site = &passage.site;
+    let patterns = &site.portal.identity.session_cookies;
+    let after = passage.sent_cookies.after(changes, patterns, &passage.path);
+    if after.is_empty() {
+        return Ok(None);
+    }
+    let session = sign_in::begin(parts, site, user, &after).await?;
+    Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }
 
 /// A portal session that begins at the login, as nobody's, is a guest's from now on. One that

@@ -28,7 +28,8 @@ impl Suspicion {
     pub(super) fn of_head(identity: &Identity, head: &RequestHeader, incoming: &Incoming) -> Self {
         let query = incoming.query.as_deref().unwrap_or_default();
         let named = names_a_user(identity, query.as_bytes());
-        if named || head.headers.contains_key(header::AUTHORIZATION) {
+        let foreign_line = !identity.reads_authorization();
+        if named || (foreign_line && head.headers.contains_key(header::AUTHORIZATION)) {
             return Self::Suspect;
         }
         let has_body = head.headers.contains_key(header::CONTENT_LENGTH)
@@ -46,10 +47,13 @@ impl Suspicion {
         end: bool,
     ) {
         let Self::Reading(body) = self else { return };
-        body.extend_from_slice(chunk.unwrap_or_default());
-        if body.len() > LONGEST {
+        let chunk = chunk.unwrap_or_default();
+        if body.len() + chunk.len() > LONGEST {
             *self = Self::Suspect;
-        } else if end {
+            return;
+        }
+        body.extend_from_slice(chunk);
+        if end {
             let named = match urlencoded {
                 true => names_a_user(identity, body),
                 false => mentions_a_field(identity, body),

@@ -1,7 +1,7 @@
 //! What ties a session to the portal's own: a keyed hash of the portal's session cookies. It
 //! cannot be turned back, and without the key nobody can make one.
 
-use crate::identity::CookieSet;
+use crate::identity::{CookieSet, SessionLine};
 use crate::mac::MacKey;
 use crate::user::{Opaque, UserName};
 
@@ -17,25 +17,49 @@ impl Binder {
         Self { portal: portal.to_owned(), key: MacKey::new(key) }
     }
 
-    /// One identifier for each cookie. A portal may know its session by one of them alone, so
-    /// sessions that share one are the same to whoever has to be careful.
-    pub fn parts(&self, cookies: &CookieSet) -> Vec<Opaque> {
+    /// One identifier for each cookie, and one for the line beside them. A portal may know its
+    /// session by one of them alone, so sessions that share one are the same to whoever has to
+    /// be careful.
+    pub fn parts(&self, session: &CookieSet) -> Vec<Opaque> {
         let part = |(name, value): (&str, &str)| {
             self.identifier("portal cookie", [name.as_bytes(), value.as_bytes()])
         };
-        cookies.iter().map(part).collect()
+        session.iter().map(part).chain(self.line(session)).collect()
     }
 
-    /// The same for those that browsers send below some folder only.
-    pub fn scoped_parts(&self, cookies: &CookieSet) -> Vec<Opaque> {
-        let all = cookies.iter().zip(self.parts(cookies));
-        all.filter(|((name, _), _)| cookies.is_scoped(name)).map(|(_, part)| part).collect()
+    /// The same for those that are not sent with every request: cookies for some folder, and
+    /// an `Authorization` line.
+    pub fn scoped_parts(&self, session: &CookieSet) -> Vec<Opaque> {
+        let all = session.iter().zip(self.parts(session));
+        let scoped = all.filter(|((name, _), _)| session.is_scoped(name)).map(|(_, part)| part);
+        let line = match session.line() {
+            Some(SessionLine::Authorization(_)) => self.line(session),
+            Some(SessionLine::NamedInFront(_)) | None => None,
+        };
+        scoped.chain(line).collect()
     }
 
-    /// The identifier of a portal session: all its cookies together.
-    pub fn bind(&self, cookies: &CookieSet) -> Opaque {
-        let texts = cookies.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-        self.identifier("portal session", texts)
+    /// The identifier of a portal session: all that it is known by together.
+    pub fn bind(&self, session: &CookieSet) -> Opaque {
+        self.whole("portal session", session, &[])
+    }
+
+    /// The identifier of the sign-in that waits in a portal session whose login was not seen.
+    /// It is another one than [`Binder::bind`] gives: who has only that session must not take
+    /// the place of somebody who gave a second factor in it.
+    pub fn waiting(&self, session: &CookieSet, user: &UserName) -> Opaque {
+        self.whole("waiting sign-in", session, user.as_str().as_bytes())
+    }
+
+    fn whole(&self, kind: &str, session: &CookieSet, last: &[u8]) -> Opaque {
+        let texts = session.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let line = session.line().map(line_texts).into_iter().flatten();
+        let last = Some(last).filter(|last| !last.is_empty());
+        self.identifier(kind, texts.chain(line).chain(last))
+    }
+
+    fn line(&self, session: &CookieSet) -> Option<Opaque> {
+        session.line().map(|line| self.identifier("portal line", line_texts(line)))
     }
 
     /// The identifier of a user, the same at every visit.
@@ -56,13 +80,20 @@ impl Binder {
     }
 }
 
+fn line_texts(line: &SessionLine) -> [&[u8]; 2] {
+    match line {
+        SessionLine::Authorization(value) => [b"authorization", value.as_bytes()],
+        SessionLine::NamedInFront(name) => [b"named in front", name.as_bytes()],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::Binder;
     use crate::identity::CookieSet;
-    use crate::net::cookies::Cookies;
+    use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::user::UserName;
 
@@ -70,7 +101,8 @@ mod tests {
         let patterns = [Glob::new("*")];
         let mut headers = HeaderMap::new();
         headers.append("cookie", HeaderValue::from_static(line));
-        CookieSet::of_request(&Cookies::read(&headers, &patterns).unwrap(), &patterns)
+        let cookies = Cookies::read(&headers, &CookieRules::new(&patterns)).unwrap();
+        CookieSet::of_request(&cookies, &patterns)
     }
 
     #[test]

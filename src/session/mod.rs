@@ -17,7 +17,7 @@ mod token;
 pub use binding::Binder;
 pub use keys::{KeyRing, KeyRingError};
 pub use logins::Suspension;
-pub use record::{FactorUsed, Level, SessionRecord};
+pub use record::{FactorUsed, Learned, Level, SessionRecord};
 pub use sessions::Sessions;
 pub use token::{Claims, Grade, Token, TokenError};
 

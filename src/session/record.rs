@@ -32,6 +32,21 @@ pub struct SessionRecord {
     pub ends: UnixMillis,
     /// How well it is proven.
     pub level: Level,
+    /// How the user was learned.
+    #[serde(default)]
+    pub learned: Learned,
+}
+
+/// How the user of a session was learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learned {
+    /// The portal's login was seen.
+    #[default]
+    Login,
+    /// The portal, or a proxy in front of us, said so of a session that was there already.
+    /// Whoever has that session gets the same record, until one of them proves it.
+    Told,
 }
 
 /// How well a session is proven.
@@ -62,12 +77,24 @@ pub enum FactorUsed {
 }
 
 impl SessionRecord {
-    /// Whether a request with these portal cookies belongs to this portal session: all that
-    /// are sent everywhere are there, and none is there that is not its own.
+    /// Whether a request with these parts of a portal session belongs to this one: all that
+    /// are sent everywhere are there, and none is there that is not its own. Where nothing is
+    /// sent everywhere, a request without any belongs to it too: the portal sees nobody in it.
     pub fn fits(&self, request: &[Opaque]) -> bool {
         let own = |part: &Opaque| self.parts.contains(part);
-        let missing = |part: &&Opaque| !request.contains(part) && !self.scoped.contains(part);
-        !request.is_empty() && request.iter().all(own) && self.parts.iter().find(missing).is_none()
+        let missing = |part: &Opaque| !request.contains(part) && !self.scoped.contains(part);
+        let is_bound = !self.parts.is_empty();
+        is_bound && request.iter().all(own) && !self.parts.iter().any(missing)
+    }
+
+    /// This session with a second factor given. One that others may hold too moves to `bind`,
+    /// where it is this visitor's alone.
+    pub fn proven(&self, sid: Opaque, bind: Opaque, factor: FactorUsed, at: UnixMillis) -> Self {
+        let bind = match self.learned {
+            Learned::Login => self.bind,
+            Learned::Told => bind,
+        };
+        Self { sid, bind, level: Level::Proven { factor, at }, ..self.clone() }
     }
 
     /// Whether it stands at `now`.

@@ -12,7 +12,7 @@ use super::logins::{Logins, Suspension};
 use super::record::{Level, SessionRecord};
 use super::{GUEST_LIFETIME, ROTATION_GRACE};
 use crate::clock::UnixMillis;
-use crate::store::{Store, StoreError, Version, Write};
+use crate::store::{Expect, Store, StoreError, Version, Write};
 use crate::user::Opaque;
 
 /// The sessions of all portals, by the portal session they are bound to.
@@ -130,8 +130,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// The writes that put `new` in the place of `old` at the same portal session, if `old`
-    /// still stands there when they are committed.
+    /// The writes that put `new` in the place of `old`, if `old` still stands when they are
+    /// committed. A session that moves ends where it was.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it does not stand now, or when the store is in doubt.
@@ -145,11 +145,73 @@ impl Sessions {
             return Err(StoreError::Conflict { index: 0 });
         }
         let unchanged = index::unchanged(&*self.store, now, old).await?;
-        let mut writes = index::writes(new)?;
+        let mut writes = match new.bind == old.bind {
+            true => index::writes(new)?,
+            false => index::writes(&ended(now, old))?,
+        };
         if let Some(first) = writes.first_mut() {
             first.expect = unchanged;
         }
+        if new.bind != old.bind {
+            writes.extend(index::writes(new)?);
+        }
         Ok(writes)
+    }
+
+    /// Takes note of a replacement whose writes are on disk under `versions`.
+    pub fn replaced(
+        &self,
+        now: UnixMillis,
+        old: &SessionRecord,
+        new: &Arc<SessionRecord>,
+        versions: &[Version],
+    ) {
+        if new.bind != old.bind {
+            self.remember(&Arc::new(ended(now, old)), versions);
+        }
+        self.remember(new, versions);
+    }
+
+    /// The session at `record`'s place if it is one that `record` would only repeat, else
+    /// `record` itself from now on. Whoever comes with the same portal session at the same
+    /// moment gets the same.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn begin_or_join(
+        &self,
+        now: UnixMillis,
+        record: SessionRecord,
+    ) -> Result<Arc<SessionRecord>, StoreError> {
+        let joins = |there: &SessionRecord| {
+            there.level == record.level && there.sub == record.sub && there.stands(now)
+        };
+        if let Some(there) = self.find(now, record.bind).await?.filter(|there| joins(there)) {
+            return Ok(there);
+        }
+        let before = index::at(&*self.store, now, record.bind).await?;
+        let expected = before.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
+        let mut writes = index::writes(&record)?;
+        if let Some(first) = writes.first_mut() {
+            first.expect = expected;
+        }
+        match self.store.commit(now, writes).await {
+            Ok(versions) => {
+                let record = Arc::new(record);
+                self.remember(&record, &versions);
+                Ok(record)
+            }
+            Err(StoreError::Conflict { index }) => {
+                let (there, version) = index::at(&*self.store, now, record.bind)
+                    .await?
+                    .filter(|(there, _)| joins(there))
+                    .ok_or(StoreError::Conflict { index })?;
+                let there = Arc::new(there);
+                self.remember(&there, &[version]);
+                Ok(there)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes note of a record whose writes are on disk under `versions`. What was written
@@ -218,10 +280,7 @@ impl Sessions {
     /// # Errors
     /// When the end is not on disk. In this process the session is over all the same.
     pub async fn end(&self, now: UnixMillis, record: &SessionRecord) -> Result<(), StoreError> {
-        // The record of the end outlives every token that could still speak of the portal
-        // session as a guest's.
-        let ends = record.ends.max(now.plus(GUEST_LIFETIME));
-        let ended = Arc::new(SessionRecord { level: Level::Ended, ends, ..record.clone() });
+        let ended = Arc::new(ended(now, record));
         let written = self.store.commit(now, index::writes(&ended)?).await;
         let version = written.as_ref().ok().and_then(|versions| versions.iter().max()).copied();
         self.note(Known { record: ended, version });
@@ -277,6 +336,13 @@ impl Sessions {
         let known = self.known.pin();
         Ok(known.get(&bind).map(|known| Arc::clone(&known.record)))
     }
+}
+
+/// The record of an end. It outlives every token that could still speak of the portal session
+/// as a guest's.
+fn ended(now: UnixMillis, record: &SessionRecord) -> SessionRecord {
+    let ends = record.ends.max(now.plus(GUEST_LIFETIME));
+    SessionRecord { level: Level::Ended, ends, ..record.clone() }
 }
 
 #[cfg(test)]

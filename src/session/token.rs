@@ -26,9 +26,13 @@ pub enum TokenError {
     /// Not a token of ours, or changed.
     #[error("the token is not one of ours")]
     Foreign,
-    /// Too old, or unused for too long.
+    /// Too old.
     #[error("the token has expired")]
     Expired,
+    /// Unused for too long, and nothing else: who it speaks of may give the second factor
+    /// again ([`Token::read_idle`]).
+    #[error("the token was unused for too long")]
+    Idle,
     /// No token could be made.
     #[error("no token could be signed")]
     Unsigned,
@@ -169,6 +173,31 @@ impl Token {
     /// # Errors
     /// When anything in it is not as we make it.
     pub fn read(&self, keys: &KeyRing, now: UnixMillis, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.read_signed(keys, token)?;
+        self.check_times(now.seconds(), &claims)?;
+        Ok(claims)
+    }
+
+    /// Reads a token that was unused for too long and is flawless otherwise. Whatever it says,
+    /// it proves no second factor.
+    ///
+    /// # Errors
+    /// When it is fresh, or worth nothing at all.
+    pub fn read_idle(
+        &self,
+        keys: &KeyRing,
+        now: UnixMillis,
+        token: &str,
+    ) -> Result<Claims, TokenError> {
+        let claims = self.read_signed(keys, token)?;
+        match self.check_times(now.seconds(), &claims) {
+            Err(TokenError::Idle) => Ok(claims),
+            Ok(()) => Err(TokenError::Foreign),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_signed(&self, keys: &KeyRing, token: &str) -> Result<Claims, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Foreign);
         }
@@ -177,9 +206,7 @@ impl Token {
         let key = header.kid.as_deref().and_then(|kid| keys.verifying(kid));
         let key = key.filter(|_| plain).ok_or(TokenError::Foreign)?;
         let token = decode::<Claims>(token, key, &self.validation);
-        let claims = token.map_err(|_| TokenError::Foreign)?.claims;
-        self.check_times(now.seconds(), &claims)?;
-        Ok(claims)
+        Ok(token.map_err(|_| TokenError::Foreign)?.claims)
     }
 
     /// Whether the token is old enough to be made anew, so that an active user is not idle.
@@ -194,11 +221,15 @@ impl Token {
         if latest > horizon || claims.exp < claims.iat {
             return Err(TokenError::Foreign);
         }
-        let signed_in = claims.grade() == Grade::SignedIn;
         let over = claims.auth_time.saturating_add(self.limits.lifetime.as_secs()) <= now;
         let idle = claims.iat.saturating_add(self.limits.idle.as_secs()) <= now;
-        let expired = claims.exp <= now || (signed_in && (over || idle));
-        if expired { Err(TokenError::Expired) } else { Ok(()) }
+        let past = claims.exp <= now;
+        match claims.grade() {
+            Grade::Guest if past => Err(TokenError::Expired),
+            Grade::SignedIn if over => Err(TokenError::Expired),
+            Grade::SignedIn if past || idle => Err(TokenError::Idle),
+            Grade::Guest | Grade::SignedIn => Ok(()),
+        }
     }
 
     fn sign(

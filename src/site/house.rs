@@ -17,7 +17,7 @@ use crate::identity::{CookieSet, normalise};
 use crate::net::cookies::{Cookies, SESSION};
 use crate::net::host::Host;
 use crate::server;
-use crate::session::{Level, SessionRecord};
+use crate::session::{Learned, Level, SessionRecord};
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
 use crate::store::{
@@ -117,6 +117,7 @@ impl House {
             started: NOW,
             ends: NOW.plus(Duration::from_secs(3600)),
             level,
+            learned: Learned::default(),
         };
         let token = site.token.mint(&self.parts.keys, NOW, &record).unwrap();
         self.parts.sessions.begin(NOW, record).await.unwrap();
@@ -139,7 +140,7 @@ pub(crate) fn line(cookies: &str) -> HeaderMap {
 
 fn set_of(site: &Site, headers: &HeaderMap) -> CookieSet {
     let names = &site.portal.identity.session_cookies;
-    CookieSet::of_request(&Cookies::read(headers, names).unwrap(), names)
+    CookieSet::of_request(&Cookies::read(headers, &site.cookie_rules).unwrap(), names)
 }
 
 /// A store that counts its calls.

@@ -14,7 +14,9 @@
 mod dsl;
 
 mod chromium;
+mod editor;
 mod frames;
+mod spa;
 mod story;
 mod webdriver;
 

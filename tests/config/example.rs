@@ -27,7 +27,7 @@ fn defaults(config: &Config) -> String {
     let totp = (config.totp.digits, config.totp.period, config.totp.algorithm, config.totp.skew);
     let portal = &config.portals[0];
     let identity = &portal.identity;
-    let names = (portal.prefix.as_str(), identity.rotation, &identity.username);
+    let names = (portal.prefix.as_str(), portal.spa, identity.rotation, &identity.username);
     format!("{session:?} {totp:?} {recovery_codes} {limits:?} {telemetry:?} {names:?}")
 }
 
@@ -122,9 +122,17 @@ fn the_example_has_every_key_of_the_schema_and_no_other() {
     assert_eq!(sorted(written), sorted(known));
 }
 
-/// A failure has the same keys as a success, which shows them for both.
+/// A failure has the same keys as a success, which shows them for both; and of the places of
+/// a name one is shown for all.
 fn sorted(keys: Vec<String>) -> Vec<String> {
-    let same = |key: String| key.replace(".failure.", ".success.");
+    let same = |key: String| {
+        let key = key.replace(".failure.", ".success.");
+        let other = ["header", "pattern"].map(|place| format!(".whoami.username.{place}"));
+        match other.iter().find_map(|other| key.strip_suffix(other.as_str())) {
+            Some(above) => format!("{above}.whoami.username.json"),
+            None => key,
+        }
+    };
     let mut keys: Vec<_> = keys.into_iter().map(same).collect();
     keys.sort();
     keys.dedup();

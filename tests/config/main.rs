@@ -16,5 +16,6 @@ mod files;
 mod logins;
 mod meaning;
 mod mutation;
+mod profiles;
 mod schema;
 mod warnings;

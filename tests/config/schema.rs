@@ -44,9 +44,8 @@ fn what_has_to_be_there_is_required() {
     assert_eq!(required("/required"), ["listeners", "store", "keys", "portals"]);
     assert_eq!(required("/properties/store/required"), ["path"]);
     assert_eq!(required("/$defs/PortalFile/required"), ["hosts", "upstreams", "identity"]);
-    assert_eq!(
-        required("/$defs/PortalFile/properties/identity/required"),
-        ["logins", "session_cookies", "login_url"]
-    );
+    let ways = "/$defs/PortalFile/properties/identity/then/anyOf";
+    assert_eq!(required(&format!("{ways}/0/required")), ["logins", "login_url"]);
+    assert_eq!(required(&format!("{ways}/2/required")), ["header"]);
     assert_eq!(required("/$defs/LoginFile/required"), ["request"]);
 }

@@ -58,8 +58,8 @@ fn weaker_sessions_and_codes_are_told() {
             "gateway.yaml:15:3: warning: totp.algorithm: is not heeded by several authenticator \
              apps, whose codes are wrong then; choose sha1, or name the app to use",
             "gateway.yaml:38:7: warning: portals.wiki.identity.rotation: keeps a proof when the \
-             portal changes its session cookie, whoever it is for then; choose reverify unless the \
-             portal changes it within a session",
+             portal changes its session cookie, whoever it is for then; add whoami, or choose \
+             reverify",
         ],
     );
 }

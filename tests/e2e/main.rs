@@ -33,7 +33,10 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod idle;
+    mod kept_work;
     mod operations;
     mod sessions;
+    mod spa;
     mod streams;
 }

@@ -15,6 +15,8 @@ pub struct Habits {
     pub form: &'static str,
     /// The form's fields for the name and the password.
     pub fields: (&'static str, &'static str),
+    /// The form's box that makes the portal remember the browser, if there is one.
+    pub remember: Option<&'static str>,
     /// A page for who is signed in.
     pub page: &'static str,
     /// What stands on it.
@@ -27,6 +29,7 @@ pub const DJANGO: Habits = Habits {
     name: "django",
     form: "/admin/login/?next=/admin/auth/user/",
     fields: ("username", "password"),
+    remember: None,
     page: "/admin/auth/user/",
     inside: "Select user to change",
     login: "/admin/login/",
@@ -36,9 +39,20 @@ pub const DOKUWIKI: Habits = Habits {
     name: "dokuwiki",
     form: "/doku.php?do=login&id=secret",
     fields: ("u", "p"),
+    remember: Some("r"),
     page: "/doku.php?id=secret",
     inside: "Read by who is signed in alone.",
     login: "/doku.php?do=login",
+};
+
+pub const WORDPRESS: Habits = Habits {
+    name: "wordpress",
+    form: "/wp-login.php?redirect_to=/secret/",
+    fields: ("log", "pwd"),
+    remember: Some("rememberme"),
+    page: "/secret/",
+    inside: "Read by who is signed in alone.",
+    login: "/wp-login.php",
 };
 
 impl Habits {
@@ -48,36 +62,57 @@ impl Habits {
     }
 
     /// Opens the form, fills it in and sends it.
-    pub async fn sign_in(&self, browser: &mut Browser, (user, password): (&str, &str)) -> Shown {
+    pub async fn sign_in(&self, browser: &mut Browser, who: (&str, &str)) -> Shown {
         let page = browser.go(self.form).await;
-        let (name, secret) = self.fields;
-        let form = page.form(secret).fill(name, user).fill(secret, password);
+        let form = self.filled(&page.body, who).without(self.remember.unwrap_or_default());
         browser.send(&page, &form).await
     }
 
-    /// Signs in straight at the portal, past the gateway. Gives the cookies, which open the
-    /// portal's page there.
+    /// The same, and asks the portal to remember the browser.
+    pub async fn sign_in_to_stay(&self, browser: &mut Browser, who: (&str, &str)) -> Shown {
+        let page = browser.go(self.form).await;
+        let form = self.filled(&page.body, who);
+        assert!(form.field(self.remember.unwrap()).is_some(), "{form:?}");
+        browser.send(&page, &form).await
+    }
+
+    fn filled(&self, page: &str, (user, password): (&str, &str)) -> html::Form {
+        let (name, secret) = self.fields;
+        let form = html::form_with(page, secret).unwrap_or_else(|| panic!("no form: {page}"));
+        form.fill(name, user).fill(secret, password)
+    }
+
+    /// Signs in straight at the portal, past the gateway, though under the gateway's name, by
+    /// which some portals name their cookies. Gives the cookies, which open the portal's page
+    /// there.
     pub async fn sign_in_past_the_gateway(
         &self,
         portal: &RealPortal,
-        (user, password): (&str, &str),
+        who: (&str, &str),
     ) -> BTreeMap<String, String> {
-        let host = portal.address().to_string();
+        let host = format!("{}.test", self.name);
+        let direct =
+            |call: Call| client::plain(portal.address(), call.line(FORWARDED.0, FORWARDED.1));
         let mut jar = BTreeMap::new();
-        let page = client::plain(portal.address(), Call::get(&host, self.form)).await;
+        let page = direct(Call::get(&host, self.form)).await;
         keep(&mut jar, &page);
-        let (name, secret) = self.fields;
-        let form = html::form_with(&page.body, secret).unwrap();
-        let form = form.fill(name, user).fill(secret, password);
-        let target = form.action.clone().unwrap();
+        let form = self.filled(&page.body, who).without(self.remember.unwrap_or_default());
+        let target = match form.action.clone().unwrap_or_default() {
+            own if own.is_empty() => self.form.to_owned(),
+            action => action.replace(&format!("https://{host}"), ""),
+        };
         let call = Call::post(&host, &target, &form.pairs()).line("cookie", line(&jar));
-        keep(&mut jar, &client::plain(portal.address(), call).await);
+        let call = call.line("origin", format!("https://{host}"));
+        keep(&mut jar, &direct(call).await);
         let call = Call::get(&host, self.page).line("cookie", line(&jar));
-        let inside = client::plain(portal.address(), call).await;
-        assert!(self.shows(&inside), "{} did not let {user} in: {inside:?}", self.name);
+        let inside = direct(call).await;
+        assert!(self.shows(&inside), "{} did not let {} in: {inside:?}", self.name, who.0);
         jar
     }
 }
+
+/// What tells a portal that its visitors come over TLS.
+const FORWARDED: (&str, &str) = ("x-forwarded-proto", "https");
 
 fn keep(jar: &mut BTreeMap<String, String>, answer: &Answer) {
     for set in answer.all("set-cookie") {

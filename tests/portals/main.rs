@@ -19,3 +19,4 @@ mod visits;
 
 mod django;
 mod dokuwiki;
+mod wordpress;

@@ -1,5 +1,5 @@
 //! Third-party portals as their makers wrote them: each is started by its `start.sh` and
-//! known from its `.yaml` alone.
+//! known from its profile in `config/profiles/` alone.
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader};
@@ -68,8 +68,10 @@ impl RealPortal {
 
 impl Fronted for RealPortal {
     fn entry(&self, host: &str) -> String {
-        let written = fs::read_to_string(home().join(format!("{}.yaml", self.name))).unwrap();
-        written.replace("PORT", &self.port.to_string()).replace("HOST", host)
+        let (name, port) = (self.name, self.port);
+        format!(
+            "hosts: [{host}]\nupstreams: [\"http://127.0.0.1:{port}\"]\nidentity: {{ profile: {name} }}\n"
+        )
     }
 }
 

@@ -21,7 +21,7 @@ impl Place {
     }
 
     pub fn browser(&self) -> Browser {
-        self.gateway.browser(self.habits.name)
+        self.gateway.browser(self.habits.name).with_folders()
     }
 
     /// The first visit, from the portal's form to the portal's page.

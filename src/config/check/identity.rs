@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{all, login, optional, path, some};
+use super::{all, login, optional, path, some, source};
 use crate::config::fault::Findings;
 use crate::config::file::List;
 use crate::config::file_identity::{Case, IdentityFile, LogoutFile, UsernameFile};
@@ -23,24 +23,57 @@ pub(super) fn identity(
     prefix: Option<&str>,
     findings: &mut Findings,
 ) -> Option<Identity> {
-    let login_url = login_url(written.login_url, &at.key("login_url"), prefix, findings);
+    let whoami = optional(written.whoami, |w| source::whoami(w, &at.key("whoami"), findings));
+    let header = optional(written.header, |w| source::header(w, &at.key("header"), findings));
+    let basic = optional(written.basic, |w| source::basic(w, &at.key("basic"), findings));
+    let announce =
+        optional(written.announce, |w| source::announce(w, &at.key("announce"), findings));
+    let bearer = optional(written.session_bearer, |w| {
+        source::bearer(w, &at.key("session_bearer"), findings)
+    });
+    // A key that was found wrong is there all the same.
+    let is_there = |key: &str, found: bool| found || findings.knows_fault_within(&at.key(key));
+    let asks = is_there("whoami", is_some(&whoami));
+    let announces = is_there("announce", is_some(&announce));
+    let per_request = is_there("header", is_some(&header)) || is_there("basic", is_some(&basic));
+    let in_header = per_request || is_there("session_bearer", is_some(&bearer));
+    let login_url = match (written.login_url, per_request) {
+        (None, true) => Some(None),
+        (url, _) => login_url(url, &at.key("login_url"), prefix, findings).map(Some),
+    };
     let username = username(written.username, &at.key("username"), findings);
-    let names = username.as_ref();
-    let around = login::Around { prefix, names, is_asked: false, announces: false };
-    let logins = login::logins(written.logins, &at.key("logins"), around, findings);
-    login::warn_of_shared_path(logins.as_deref(), login_url.as_deref(), at, findings);
-    let cookies = session_cookies(written.session_cookies, &at.key("session_cookies"), findings);
-    let rotation = rotation(written.rotation, &at.key("rotation"), findings);
+    let around = login::Around { prefix, names: username.as_ref(), is_asked: asks, announces };
+    let logins = match (written.logins, asks || per_request) {
+        (None, true) => Some(Vec::new()),
+        (logins, _) => login::logins(logins, &at.key("logins"), around, findings),
+    };
+    let url = login_url.as_ref().and_then(Option::as_deref);
+    login::warn_of_shared_path(logins.as_deref(), url, at, findings);
+    let place = at.key("session_cookies");
+    let cookies = match (written.session_cookies, in_header) {
+        (None, true) => Some(Vec::new()),
+        (cookies, _) => session_cookies(cookies, &place, findings),
+    };
+    let rotation = rotation(written.rotation, asks, &at.key("rotation"), findings);
     let logout =
         optional(written.logout, |written| logout(written, &at.key("logout"), prefix, findings));
     Some(Identity {
         logins: logins?,
         session_cookies: cookies?,
+        session_bearer: bearer?,
         rotation,
+        whoami: whoami?,
+        header: header?,
+        basic: basic?,
+        announce: announce?,
         username: username?,
         login_url: login_url?,
         logout: logout?,
     })
+}
+
+fn is_some<T>(checked: &Option<Option<T>>) -> bool {
+    matches!(checked, Some(Some(_)))
 }
 
 fn session_cookies(
@@ -78,12 +111,19 @@ pub(super) fn cookie_pattern(text: &str, at: &KeyPath, findings: &mut Findings) 
     Some(Glob::new(text))
 }
 
-fn rotation(written: Option<Rotation>, at: &KeyPath, findings: &mut Findings) -> Rotation {
-    let rotation = written.unwrap_or(Rotation::Reverify);
-    if rotation == Rotation::Follow {
+/// Where the portal itself says who a session belongs to, a proof may follow it.
+fn rotation(
+    written: Option<Rotation>,
+    asks: bool,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Rotation {
+    let usual = if asks { Rotation::Follow } else { Rotation::Reverify };
+    let rotation = written.unwrap_or(usual);
+    if rotation == Rotation::Follow && !asks {
         let what =
             "keeps a proof when the portal changes its session cookie, whoever it is for then";
-        findings.warn(at, what, "choose reverify unless the portal changes it within a session");
+        findings.warn(at, what, "add whoami, or choose reverify");
     }
     rotation
 }
@@ -96,6 +136,7 @@ fn username(
     let written = written.unwrap_or_default();
     let text = written.pattern.unwrap_or_else(|| USERNAME_PATTERN.to_owned());
     let pattern = username_pattern(&text, &at.key("pattern"), findings)?;
+    warn_of_wide_pattern(&pattern, &at.key("pattern"), findings);
     let fold_case = written.case.unwrap_or(Case::Fold) == Case::Fold;
     Some(UsernameRule { fold_case, trim: written.trim.unwrap_or(true), pattern })
 }
@@ -121,6 +162,18 @@ fn username_pattern(text: &str, at: &KeyPath, findings: &mut Findings) -> Option
         return None;
     }
     Some(pattern)
+}
+
+/// Names that look alike to people or are one name to many portals would be users of their
+/// own, to whom a second factor is offered.
+fn warn_of_wide_pattern(pattern: &Regex, at: &KeyPath, findings: &mut Findings) {
+    let twins = ["alice bob", "alice,bob", "\u{ff21}lice", "alice\u{200b}", "alice|bob", "<b>"];
+    let long = "a".repeat(4096);
+    let taken = twins.into_iter().chain([long.as_str()]).filter(|name| pattern.is_match(name));
+    if taken.count() > 1 {
+        let what = "takes names that the portal may read as another user's";
+        findings.warn(at, what, "let only those signs through that names of the portal have");
+    }
 }
 
 fn login_url(

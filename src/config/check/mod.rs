@@ -20,6 +20,7 @@ mod network;
 mod path;
 mod portal;
 mod proof;
+mod source;
 
 /// Checks the whole file.
 pub(super) fn check(

@@ -72,6 +72,7 @@ fn portal(
         identity: identity?,
         public: public?,
         prefix: prefix?,
+        spa: written.spa.unwrap_or_default(),
     })
 }
 

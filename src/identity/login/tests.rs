@@ -27,13 +27,18 @@ fn identity() -> Identity {
     Identity {
         logins: vec![rule(&[("do", "login")])],
         session_cookies: vec![Glob::new("sid")],
+        session_bearer: None,
+        whoami: None,
+        header: None,
+        basic: None,
+        announce: None,
         rotation: Rotation::Reverify,
         username: UsernameRule {
             fold_case: true,
             trim: true,
             pattern: Regex::new("^(?:[a-z0-9._@-]{1,128})$").unwrap(),
         },
-        login_url: "/login".to_owned(),
+        login_url: Some("/login".to_owned()),
         logout: None,
     }
 }

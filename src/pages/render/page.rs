@@ -56,6 +56,8 @@ pub enum Page<'a> {
         recovery_left: Option<u32>,
         /// Where the user was going.
         return_to: &'a str,
+        /// What waits for the code.
+        kept: KeptNotice<'a>,
     },
     /// Who you are and what you can do.
     Home {
@@ -115,6 +117,37 @@ pub enum CodeField {
     App,
     /// A recovery code: the phone offers letters.
     Recovery,
+}
+
+/// A form of the portal that was sent when the proof had run out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum KeptNotice<'a> {
+    /// There was none.
+    Nothing,
+    /// It is in the page, sealed, and goes to the portal with the right code.
+    Sealed(&'a str),
+    /// It was too large to be kept.
+    TooLarge,
+}
+
+impl<'a> KeptNotice<'a> {
+    /// What the page's own form carries of it.
+    pub fn field(self) -> Option<&'a str> {
+        match self {
+            Self::Nothing => None,
+            Self::Sealed(sealed) => Some(sealed),
+            Self::TooLarge => Some(""),
+        }
+    }
+
+    /// The same read back.
+    pub fn of_field(field: Option<&'a str>) -> Self {
+        match field {
+            None => Self::Nothing,
+            Some("") => Self::TooLarge,
+            Some(sealed) => Self::Sealed(sealed),
+        }
+    }
 }
 
 /// An authenticator of the user.
@@ -180,8 +213,8 @@ impl Page<'_> {
                 return_to => local(return_to),
             },
             Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
-            Page::Verify { state, field, recovery_left, return_to } => {
-                verify(state, field, recovery_left, return_to)
+            Page::Verify { state, field, recovery_left, return_to, kept } => {
+                verify(state, field, recovery_left, return_to, kept)
             }
             Page::Home { proven, enrolled, authenticators, recovery_left, sessions } => context! {
                 proven,
@@ -206,6 +239,7 @@ fn verify(
     field: CodeField,
     recovery_left: Option<u32>,
     return_to: &str,
+    kept: KeptNotice<'_>,
 ) -> Value {
     let (name, tries_left, wait, until) = match state {
         VerifyState::Ask => ("ask", None, None, None),
@@ -227,6 +261,7 @@ fn verify(
             CodeField::Recovery => "recovery",
         },
         recovery_left,
+        kept => kept.field(),
         return_to,
         return_to_query => utf8_percent_encode(return_to, NON_ALPHANUMERIC).to_string(),
     }

@@ -2,11 +2,14 @@
 //! stops the start and not a user.
 
 use super::{
-    AuthenticatorLine, CodeField, Frame, Page, RenderError, Renderer, SessionLine, VerifyState,
+    AuthenticatorLine, CodeField, Frame, KeptNotice, Page, RenderError, Renderer, SessionLine,
+    VerifyState,
 };
 
 /// Not a token: only looked for in the page.
 const CSRF: &str = "rehearsal-of-the-csrf-field";
+/// No sealed form: only looked for in the page.
+const KEPT: &str = "rehearsal-of-the-kept-field";
 
 /// The frames that occur: somebody, and nobody.
 const FRAMES: [Frame<'static>; 2] = [
@@ -31,6 +34,9 @@ pub(super) fn every_page(renderer: &Renderer) -> Result<(), RenderError> {
             if frame.csrf.is_some() && sends(&page) && !html.contains(CSRF) {
                 return Err(RenderError::Unsendable { file: renderer.file(page.template()) });
             }
+            if frame.csrf.is_some() && keeps(&page) && !html.contains(KEPT) {
+                return Err(RenderError::Losing { file: renderer.file(page.template()) });
+            }
         }
     }
     Ok(())
@@ -49,6 +55,12 @@ fn sends(page: &Page<'_>) -> bool {
         | Page::Help {}
         | Page::Error { .. } => false,
     }
+}
+
+/// Whether a form of the portal waits in the page for a code that can still be given.
+fn keeps(page: &Page<'_>) -> bool {
+    let Page::Verify { state, kept: KeptNotice::Sealed(_), .. } = page else { return false };
+    *state != VerifyState::Disabled
 }
 
 /// Each page in each of its states. `codes` stands for all lists of texts.
@@ -85,9 +97,14 @@ fn verifications() -> Vec<Page<'static>> {
     let mut pages = Vec::new();
     for state in states {
         for field in [CodeField::App, CodeField::Recovery] {
+            let mut add = |recovery_left, kept| {
+                pages.push(Page::Verify { state, field, recovery_left, return_to: "/", kept });
+            };
             for recovery_left in [None, Some(0), Some(1), Some(9)] {
-                pages.push(Page::Verify { state, field, recovery_left, return_to: "/" });
+                add(recovery_left, KeptNotice::Nothing);
             }
+            add(Some(9), KeptNotice::Sealed(KEPT));
+            add(Some(9), KeptNotice::TooLarge);
         }
     }
     pages

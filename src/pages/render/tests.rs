@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::rehearse;
 use super::{
-    AuthenticatorLine, CodeField, Frame, OURS, Page, RenderError, Renderer, SessionLine,
-    VerifyState,
+    AuthenticatorLine, CodeField, Frame, KeptNotice, OURS, Page, RenderError, Renderer,
+    SessionLine, VerifyState,
 };
 use crate::config::Branding;
 
@@ -35,7 +35,13 @@ fn rendered(page: Page<'_>) -> String {
 }
 
 fn verify(state: VerifyState<'_>) -> String {
-    rendered(Page::Verify { state, field: CodeField::App, recovery_left: Some(7), return_to: "/a" })
+    rendered(Page::Verify {
+        state,
+        field: CodeField::App,
+        recovery_left: Some(7),
+        return_to: "/a",
+        kept: KeptNotice::Nothing,
+    })
 }
 
 fn enrol(otpauth: &str, return_to: &str, fault: Option<&str>) -> String {
@@ -156,6 +162,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             field: CodeField::App,
             recovery_left: None,
             return_to: HOSTILE,
+            kept: KeptNotice::Sealed(HOSTILE),
         },
         Page::Home {
             proven: true,
@@ -262,6 +269,7 @@ fn both_kinds_of_code_go_into_the_one_field() {
             field,
             recovery_left: None,
             return_to: "/a?b=c&d",
+            kept: KeptNotice::Nothing,
         });
         assert_eq!(html.matches("name=\"code\"").count(), 1, "{html}");
         let input = tag(&html, "name=\"code\"");
@@ -320,6 +328,7 @@ fn recovery_codes_are_offered_as_long_as_there_are_some() {
         field: CodeField::App,
         recovery_left,
         return_to: "/",
+        kept: KeptNotice::Nothing,
     };
     let with_some = rendered(page(Some(3)));
     assert!(shown(&with_some).contains("Use a recovery code (3 left)"), "{with_some}");
@@ -433,7 +442,7 @@ fn an_override_that_names_what_does_not_exist_is_refused_at_start() {
 
 #[test]
 fn a_fault_in_a_branch_that_few_users_meet_is_found_at_start_too() {
-    let source = "<input name=csrf value=\"{{ csrf }}\">\n{% if state == \"disabled\" %}\n{{ oops }}\n{% endif %}";
+    let source = "<input name=csrf value=\"{{ csrf }}\">{{ kept }}\n{% if state == \"disabled\" %}\n{{ oops }}\n{% endif %}";
     let (error, _) = refused("verify.html", source.as_bytes());
     assert!(matches!(error, RenderError::Broken { line: 3, .. }), "{error:?}");
 }
@@ -442,6 +451,8 @@ fn a_fault_in_a_branch_that_few_users_meet_is_found_at_start_too() {
 fn an_override_without_the_token_is_refused() {
     let (error, _) = refused("logout.html", b"<form method=post><button>Bye</button></form>");
     assert!(matches!(error, RenderError::Unsendable { .. }), "{error:?}");
+    let (error, _) = refused("verify.html", b"<form method=post>{{ csrf }}</form>");
+    assert!(matches!(error, RenderError::Losing { .. }), "{error:?}");
 }
 
 #[test]

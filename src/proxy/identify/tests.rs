@@ -19,7 +19,7 @@ const ALICE: &str = "sid=alice; theme=dark; DWx=1";
 /// Asks once and does not wait: whatever has to wait for somebody is not ready then.
 fn at_once(house: &House, headers: &HeaderMap) -> Option<Visit> {
     let site = house.parts.sites.named("wiki.test");
-    let identifying = pin!(identify(&house.parts, site, NOW, headers));
+    let identifying = pin!(identify(&house.parts, site, NOW, headers, None));
     match identifying.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(visit) => Some(visit.unwrap()),
         Poll::Pending => None,
@@ -28,7 +28,7 @@ fn at_once(house: &House, headers: &HeaderMap) -> Option<Visit> {
 
 async fn visitor(house: &House, headers: &HeaderMap) -> (Visitor, PortalSession) {
     let site = house.parts.sites.named("wiki.test");
-    let visit = identify(&house.parts, site, NOW, headers).await.unwrap();
+    let visit = identify(&house.parts, site, NOW, headers, None).await.unwrap();
     (visit.visitor(), visit.portal_session)
 }
 
@@ -122,7 +122,7 @@ async fn cookies_with_two_readings_are_refused() {
     let house = house().await;
     let site = house.parts.sites.named("wiki.test");
     for cookies in ["sid=1; sid=2", "__Host-MFA=x", "__Host-mfa=a; __Host-mfa=b"] {
-        let refused = identify(&house.parts, site, NOW, &line(cookies)).await;
+        let refused = identify(&house.parts, site, NOW, &line(cookies), None).await;
         assert!(refused.is_err(), "{cookies}");
     }
 }

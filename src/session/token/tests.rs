@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::super::keys::KeyRing;
-use super::super::record::{FactorUsed, Level, SessionRecord};
+use super::super::record::{FactorUsed, Learned, Level, SessionRecord};
 use super::{Claims, Grade, Token, TokenError};
 use crate::clock::UnixMillis;
 use crate::config::SessionLimits;
@@ -35,6 +35,7 @@ fn record(level: Level) -> SessionRecord {
         started: NOW,
         ends: NOW.plus(LIMITS.lifetime),
         level,
+        learned: Learned::default(),
     }
 }
 
@@ -79,12 +80,31 @@ fn a_token_ends_when_idle_and_in_the_end() {
     let text = Token::new("wiki", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
     let start = NOW.seconds();
     assert!(read_at(start + 3599, &text).is_ok());
-    assert_eq!(read_at(start + 3600, &text), Err(TokenError::Expired));
+    assert_eq!(read_at(start + 3600, &text), Err(TokenError::Idle));
     let late = NOW.plus(Duration::from_secs(43_000));
     let text = Token::new("wiki", LIMITS).mint(&keys(), late, &record(proven())).unwrap();
     assert!(read_at(start + 43_199, &text).is_ok());
     assert_eq!(read_at(start + 43_200, &text), Err(TokenError::Expired));
     assert_eq!(read_at(start - 60, &text), Err(TokenError::Foreign));
+}
+
+/// After a pause it still says who was here, until the session's time is over.
+#[test]
+fn a_token_that_was_unused_for_too_long_is_read_as_that_alone() {
+    let token = Token::new("wiki", LIMITS);
+    let text = token.mint(&keys(), NOW, &record(proven())).unwrap();
+    let idle = |seconds: u64, text: &str| {
+        token.read_idle(&keys(), UnixMillis::from_seconds(NOW.seconds() + seconds), text)
+    };
+    assert_eq!(idle(3599, &text), Err(TokenError::Foreign));
+    assert!(idle(3600, &text).unwrap().agrees_with(&record(proven())));
+    assert!(idle(43_199, &text).is_ok());
+    assert_eq!(idle(43_200, &text), Err(TokenError::Expired));
+    assert_eq!(idle(3600, &text[1..]), Err(TokenError::Foreign));
+    let guest = token.mint_guest(&keys(), NOW, Opaque([7; 16]), Opaque([4; 16])).unwrap();
+    assert_eq!(idle(3600, &guest), Err(TokenError::Expired));
+    let other = Token::new("shop", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
+    assert_eq!(idle(3600, &other), Err(TokenError::Foreign));
 }
 
 #[test]

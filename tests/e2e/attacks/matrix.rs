@@ -8,10 +8,11 @@ use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 
 /// A row: the path, and what a page, a call and an empty POST get. A number is a status, a
-/// path is where a 303 leads, `=` is the same as for a page.
+/// path is where a 303 leads, `=` is the same as for a page. A form that waits for a code gets
+/// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 9] = [
+const NOBODY: [Row; 10] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
@@ -19,11 +20,12 @@ const NOBODY: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 9] = [
+const NOT_ENROLLED: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -31,11 +33,12 @@ const NOT_ENROLLED: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 9] = [
+const ENROLLED: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -43,11 +46,12 @@ const ENROLLED: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
-    ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required"),
+    ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 9] = [
+const PROVEN: [Row; 10] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
@@ -55,14 +59,15 @@ const PROVEN: [Row; 9] = [
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
+    ("/.mfa/spa.js", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "200", "=", "200"),
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 9] {
+fn held(challenge: &'static str) -> [Row; 10] {
     let mut rows = ENROLLED;
-    rows[8] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[9] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -70,6 +75,10 @@ fn held(challenge: &'static str) -> [Row; 9] {
 fn told(shown: &Shown) -> String {
     match shown.status {
         303 => shown.location().to_owned(),
+        401 if shown.line("content-type") == Some("text/html; charset=utf-8") => {
+            let challenge = shown.line("portcullis-challenge").unwrap();
+            format!("401 {}, a page", challenge.split(';').next().unwrap())
+        }
         status @ (401 | 429) => {
             let kind = shown.json()["type"].as_str().unwrap().to_owned();
             format!("{status} {}", kind.strip_prefix("urn:portcullis:").unwrap())
@@ -106,7 +115,7 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().run().await;
+    let portal = portal::form().yaml("spa: true").run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;
@@ -126,8 +135,10 @@ async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
     check("locked", &named, &held("429 mfa_locked")).await;
     check("proven", &alice, &PROVEN).await;
     gateway.advance(Duration::from_secs(2 * 3600));
-    check("expired", &alice, &NOBODY).await;
-    check("expired before the proof", &named, &NOBODY).await;
+    // A session that was left alone wants the code again, and only that.
+    check("idle", &alice, &ENROLLED).await;
+    check("idle before the proof", &named, &ENROLLED).await;
+    let before = named.clone();
     // Forty-five more wrong codes, each after the longest wait.
     for _ in 5..50 {
         named = gateway.browser("wiki");
@@ -138,4 +149,6 @@ async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
     named = gateway.browser("wiki");
     sign_in_again(&mut named, ALICE).await;
     check("disabled", &named, &held("429 mfa_locked")).await;
+    check("expired", &alice, &NOBODY).await;
+    check("expired before the proof", &before, &NOBODY).await;
 }

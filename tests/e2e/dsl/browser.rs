@@ -15,6 +15,9 @@ pub struct Browser {
     pub host: String,
     pub jar: BTreeMap<String, String>,
     pub http2: bool,
+    /// Below which paths a cookie is sent, for those that are not sent everywhere; nothing for
+    /// a browser that sends all of them.
+    folders: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// A page that was shown.
@@ -53,7 +56,14 @@ impl Shown {
 
 impl Browser {
     pub fn new(address: SocketAddr, trusted: Arc<rustls::ClientConfig>, host: &str) -> Self {
-        Self { address, trusted, host: host.to_owned(), jar: BTreeMap::new(), http2: false }
+        let (host, jar) = (host.to_owned(), BTreeMap::new());
+        Self { address, trusted, host, jar, http2: false, folders: None }
+    }
+
+    /// The same browser, which sends a cookie where its Path says only.
+    pub fn with_folders(mut self) -> Self {
+        self.folders = Some(BTreeMap::new());
+        self
     }
 
     /// Opens a path; shows what comes, a redirect as a redirect.
@@ -128,8 +138,8 @@ impl Browser {
     /// A request with this browser's cookies, for the test to change.
     pub fn with_cookies(&self, mut call: Call) -> Call {
         call.http2 = self.http2;
-        let pairs: Vec<String> =
-            self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let sent = self.jar.iter().filter(|(name, _)| self.goes_to(name, &call.target));
+        let pairs: Vec<String> = sent.map(|(name, value)| format!("{name}={value}")).collect();
         if self.http2 {
             return pairs.iter().fold(call, |call, pair| call.line("cookie", pair));
         }
@@ -150,6 +160,13 @@ impl Browser {
         call.page().line("sec-fetch-site", "same-origin")
     }
 
+    /// Whether a cookie belongs to a request for `target`.
+    fn goes_to(&self, name: &str, target: &str) -> bool {
+        let path = target.split('?').next().unwrap();
+        let folders = self.folders.as_ref().and_then(|folders| folders.get(name));
+        folders.is_none_or(|folders| folders.iter().any(|folder| is_below(path, folder)))
+    }
+
     fn keep(&mut self, line: &str) {
         let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
         let (name, value) = pair.split_once('=').unwrap();
@@ -165,6 +182,12 @@ impl Browser {
             true => self.jar.remove(name),
             false => self.jar.insert(name.to_owned(), value.to_owned()),
         };
+        let Some(folders) = &mut self.folders else { return };
+        let path = attributes.split(';').find_map(|word| word.trim().strip_prefix("path="));
+        match path.filter(|path| *path != "/" && !over) {
+            Some(path) => folders.entry(name.to_owned()).or_default().push(path.to_owned()),
+            None => _ = folders.remove(name),
+        }
     }
 
     fn resolve(&self, base: &str, target: &str) -> String {
@@ -181,4 +204,10 @@ impl Browser {
             }
         }
     }
+}
+
+/// What RFC 6265 calls a path match.
+fn is_below(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || folder.ends_with('/'))
 }

@@ -168,15 +168,23 @@ impl Connection {
     }
 
     pub async fn send(&mut self, call: Call) -> Result<Answer, hyper::Error> {
+        read(self.try_begin(&call).await?).await
+    }
+
+    /// Gives the answer as soon as its head is there.
+    pub async fn begin(&mut self, call: &Call) -> hyper::Response<Incoming> {
+        self.try_begin(call).await.unwrap()
+    }
+
+    async fn try_begin(&mut self, call: &Call) -> Result<hyper::Response<Incoming>, hyper::Error> {
         let request = call.request(call.whole());
-        let response = match self {
+        match self {
             Self::One(sender) => {
                 sender.ready().await?;
-                sender.send_request(request).await?
+                sender.send_request(request).await
             }
-            Self::Two(sender) => sender.send_request(request).await?,
-        };
-        read(response).await
+            Self::Two(sender) => sender.send_request(request).await,
+        }
     }
 }
 

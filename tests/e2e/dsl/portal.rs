@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use super::gateway::Fronted;
-use super::{fields, is_known};
+use super::{fields, is_known, notes};
 
 mod doors;
+mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -269,7 +270,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return upload(&portal, body).await;
+        return streams::upload(&portal, body).await;
+    }
+    if path == "/sink" {
+        return streams::sink(body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -304,11 +308,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             portal.held.notified().await;
             page(StatusCode::OK, "held")
         }
-        ("GET", "/big") => big(),
-        ("GET", "/drip") => drip(Arc::clone(&portal)),
+        ("GET", "/big") => streams::big(),
+        ("GET", "/flood") => streams::flood(parts.uri.query().unwrap().parse().unwrap()),
+        ("GET", "/drip") => streams::drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| streams::echo(socket, user)),
                 Err(refused) => refused.into_response(),
             }
         }
@@ -319,6 +324,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
         }
         ("GET", "/public/cached") => {
             ([(header::CACHE_CONTROL, "public, max-age=60")], "for all").into_response()
+        }
+        ("POST", "/notes/save") => {
+            let fields = fields::read(&parts.headers, &body, None);
+            notes::saved(user.as_deref(), &fields)
         }
         (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
         _ => match user {
@@ -421,47 +430,6 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     let mut response = page(StatusCode::OK, "rotated");
     set_session(&mut response, &name);
     response
-}
-
-async fn upload(portal: &Inner, body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(Ok(part)) = body.next().await {
-        bytes.extend_from_slice(&part);
-    }
-    let answer = page(StatusCode::OK, &format!("{} bytes", bytes.len()));
-    *portal.uploaded.lock().unwrap() = bytes;
-    answer
-}
-
-fn big() -> Response {
-    let chunks = (0..320)
-        .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
-    Body::from_stream(stream::iter(chunks)).into_response()
-}
-
-/// Sends its first word at once, and the last when it is let go.
-fn drip(portal: Arc<Inner>) -> Response {
-    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
-    let last = stream::once(async move {
-        portal.held.notified().await;
-        Ok(Bytes::from("last"))
-    });
-    Body::from_stream(first.chain(last)).into_response()
-}
-
-async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {
-    let greeting = format!("hello {}", user.unwrap_or_else(|| "nobody".to_owned()));
-    if socket.send(Message::Text(greeting.into())).await.is_err() {
-        return;
-    }
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_))
-            && socket.send(message).await.is_err()
-        {
-            return;
-        }
-    }
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {

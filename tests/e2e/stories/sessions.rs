@@ -17,8 +17,9 @@ fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
 
+/// An idle session is not over: with the session's own cookie the code alone brings it back.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_when_it_is_idle_and_goes_on_when_it_is_not() {
+async fn a_session_asks_for_a_code_when_it_is_idle_and_goes_on_when_it_is_not() {
     let portal = portal::form().run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).yaml(LIMITS).run().await;
     let mut alice = enrol(&gateway, "wiki", ALICE).await;
@@ -29,11 +30,11 @@ async fn a_session_ends_when_it_is_idle_and_goes_on_when_it_is_not() {
         assert!(page.body.contains("for alice alone"), "{:?}", page.answer);
         assert!(page.line("set-cookie").is_some_and(|line| line.starts_with(OURS)));
     }
-    assert_sent_to_login(&idle, "the cookie that was not renewed still opens").await;
+    assert_asks_for_a_code(&idle, "the cookie that was not renewed still opens").await;
     gateway.advance(minutes(29));
     assert_opens(&alice.browser).await;
     gateway.advance(minutes(2));
-    assert_sent_to_login(&alice.browser, "an idle session still opens").await;
+    assert_asks_for_a_code(&alice.browser, "an idle session still opens").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +283,12 @@ fn give(browser: &mut Browser, name: &str, value: &str) {
 async fn assert_opens(browser: &Browser) {
     let page = browser.clone().open("/home").await;
     assert!(page.body.contains("for alice alone"), "{:?}", page.answer);
+}
+
+async fn assert_asks_for_a_code(browser: &Browser, fault: &str) {
+    let answer = browser.clone().open("/home").await;
+    let place = "/.mfa/verify?return_to=%2Fhome";
+    assert_eq!((answer.status, answer.line("location")), (303, Some(place)), "{fault}");
 }
 
 async fn assert_sent_to_login(browser: &Browser, fault: &str) {

@@ -1,7 +1,7 @@
 //! What takes its time: sockets, long bodies, slow clients.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,6 +16,10 @@ use crate::dsl::steps::{enrol, sign_in_again};
 use crate::dsl::{ALICE, Browser, Call, Gateway, gateway, portal};
 
 const CHUNK: usize = 64 * 1024;
+/// How many of them make a gibibyte.
+const GIBIBYTE_PARTS: usize = 1024 * 1024 * 1024 / CHUNK;
+/// How soon a stream ends after its session, with some room for a busy machine.
+const A_SECOND: Duration = Duration::from_millis(1500);
 /// What the gateway may hold of a body, and whatever else it allocates meanwhile, in KiB.
 const ROOM: u64 = 12 * 1024;
 
@@ -87,13 +91,32 @@ async fn a_download_ends_with_its_session() {
         let mut answer = download(&gateway, &browser, "/drip").await;
         assert_eq!(next_part(&mut answer).await.unwrap(), "first");
         sign_out(&browser).await;
-        if http2 {
-            // A stream among others is cut as soon as something would pass through it.
-            portal.release();
-        }
         let rest = soon(next_part(&mut answer)).await;
         assert!(rest.is_err(), "{rest:?} came after the session had ended");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_stream_ends_alone_on_its_connection() {
+    let portal = portal::form().run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    let alice = enrol(&gateway, "wiki", ALICE).await.browser.over(true);
+    let bob = enrol(&gateway, "wiki", crate::dsl::BOB).await.browser.over(true);
+    let mut shared = alice.connect().await;
+    let drip = |browser: &Browser| browser.with_cookies(Call::get(&browser.host, "/drip"));
+    let mut hers = shared.begin(&drip(&alice)).await;
+    let mut his = shared.begin(&drip(&bob)).await;
+    assert_eq!(next_part(&mut hers).await.unwrap(), "first");
+    assert_eq!(next_part(&mut his).await.unwrap(), "first");
+    sign_out(&alice).await;
+    let signed_out = Instant::now();
+    assert!(soon(next_part(&mut hers)).await.is_err());
+    assert!(signed_out.elapsed() < A_SECOND, "{:?}", signed_out.elapsed());
+    // One word for him, and one in case the portal has not noticed yet that she is gone.
+    portal.release();
+    portal.release();
+    assert_eq!(soon(next_part(&mut his)).await.unwrap(), "last");
+    assert!(his.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,6 +174,35 @@ async fn a_long_upload_arrives_whole_and_is_not_held() {
         assert_eq!(answer.status, 200);
         assert!(portal.uploaded() == sent, "{}", answer.body);
         assert!(gateway.peak() < before + ROOM, "{} KiB, then {}", before, gateway.peak());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gibibyte_goes_each_way_within_64_mebibytes_of_memory() {
+    let portal = portal::form().run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    let mut browser = enrol(&gateway, "wiki", ALICE).await.browser;
+    gateway.forget_peak();
+    let before = gateway.peak();
+    for http2 in [false, true] {
+        browser.http2 = http2;
+        let mut answer = download(&gateway, &browser, &format!("/flood?{GIBIBYTE_PARTS}")).await;
+        let mut came = 0;
+        while let Some(frame) = answer.body_mut().frame().await {
+            came += frame.unwrap().into_data().unwrap().len();
+        }
+        assert_eq!(came, GIBIBYTE_PARTS * CHUNK, "HTTP/2: {http2}");
+        let part = part(7);
+        let parts = std::iter::repeat_n(part, GIBIBYTE_PARTS);
+        let body = StreamBody::new(stream::iter(parts.map(Frame::data).map(Ok::<_, Infallible>)));
+        let call = browser.with_cookies(Call::new("POST", &browser.host, "/sink"));
+        let call = call.line("content-type", "application/octet-stream");
+        let answer = client::begin(gateway.https(), gateway.trusted(), &call, body).await;
+        let answer = client::read(answer.unwrap()).await.unwrap();
+        let counted = format!("{} bytes", GIBIBYTE_PARTS * CHUNK);
+        assert!(answer.body.contains(&counted), "HTTP/2: {http2}: {}", answer.body);
+        let grown = gateway.peak() - before;
+        assert!(grown < 64 * 1024, "the gateway grew by {grown} KiB, HTTP/2: {http2}");
     }
 }
 

@@ -1,0 +1,129 @@
+//! A question of ours to a portal: whose is this session? It goes to the portal alone, with the
+//! session and nothing else of the client, follows no redirect and takes little time and room.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header;
+use pingora_http::RequestHeader;
+
+use super::context::Origin;
+use super::exchange::{self, Exchange};
+use super::fail::Failure;
+use super::forward::set_origin;
+use super::gateway::Gateway;
+use crate::clock::UnixMillis;
+use crate::config::source::{BasicRule, WhoamiRule};
+use crate::identity::{
+    AskFault, CookieSet, LONGEST_ANSWER, SessionLine, Told, normalise, says_nobody, user_of,
+};
+use crate::site::Site;
+use crate::user::UserName;
+
+/// How long a portal may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the portal's word on a password counts.
+const BASIC_CACHE: Duration = Duration::from_secs(30);
+
+/// Whose the portal says that a session is.
+///
+/// # Errors
+/// [`Failure::NoWord`] when it says nothing that we understand.
+pub(super) async fn whoami(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &WhoamiRule,
+    origin: &Origin,
+    session: &CookieSet,
+) -> Result<Option<UserName>, Failure> {
+    let now = gateway.parts.now();
+    let asking = async {
+        let answer = ask(gateway, site, now, &rule.target, origin, session).await?;
+        user_of(&site.portal.identity, &rule.name, &told(&answer))
+    };
+    let word = site.answers.ask(now, rule.cache, site.binder.bind(session), asking).await;
+    word.map_err(Failure::NoWord)
+}
+
+/// Who the name in an HTTP Basic line is, if the portal takes its password.
+///
+/// # Errors
+/// [`Failure::NoWord`] when the portal does not say.
+pub(super) async fn basic(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &BasicRule,
+    origin: &Origin,
+    session: &CookieSet,
+) -> Result<Option<UserName>, Failure> {
+    let Some(SessionLine::Authorization(line)) = session.line() else { return Ok(None) };
+    let name = crate::identity::basic_name(line);
+    let Some(user) = name.and_then(|name| normalise(&site.portal.identity.username, &name)) else {
+        return Ok(None);
+    };
+    let now = gateway.parts.now();
+    // The line alone is asked with: a cookie may open the probe for whatever password.
+    let alone = CookieSet::default().with_line(session.line().cloned());
+    let asking = async {
+        let answer = ask(gateway, site, now, &rule.target, origin, &alone).await?;
+        let status = answer.header.status;
+        match status.is_success() {
+            true => Ok(Some(user)),
+            false if says_nobody(status) => Ok(None),
+            false => Err(AskFault::Status(status.as_u16())),
+        }
+    };
+    let Some(key) = site.binder.parts(&alone).pop() else { return Ok(None) };
+    site.answers.ask(now, BASIC_CACHE, key, asking).await.map_err(Failure::NoWord)
+}
+
+fn told(answer: &Exchange) -> Told<'_> {
+    Told {
+        status: answer.header.status,
+        headers: &answer.header.headers,
+        body: answer.complete.then_some(&answer.body[..]),
+    }
+}
+
+async fn ask(
+    gateway: &Gateway,
+    site: &Site,
+    now: UnixMillis,
+    target: &str,
+    origin: &Origin,
+    session: &CookieSet,
+) -> Result<Exchange, AskFault> {
+    let request = question(target, origin, session)
+        .map_err(|_| AskFault::Unreachable("it cannot be asked".to_owned()))?;
+    let asking = async {
+        let peer = gateway.door(site)?.peer(now, PATIENCE).await?;
+        let connector = &gateway.connector;
+        exchange::exchange(connector, peer, request, Bytes::new(), LONGEST_ANSWER).await
+    };
+    let answered = tokio::time::timeout(PATIENCE, asking).await;
+    answered.map_err(|_| AskFault::TooSlow)?.map_err(|failure| match failure {
+        Failure::TooSlow => AskFault::TooSlow,
+        other => AskFault::Unreachable(other.to_string()),
+    })
+}
+
+fn question(
+    target: &str,
+    origin: &Origin,
+    session: &CookieSet,
+) -> pingora_error::Result<RequestHeader> {
+    let mut request = RequestHeader::build("GET", target.as_bytes(), Some(10))?;
+    set_origin(&mut request, origin)?;
+    request.insert_header(header::ACCEPT, "application/json, text/html;q=0.9, */*;q=0.1")?;
+    request.insert_header(header::ACCEPT_ENCODING, "identity")?;
+    request.insert_header(header::USER_AGENT, "Portcullis")?;
+    let pairs: Vec<String> =
+        session.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if !pairs.is_empty() {
+        request.insert_header(header::COOKIE, pairs.join("; "))?;
+    }
+    if let Some(SessionLine::Authorization(line)) = session.line() {
+        request.insert_header(header::AUTHORIZATION, line.as_str())?;
+    }
+    Ok(request)
+}

@@ -1,0 +1,232 @@
+//! Stage 4, where no login was seen: the portal itself, a proxy in front of us or the
+//! credentials of the request say whose a session is. And where the portal can be asked, a
+//! session that we know has to be the same user's as before.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, header};
+
+use super::ask;
+use super::context::{Incoming, Origin};
+use super::fail::Failure;
+use super::gateway::Gateway;
+use crate::clock::UnixMillis;
+use crate::config::Identity;
+use crate::identity::{SessionLine, normalise};
+use crate::net::cookie_line;
+use crate::policy::PortalSession;
+use crate::random;
+use crate::session::{Learned, Level, ROTATION_GRACE, SessionRecord};
+use crate::site::Site;
+use crate::user::{Opaque, UserName};
+use crate::visit::{Visit, Who};
+
+/// The line of a request that is part of the portal's session.
+///
+/// # Errors
+/// [`Failure::BadRequest`] when it can be read in two ways.
+pub(super) fn line(
+    identity: &Identity,
+    headers: &HeaderMap,
+    client: Option<IpAddr>,
+) -> Result<Option<SessionLine>, Failure> {
+    if let Some(rule) = &identity.header {
+        let trusted =
+            client.is_some_and(|client| rule.from.iter().any(|net| net.contains(&client)));
+        let given = if trusted { only(headers, &rule.name)? } else { None };
+        return Ok(given.map(SessionLine::NamedInFront));
+    }
+    match identity.reads_authorization() {
+        true => {
+            let given = only(headers, &header::AUTHORIZATION)?;
+            Ok(given.map(|line| SessionLine::Authorization(credentials(&line))))
+        }
+        false => Ok(None),
+    }
+}
+
+/// Refuses a token in the address: portals that take bearer tokens take one there too (RFC
+/// 6750 section 2.3), where nobody has proven whose it is.
+///
+/// # Errors
+/// [`Failure::BadRequest`].
+pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(), Failure> {
+    let query = incoming.query.as_deref().unwrap_or_default();
+    let has_token = || {
+        form_urlencoded::parse(query.as_bytes())
+            .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
+    };
+    match identity.session_bearer.is_some() && has_token() {
+        true => Err(Failure::BadRequest("a token of the portal is in the address")),
+        false => Ok(()),
+    }
+}
+
+/// Whether a request may bring a token in its body (RFC 6750 section 2.2): one without an
+/// `Authorization` line, at a portal whose session is a bearer token. Nobody has proven whose
+/// that is, so the request is nobody's.
+fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incoming) -> bool {
+    let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let is_bearer = identity.session_bearer.is_some();
+    is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
+}
+
+fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Failure::BadRequest("a line that names the user came twice"));
+    }
+    let text = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Failure::BadRequest("a line that names the user is not text"))?;
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
+/// section 11.4).
+fn credentials(line: &str) -> String {
+    match line.trim().split_once(' ') {
+        Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
+        None => line.trim().to_owned(),
+    }
+}
+
+/// Asks where asking is due: about a session that we know, whether it is still the same
+/// user's; about one that we do not know, whose it is.
+///
+/// # Errors
+/// When the portal does not say, or the store is in doubt: never `Unknown` then.
+pub(super) async fn learn(
+    gateway: &Gateway,
+    site: &Site,
+    now: UnixMillis,
+    origin: &Origin,
+    visit: Visit,
+) -> Result<Visit, Failure> {
+    let visit = confirmed(gateway, site, now, origin, visit).await?;
+    if !matches!(visit.who, Who::Unknown) || visit.cookies.is_empty() {
+        return Ok(visit);
+    }
+    match told(gateway, site, origin, &visit).await? {
+        Some(user) => named(gateway, site, now, visit, user).await,
+        None => Ok(visit),
+    }
+}
+
+/// A visit to a protected path by a request that may hide somebody else's token is nobody's.
+pub(super) fn without_hidden_tokens(
+    site: &Site,
+    headers: &HeaderMap,
+    incoming: &Incoming,
+    visit: Visit,
+) -> Visit {
+    match may_hide_a_token(&site.portal.identity, headers, incoming) {
+        true => Visit { who: Who::Unknown, ..visit },
+        false => visit,
+    }
+}
+
+/// At an open address the portal sees nobody's session unless it is proven. Where it can be
+/// asked, one that it says is nobody's may go along: single sign-on begins in such a one.
+///
+/// # Errors
+/// When the portal does not say.
+pub(super) async fn open(
+    gateway: &Gateway,
+    site: &Site,
+    origin: &Origin,
+    visit: Visit,
+) -> Result<Visit, Failure> {
+    let (Who::Unknown, PortalSession::Other) = (&visit.who, visit.portal_session) else {
+        return Ok(visit);
+    };
+    let Some(rule) = &site.portal.identity.whoami else { return Ok(visit) };
+    match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
+        None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
+        Some(_) => Ok(visit),
+    }
+}
+
+/// A session whose user the portal no longer names is over (ID-11).
+async fn confirmed(
+    gateway: &Gateway,
+    site: &Site,
+    now: UnixMillis,
+    origin: &Origin,
+    visit: Visit,
+) -> Result<Visit, Failure> {
+    let (Some(rule), Some(session)) = (&site.portal.identity.whoami, visit.session()) else {
+        return Ok(visit);
+    };
+    // What the portal replaced just now it may no longer know; such a session is about to end.
+    let fades = session.ends <= now.plus(ROTATION_GRACE);
+    if visit.cookies.is_empty() || fades {
+        return Ok(visit);
+    }
+    let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
+    if user.as_ref() == Some(&session.user) {
+        return Ok(visit);
+    }
+    tracing::info!(portal = %site.portal.name, "a session ended: the portal names another user");
+    gateway.parts.sessions.end(now, session).await?;
+    Ok(Visit { who: Who::Unknown, ..visit })
+}
+
+async fn told(
+    gateway: &Gateway,
+    site: &Site,
+    origin: &Origin,
+    visit: &Visit,
+) -> Result<Option<UserName>, Failure> {
+    let identity = &site.portal.identity;
+    if let Some(SessionLine::NamedInFront(name)) = visit.cookies.line() {
+        return Ok(normalise(&identity.username, name));
+    }
+    if let Some(rule) = &identity.basic
+        && visit.cookies.line().is_some()
+    {
+        gateway.admission.admit(gateway.parts.now(), origin.client)?;
+        let user = ask::basic(gateway, site, rule, origin, &visit.cookies).await?;
+        // Where the portal can say more closely who that is, its word counts.
+        if user.is_none() || identity.whoami.is_none() {
+            return Ok(user);
+        }
+    }
+    match &identity.whoami {
+        Some(rule) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
+        None => Ok(None),
+    }
+}
+
+/// The visitor gave the password somewhere, as the portal says; the second factor is missing.
+async fn named(
+    gateway: &Gateway,
+    site: &Site,
+    now: UnixMillis,
+    visit: Visit,
+    user: UserName,
+) -> Result<Visit, Failure> {
+    let parts = &gateway.parts;
+    let record = SessionRecord {
+        portal: site.portal.name.clone(),
+        root: Opaque(random::bytes()?),
+        sid: Opaque(random::bytes()?),
+        sub: site.binder.subject(&user),
+        bind: site.binder.waiting(&visit.cookies, &user),
+        user,
+        parts: site.binder.parts(&visit.cookies),
+        scoped: site.binder.scoped_parts(&visit.cookies),
+        started: now,
+        ends: now.plus(parts.session_limits.lifetime),
+        level: Level::Password,
+        learned: Learned::Told,
+    };
+    let session: Arc<SessionRecord> = parts.sessions.begin_or_join(now, record).await?;
+    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    let token = site.token.mint(&parts.keys, now, &session)?;
+    let fresh = Some(cookie_line::set_session(&token));
+    Ok(Visit { who: Who::Named(session, standing), fresh, ..visit })
+}

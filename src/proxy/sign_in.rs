@@ -1,0 +1,60 @@
+//! The beginning of a session: the portal let somebody in. From now on its session is this
+//! user's, at the level of the password, and nobody else's (ID-5).
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use pingora_http::ResponseHeader;
+
+use super::fail::Failure;
+use crate::config::Identity;
+use crate::identity::{CookieSet, normalise};
+use crate::random;
+use crate::session::{Learned, Level, SessionRecord};
+use crate::site::{Parts, Site};
+use crate::user::{Opaque, UserName};
+
+/// Begins the session of `user` in the portal session that is known by `cookies`.
+///
+/// # Errors
+/// When it is not on disk; then there is none.
+pub(super) async fn begin(
+    parts: &Parts,
+    site: &Site,
+    user: UserName,
+    cookies: &CookieSet,
+) -> Result<Arc<SessionRecord>, Failure> {
+    let now = parts.now();
+    let record = SessionRecord {
+        portal: site.portal.name.clone(),
+        root: Opaque(random::bytes()?),
+        sid: Opaque(random::bytes()?),
+        sub: site.binder.subject(&user),
+        user,
+        bind: site.binder.bind(cookies),
+        parts: site.binder.parts(cookies),
+        scoped: site.binder.scoped_parts(cookies),
+        started: now,
+        ends: now.plus(parts.session_limits.lifetime),
+        level: Level::Password,
+        learned: Learned::Login,
+    };
+    parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
+    Ok(parts.sessions.begin(now, record).await?)
+}
+
+/// Takes out the line in which the portal names who signed in; nobody but us is to see it.
+/// Gives what it said: nothing where it is not there, and no user where it names none.
+pub(super) fn take_announcement(
+    identity: &Identity,
+    head: &mut ResponseHeader,
+) -> Option<Option<UserName>> {
+    let name: &HeaderName = identity.announce.as_ref()?;
+    let mut lines = head.headers.get_all(name).iter();
+    let first = lines.next()?;
+    let only =
+        if lines.next().is_none() { std::str::from_utf8(first.as_bytes()).ok() } else { None };
+    let user = only.and_then(|text| normalise(&identity.username, text));
+    head.remove_header(name);
+    Some(user)
+}
