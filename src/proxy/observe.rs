@@ -17,7 +17,7 @@ use super::gateway::Gateway;
 use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, forward, receive};
+use super::{ask, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
@@ -69,7 +69,9 @@ struct Watched {
 impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
-        let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
+        // What stayed behind is not touched: who only holds a copy of somebody's portal session
+        // cannot end it by a login of their own.
+        let touched = self.passage.site.binder.parts(&self.passage.sent_cookies);
         let suspension = parts.sessions.suspend(&touched).await;
         self.recall();
         let result = self.pass_on(request).await;
@@ -89,7 +91,7 @@ impl Watched {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
                 self.doubt_name();
-                parts.sessions.end_sharing(parts.now(), &touched, None).await?;
+                self.left_to_nobody(&touched, &self.passage.sent_cookies).await?;
                 drop(suspension);
                 Err(failure)
             }
@@ -151,16 +153,19 @@ impl Watched {
         touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
         if self.is_step() {
             return self.named(exchange, touched, suspension).await;
         }
         let verdict = self.verdict(exchange);
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
-        if verdict == LoginOutcome::Failure {
-            self.outcome(LoginOutcomeLabel::Failure);
-            return self.refused(exchange, touched, suspension).await;
+        match verdict {
+            LoginOutcome::Success => {}
+            LoginOutcome::Failure => {
+                self.outcome(LoginOutcomeLabel::Failure);
+                return self.refused(exchange, touched, suspension).await;
+            }
+            LoginOutcome::Unclear => return self.doubted(exchange, touched, suspension).await,
         }
         let cookies = self.session_after(exchange);
         let user = match cookies.is_empty() {
@@ -175,7 +180,7 @@ impl Watched {
             }
             Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName);
-                parts.sessions.end_sharing(parts.now(), touched, None).await?;
+                self.left_to_nobody(touched, &cookies).await?;
                 Err(failure)
             }
         };
@@ -207,6 +212,9 @@ impl Watched {
             site.answers.forget(site.binder.bind(cookies));
             return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
         }
+        if let Some(source) = &identity.jwt {
+            return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
+        }
         match (&identity.announce, &self.login.attempt) {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
             (None, Attempt::By(user)) => Ok(Some(user.clone())),
@@ -221,11 +229,44 @@ impl Watched {
     async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         parts.sessions.end_sharing(parts.now(), touched, None).await?;
-        // A session that is not carried by cookies shares none with its requests.
+        // A session that is not carried by cookies, or whose cookies stayed behind, shares none
+        // with its requests.
         if let Some(session) = self.passage.visit.session()
-            && self.passage.visit.cookies.is_empty()
+            && self.passage.sent_cookies.is_empty()
         {
             parts.sessions.end(parts.now(), session).await?;
+        }
+        Ok(())
+    }
+
+    /// The portal may have taken the password: it broke, or its answer cannot be read. That it
+    /// broke may be shown; what cannot be read may be what only somebody with a name may see.
+    async fn doubted(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        self.outcome(LoginOutcomeLabel::Unreadable);
+        self.left_to_nobody(touched, &self.session_after(exchange)).await?;
+        if exchange.header.status.is_server_error() {
+            return self.refused(exchange, touched, suspension).await;
+        }
+        drop(suspension);
+        Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
+    }
+
+    /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
+    /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
+    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
+        self.end_touched(touched).await?;
+        let (parts, site) = (&self.gateway.parts, &self.passage.site);
+        for cookies in [&self.passage.sent_cookies, after] {
+            if !cookies.is_empty() {
+                let nobody = UserName::canonical(String::new());
+                let record = sign_in::begin(parts, site, nobody, cookies).await?;
+                parts.sessions.end(parts.now(), &record).await?;
+            }
         }
         Ok(())
     }
@@ -242,7 +283,7 @@ impl Watched {
         let after = site.binder.parts(&self.session_after(exchange));
         match (self.verdict(exchange), &self.login.attempt) {
             (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
-            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
                 // The portal may remember whom we could not read, or somebody from before.
                 site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
                 site.steps.forget(&after);

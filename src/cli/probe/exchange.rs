@@ -97,6 +97,15 @@ impl Way {
         }
     }
 
+    /// Whether somebody's name goes along with the password.
+    pub(super) fn names_users(&self) -> bool {
+        match self {
+            Self::Form { first, form, .. } => first.is_some() || form.user.is_some(),
+            Self::Script(script) => script.user.is_some(),
+            Self::Basic(_) => true,
+        }
+    }
+
     /// Whether an answer is one to a right password.
     pub(super) fn accepts(&self, marks: &Marks, answer: &Page) -> bool {
         match self {

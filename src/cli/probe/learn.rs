@@ -56,7 +56,9 @@ pub(super) async fn learn(
         return Err(no_difference(&client, &wrong, &right).await?);
     }
     write_login(&way, &marks, &wrong, &right, &mut learned);
-    learned.names = names::learn(&client, &way, &marks, account).await?;
+    if way.names_users() {
+        learned.names = names::learn(&client, &way, &marks, account).await?;
+    }
     look_inside(options, &client, &way, &marks, account, (&wrong, &right), &mut learned).await?;
     Ok((learned, Some(Answers { wrong: wrong.answer, right: right.answer })))
 }

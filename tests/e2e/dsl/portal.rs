@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
+
+use streams::{big, drip, echo, flood, sink, upload};
 
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
 
 mod doors;
+mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -269,10 +272,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return upload(&portal, body).await;
+        return streams::upload(&portal, body).await;
     }
     if path == "/sink" {
-        return sink(body).await;
+        return streams::sink(body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -307,12 +310,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             portal.held.notified().await;
             page(StatusCode::OK, "held")
         }
-        ("GET", "/big") => big(),
-        ("GET", "/flood") => flood(parts.uri.query().unwrap().parse().unwrap()),
-        ("GET", "/drip") => drip(Arc::clone(&portal)),
+        ("GET", "/big") => streams::big(),
+        ("GET", "/flood") => streams::flood(parts.uri.query().unwrap().parse().unwrap()),
+        ("GET", "/drip") => streams::drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| streams::echo(socket, user)),
                 Err(refused) => refused.into_response(),
             }
         }
@@ -370,7 +373,7 @@ fn login(portal: &Inner, headers: &HeaderMap, fields: &HashMap<String, String>) 
     let user = typed.trim().to_lowercase();
     let password = fields.get("password").cloned().unwrap_or_default();
     if !is_known(&user, &password) {
-        return refusal(portal, headers, &name, &typed);
+        return doors::refusal(portal, headers, &name, &typed);
     }
     let name = portal.sign_in(&name, &user);
     if portal.ways.judged_by_body {
@@ -412,27 +415,6 @@ fn api_login(portal: &Inner, body: &[u8]) -> Response {
     response
 }
 
-/// Portals say no in many ways; none of them may be taken for a yes.
-fn refusal(portal: &Inner, headers: &HeaderMap, name: &str, user: &str) -> Response {
-    match portal.ways.error {
-        0 => login_page(portal, headers, &format!("invalid credentials of {user}")),
-        1 => redirect("/login?failed", None),
-        2 => page(StatusCode::UNAUTHORIZED, "invalid"),
-        3 => page(StatusCode::FORBIDDEN, "invalid"),
-        4 => redirect("/login", Some(name)),
-        5 => page(StatusCode::INTERNAL_SERVER_ERROR, "invalid"),
-        6 => redirect(&format!("https://{}/login?again", host(headers)), None),
-        7 => (StatusCode::FOUND, "invalid").into_response(),
-        8 => {
-            let mut response = redirect("/home", Some(name));
-            response.headers_mut().append(header::LOCATION, "/login".parse().unwrap());
-            response
-        }
-        // The typed name is shown again, and may look like a sign of success.
-        _ => page(StatusCode::OK, &format!("invalid user {user}: Welcome")),
-    }
-}
-
 fn logout(portal: &Inner, headers: &HeaderMap) -> Response {
     if let Some((name, _)) = portal.session(headers) {
         portal.sessions.lock().unwrap().remove(&name);
@@ -452,65 +434,7 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn upload(portal: &Inner, body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(Ok(part)) = body.next().await {
-        bytes.extend_from_slice(&part);
-    }
-    let answer = page(StatusCode::OK, &format!("{} bytes", bytes.len()));
-    *portal.uploaded.lock().unwrap() = bytes;
-    answer
-}
-
-fn big() -> Response {
-    let chunks = (0..320)
-        .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
-    Body::from_stream(stream::iter(chunks)).into_response()
-}
-
-/// Counts what comes, and keeps none of it.
-async fn sink(body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut count = 0_u64;
-    while let Some(Ok(part)) = body.next().await {
-        count += part.len() as u64;
-    }
-    page(StatusCode::OK, &format!("{count} bytes"))
-}
-
-/// As many parts as are asked for, of which it holds one.
-fn flood(parts: usize) -> Response {
-    let part = Bytes::from(vec![b'f'; 64 * 1024]);
-    let parts = std::iter::repeat_n(part, parts).map(Ok::<_, std::io::Error>);
-    Body::from_stream(stream::iter(parts)).into_response()
-}
-
-/// Sends its first word at once, and the last when it is let go.
-fn drip(portal: Arc<Inner>) -> Response {
-    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
-    let last = stream::once(async move {
-        portal.held.notified().await;
-        Ok(Bytes::from("last"))
-    });
-    Body::from_stream(first.chain(last)).into_response()
-}
-
-async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {
-    let greeting = format!("hello {}", user.unwrap_or_else(|| "nobody".to_owned()));
-    if socket.send(Message::Text(greeting.into())).await.is_err() {
-        return;
-    }
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_))
-            && socket.send(message).await.is_err()
-        {
-            return;
-        }
-    }
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -522,12 +446,12 @@ fn host(headers: &HeaderMap) -> &str {
     headers[header::HOST].to_str().unwrap()
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
+pub(super) fn page(status: StatusCode, body: &str) -> Response {
     let body = format!("<!doctype html><title>Portal</title>{body}");
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-fn redirect(location: &str, session: Option<&str>) -> Response {
+pub(super) fn redirect(location: &str, session: Option<&str>) -> Response {
     let mut response = (StatusCode::FOUND, [(header::LOCATION, location)], "moved").into_response();
     if let Some(session) = session {
         set_session(&mut response, session);
