@@ -1,7 +1,7 @@
 //! Portals that the gateway knows from what `portcullis probe` writes, unchanged: the whole
 //! story holds there as it does with a profile.
 
-use crate::habits::{DJANGO, DOKUWIKI, Habits, JUPYTER, REDMINE, WORDPRESS};
+use crate::habits::{DJANGO, DOKUWIKI, JUPYTER, WORDPRESS};
 use crate::lines;
 use crate::node_red::NODE_RED;
 use crate::prometheus::PROMETHEUS;
@@ -26,15 +26,6 @@ async fn what_is_probed_of_wordpress_runs_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_probed_of_jupyter_runs_as_it_is() {
     whole_story_at(Place::probed(&JUPYTER).await).await;
-}
-
-/// The probe finds no page in JSON on which Redmine names its users, so that nobody is known
-/// whose login was not seen.
-const REDMINE_UNASKED: Habits = Habits { asks: false, ..REDMINE };
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_probed_of_redmine_runs_as_it_is() {
-    whole_story_at(Place::probed(&REDMINE_UNASKED).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
