@@ -1,7 +1,7 @@
 //! Portals that the gateway knows from what `portcullis probe` writes, unchanged: the whole
 //! story holds there as it does with a profile.
 
-use crate::habits::{DJANGO, DOKUWIKI, JUPYTER, WORDPRESS};
+use crate::habits::{DJANGO, DOKUWIKI, JUPYTER, REDMINE, WORDPRESS};
 use crate::lines;
 use crate::node_red::NODE_RED;
 use crate::prometheus::PROMETHEUS;
@@ -41,4 +41,9 @@ async fn what_is_probed_of_prometheus_runs_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_probed_of_node_red_runs_as_it_is() {
     lines::whole_story_at(lines::Place::probed(&NODE_RED).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_probed_of_redmine_runs_as_it_is() {
+    whole_story_at(Place::probed(&REDMINE).await).await;
 }

@@ -164,10 +164,13 @@ impl Learned {
             [] => "it stayed as it was over a few requests".to_owned(),
             names => {
                 let names = names.join(", ");
-                self.note(&format!(
-                    "The portal changes {names} from request to request: with reverify each \
-                     change asks for a code. Set whoami, then follow is safe."
-                ));
+                if self.whoami.is_none() {
+                    self.note(&format!(
+                        "The portal changes {names} from request to request, and no page was \
+                         found that names the user: with reverify each change asks for a code. \
+                         Set whoami, then follow is safe."
+                    ));
+                }
                 format!("{names} changes from request to request")
             }
         };

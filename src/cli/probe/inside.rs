@@ -4,12 +4,11 @@
 use url::Url;
 
 use super::ProbeError;
-use super::compare::scalars;
 use super::cookies;
 use super::http::{Client, Extra, HttpError, Page};
 use super::jar::Jar;
 use super::page::{Html, Kind};
-use super::written::{Logout, Told, Whoami};
+use super::written::{Logout, Told};
 use crate::net::glob::Glob;
 
 /// Somebody at the portal.
@@ -23,7 +22,7 @@ pub(super) struct Visitor {
 
 impl Visitor {
     /// Nobody, who was never there.
-    fn nobody() -> Self {
+    pub(super) fn nobody() -> Self {
         Self { jar: Jar::default(), authorization: None }
     }
 
@@ -32,7 +31,11 @@ impl Visitor {
         self.ask_for(client, url, None).await
     }
 
-    async fn ask_for(
+    /// The same, with what is wanted.
+    ///
+    /// # Errors
+    /// When the portal cannot be read.
+    pub(super) async fn ask_for(
         &mut self,
         client: &Client,
         url: &Url,
@@ -210,80 +213,6 @@ pub(super) async fn changing(
     let changed = |name: &String| !visitor.jar.shares(&later.jar, name);
     let names = visitor.jar.names().into_iter().filter(changed);
     Ok(names.collect())
-}
-
-/// Where portals commonly say who somebody is.
-const WHOAMI: &[&str] = &[
-    "/api/me",
-    "/api/user",
-    "/api/users/me",
-    "/api/v1/me",
-    "/api/v1/user",
-    "/api/v1/users/me",
-    "/api/current_user",
-    "/api/account",
-    "/api/auth/me",
-    "/api/session",
-    "/auth/me",
-    "/me",
-    "/user",
-    "/users/current.json",
-    "/session",
-    "/settings",
-    "/rest/auth/1/session",
-    "/rest/api/2/myself",
-    "/wp-json/wp/v2/users/me",
-    "/hub/api/user",
-    "/ocs/v2.php/cloud/user?format=json",
-];
-
-/// What the gateway will ask for there.
-const JSON: &str = "application/json, text/html;q=0.9, */*;q=0.1";
-
-/// Members that name a user, the best first.
-const NAMES: &[&str] = &[
-    "username",
-    "login",
-    "user_name",
-    "user",
-    "name",
-    "preferred_username",
-    "sub",
-    "uid",
-    "email",
-    "id",
-    "slug",
-];
-
-/// A page that names the visitor in JSON, and nobody without their session.
-pub(super) async fn whoami(client: &Client, visitor: &Visitor, user: &str) -> Option<Told<Whoami>> {
-    for path in WHOAMI {
-        let Ok(url) = client.origin().join(path) else { continue };
-        let told = visitor.clone().ask_for(client, &url, Some(JSON)).await;
-        let Some(pointer) = told.ok().and_then(|page| pointer_to(&page, user)) else { continue };
-        let asked = Visitor::nobody().ask_for(client, &url, Some(JSON)).await;
-        let Ok(outside) = asked else { continue };
-        if outside.status.is_success() && pointer_to(&outside, user).is_some() {
-            continue;
-        }
-        let why = "it names the user to the session, and to nobody else";
-        return Some(Told::new(Whoami { path: (*path).to_owned(), pointer }, why));
-    }
-    None
-}
-
-fn pointer_to(page: &Page, user: &str) -> Option<String> {
-    let found = scalars(page).filter(|_| page.status.is_success() && !user.is_empty())?;
-    let names: Vec<&String> = found
-        .iter()
-        .filter(|(_, value)| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(user)))
-        .map(|(pointer, _)| pointer)
-        .collect();
-    let rank = |pointer: &&&String| {
-        let key = pointer.rsplit('/').next().unwrap_or_default().to_lowercase();
-        NAMES.iter().position(|name| *name == key).unwrap_or(NAMES.len())
-    };
-    names.iter().min_by_key(rank).map(|pointer| (**pointer).clone())
 }
 
 const SIGN_OUT: &[&str] =

@@ -12,7 +12,7 @@ use super::jar::Jar;
 use super::names;
 use super::page::Html;
 use super::written::{Learned, Login, Mark, NameSource, Told};
-use super::{Account, Options, ProbeError};
+use super::{Account, Options, ProbeError, whoami};
 use crate::net::glob::Glob;
 use crate::random;
 
@@ -317,7 +317,7 @@ async fn look_inside(
     learned: &mut Learned,
 ) -> Result<(), ProbeError> {
     let visitor = visitor(right, marks);
-    learned.whoami = inside::whoami(client, &visitor, &account.user).await;
+    learned.whoami = whoami::in_json(client, &visitor, &account.user).await;
     if matches!(way, Way::Basic(_)) || marks.bearer.is_some() {
         if learned.whoami.is_none() && marks.bearer.is_some() {
             learned.note("No page was found on which the portal names the user (whoami).");
@@ -333,6 +333,10 @@ async fn look_inside(
     let mut changing = inside::changing(client, &visitor, &pages).await?;
     let found = inside::session_cookies(client, &visitor, &wrong.jar, &pages).await?;
     changing.retain(|name| found.iter().any(|known| Glob::new(&*known.value).matches(name)));
+    if learned.whoami.is_none() && !changing.is_empty() {
+        let seen: Vec<Url> = pages.iter().map(|inside| inside.page.url.clone()).collect();
+        learned.whoami = whoami::on_page(client, &visitor, &seen, &account.user).await;
+    }
     learned.session(&visitor, found, &changing, pages.is_empty(), right);
     learned.logout = pages.iter().find_map(|inside| inside::logout(&inside.page));
     if learned.logout.is_none() {

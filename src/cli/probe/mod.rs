@@ -15,6 +15,7 @@ mod look;
 mod names;
 mod page;
 mod verify;
+mod whoami;
 mod write;
 mod written;
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::ProbeError;
-use super::written::{Learned, Login, Mark, NameSource, Names, Told};
+use super::written::{Learned, Login, Mark, NameIn, NameSource, Names, Told};
 
 /// What a configuration needs besides its portals. The gateway stands at another port than the
 /// portal, or requests would go round in circles.
@@ -163,8 +163,12 @@ fn session(out: &mut Lines, learned: &Learned) {
         out.told(3, &format!("rotation: {}", rotation.value), rotation);
     }
     if let Some(whoami) = &learned.whoami {
-        let (path, pointer) = (quoted(&whoami.value.path), quoted(&whoami.value.pointer));
-        let text = format!("whoami: {{ path: {path}, username: {{ json: {pointer} }} }}");
+        let path = quoted(&whoami.value.path);
+        let name = match &whoami.value.name {
+            NameIn::Json(pointer) => format!("json: {}", quoted(pointer)),
+            NameIn::Pattern(pattern) => format!("pattern: {}", single_quoted(pattern)),
+        };
+        let text = format!("whoami: {{ path: {path}, username: {{ {name} }} }}");
         out.told(3, &text, whoami);
     }
 }
@@ -174,8 +178,16 @@ fn names(out: &mut Lines, names: &Names) {
     let case = if names.folds.value { "fold" } else { "exact" };
     out.told(4, &format!("case: {case}"), &names.folds);
     out.told(4, &format!("trim: {}", names.trims.value), &names.trims);
-    let pattern = names.pattern.value.replace('\'', "''");
-    out.told(4, &format!("pattern: '{pattern}'"), &names.pattern);
+    let pattern = single_quoted(&names.pattern.value);
+    out.told(4, &format!("pattern: {pattern}"), &names.pattern);
+}
+
+/// As people write regular expressions: no backslash is doubled.
+fn single_quoted(text: &str) -> String {
+    if text.contains(char::is_control) {
+        return Value::from(text).to_string();
+    }
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn mapping(fields: &[(String, String)]) -> String {

@@ -61,7 +61,16 @@ pub(super) struct Login {
 #[derive(Clone, Debug)]
 pub(super) struct Whoami {
     pub(super) path: String,
-    pub(super) pointer: String,
+    pub(super) name: NameIn,
+}
+
+/// Where an answer has the name.
+#[derive(Clone, Debug)]
+pub(super) enum NameIn {
+    /// At this pointer of its JSON.
+    Json(String),
+    /// In the one group of this regular expression.
+    Pattern(String),
 }
 
 /// How names are made one.
