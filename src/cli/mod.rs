@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 mod demo_run;
+mod probe;
 pub mod schema;
 mod serve;
 
@@ -32,7 +33,13 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Do not look at the portals themselves.
+        #[arg(long)]
+        offline: bool,
     },
+    /// Read a portal's login page and, given an account, its login exchange, and print the
+    /// configuration for it.
+    Probe(Box<probe::Options>),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of a small portal of its own, to see how it works.
@@ -44,7 +51,8 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, offline } => check::run(&config, offline),
+        Command::Probe(options) => probe::run(&options),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };

@@ -22,6 +22,7 @@ mod django;
 mod dokuwiki;
 mod jupyter;
 mod node_red;
+mod probed;
 mod prometheus;
 mod radicale;
 mod redmine;
