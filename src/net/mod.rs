@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod glob;
 pub mod headers;
 pub mod host;
+pub mod kind;
 pub mod path;
 pub mod return_to;
 pub mod set_cookie;

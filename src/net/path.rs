@@ -2,6 +2,8 @@
 //! ambiguous: then it is protected, and goes to the portal as it came once the visitor
 //! is proven. What no portal should see is refused.
 
+use std::fmt;
+
 /// Why a request target is refused outright.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -116,6 +118,15 @@ fn escapes_are_plain(raw: &[u8]) -> bool {
 pub struct PathPattern {
     segments: Vec<String>,
     any_below: bool,
+}
+
+/// As it was written.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let below = if self.any_below { Some("**") } else { None };
+        let segments = self.segments.iter().map(String::as_str).chain(below);
+        segments.into_iter().try_for_each(|segment| write!(out, "/{segment}"))
+    }
 }
 
 impl PathPattern {
