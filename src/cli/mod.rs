@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 mod demo_run;
+mod explain;
 pub mod schema;
 mod serve;
 
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Say what would happen to a request, and why.
+    Explain(Box<explain::ExplainArguments>),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of a small portal of its own, to see how it works.
@@ -45,6 +48,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => check::run(&config),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };
