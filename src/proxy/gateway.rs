@@ -169,8 +169,12 @@ impl Gateway {
         destination: Destination,
     ) -> Result<Visit, Failure> {
         let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
+        learn::check_target(&site.portal.identity, incoming)?;
         let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
-        let visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
+        if destination == Destination::Protected {
+            visit = learn::without_hidden_tokens(site, headers, incoming, visit);
+        }
         let open = matches!(destination, Destination::Public | Destination::Login);
         match visit.who {
             Who::Unknown | Who::Named(..) if open => {

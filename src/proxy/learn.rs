@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 
 use super::ask;
-use super::context::Origin;
+use super::context::{Incoming, Origin};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
@@ -17,7 +17,7 @@ use crate::identity::{SessionLine, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
-use crate::session::{Learned, Level, SessionRecord};
+use crate::session::{Learned, Level, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::{Opaque, UserName};
 use crate::visit::{Visit, Who};
@@ -44,6 +44,34 @@ pub(super) fn line(
         }
         false => Ok(None),
     }
+}
+
+/// Refuses a token in the address: portals that take bearer tokens take one there too (RFC
+/// 6750 section 2.3), where nobody has proven whose it is.
+///
+/// # Errors
+/// [`Failure::BadRequest`].
+pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(), Failure> {
+    let query = incoming.query.as_deref().unwrap_or_default();
+    let has_token = || {
+        form_urlencoded::parse(query.as_bytes())
+            .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
+    };
+    match identity.session_bearer.is_some() && has_token() {
+        true => Err(Failure::BadRequest("a token of the portal is in the address")),
+        false => Ok(()),
+    }
+}
+
+/// Whether a request may bring a token in its body (RFC 6750 section 2.2): one without an
+/// `Authorization` line, at a portal whose session is a bearer token. Nobody has proven whose
+/// that is, so the request is nobody's.
+fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incoming) -> bool {
+    let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let is_bearer = identity.session_bearer.is_some();
+    is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }
 
 fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>, Failure> {
@@ -88,6 +116,19 @@ pub(super) async fn learn(
     }
 }
 
+/// A visit to a protected path by a request that may hide somebody else's token is nobody's.
+pub(super) fn without_hidden_tokens(
+    site: &Site,
+    headers: &HeaderMap,
+    incoming: &Incoming,
+    visit: Visit,
+) -> Visit {
+    match may_hide_a_token(&site.portal.identity, headers, incoming) {
+        true => Visit { who: Who::Unknown, ..visit },
+        false => visit,
+    }
+}
+
 /// At an open address the portal sees nobody's session unless it is proven. Where it can be
 /// asked, one that it says is nobody's may go along: single sign-on begins in such a one.
 ///
@@ -120,7 +161,9 @@ async fn confirmed(
     let (Some(rule), Some(session)) = (&site.portal.identity.whoami, visit.session()) else {
         return Ok(visit);
     };
-    if visit.cookies.is_empty() {
+    // What the portal replaced just now it may no longer know; such a session is about to end.
+    let fades = session.ends <= now.plus(ROTATION_GRACE);
+    if visit.cookies.is_empty() || fades {
         return Ok(visit);
     }
     let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;

@@ -198,6 +198,9 @@ impl Watched {
         let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
         let suspension = parts.sessions.suspend(&touched).await;
         let result = self.pass_on(request).await;
+        // Whatever was said of this portal session before may no longer be true.
+        let site = &self.passage.site;
+        site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
         let body = std::mem::take(&mut self.login.body);
         if let Ok(mut body) = body.try_into_mut() {
             body.zeroize();

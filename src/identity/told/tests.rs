@@ -1,3 +1,5 @@
+//! Names in answers, and how long an answer counts.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderMap, HeaderValue};
