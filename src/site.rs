@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Limits, Portal, SessionLimits};
-use crate::identity::Answers;
+use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
@@ -123,6 +123,8 @@ pub struct Site {
     pub answers: Answers,
     /// What its pages get, where it is a single-page application.
     pub script_tag: Option<Bytes>,
+    /// Names that wait for their password.
+    pub steps: Steps,
     form_key: MacKey,
     kept_key: KeptKey,
 }
@@ -147,6 +149,7 @@ impl Site {
             tag: PortalTag(tag),
             script_tag,
             answers: Answers::default(),
+            steps: Steps::default(),
             form_key,
             kept_key,
         }

@@ -4,6 +4,7 @@
 use http::HeaderName;
 use regex::Regex;
 
+use super::login_rule::{LoginRule, UsernameSource};
 use super::source::{BasicRule, HeaderRule, WhoamiRule};
 use crate::net::glob::Glob;
 
@@ -41,47 +42,13 @@ impl Identity {
     pub fn reads_authorization(&self) -> bool {
         self.session_bearer.is_some() || self.basic.is_some() || self.whoami.is_some()
     }
-}
 
-/// One address that takes a password.
-#[derive(Debug)]
-pub struct LoginRule {
-    /// The method, upper-case.
-    pub method: String,
-    /// The exact canonical path.
-    pub path: String,
-    /// Fields that the form has to carry with these values.
-    pub form: Vec<(String, String)>,
-    /// The form field that names the user.
-    pub username_field: String,
-    /// All that hold mean a login.
-    pub success: Outcome,
-    /// Any that holds means none.
-    pub failure: Outcome,
-}
-
-impl LoginRule {
-    /// Whether the answer's body has to be read to judge it.
-    pub fn reads_body(&self) -> bool {
-        self.success.body_contains.is_some() || self.failure.body_contains.is_some()
+    /// Whether some login takes the name that was given in a step before.
+    pub fn remembers_names(&self) -> bool {
+        let is_remembered =
+            |login: &LoginRule| matches!(login.username, UsernameSource::Remembered);
+        self.logins.iter().any(is_remembered)
     }
-}
-
-/// Marks in the answer to a login. As `success`, all that are named have to hold; as
-/// `failure`, any that holds means no login. An empty one never holds, and no `success` is
-/// empty.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// Status codes.
-    pub status: Vec<u16>,
-    /// The `Location` header matches this.
-    pub location: Option<Glob>,
-    /// The `Location` header is there and does not match this.
-    pub location_not: Option<Glob>,
-    /// A cookie of this name is set (and not removed).
-    pub set_cookie: Option<Glob>,
-    /// The body contains this text.
-    pub body_contains: Option<String>,
 }
 
 /// What a changed session cookie does to a proof.

@@ -10,11 +10,13 @@ mod explain;
 mod fault;
 mod file;
 mod file_identity;
+mod file_login;
 mod file_source;
 pub mod identity;
 mod key_path;
 mod later;
 mod load;
+pub mod login_rule;
 mod named;
 mod position;
 mod profiles;
@@ -27,8 +29,9 @@ mod tree;
 mod units;
 
 pub use fault::{Fault, Faults};
-pub use identity::{Identity, LoginRule, Rotation};
+pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_with};
+pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
 

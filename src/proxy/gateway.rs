@@ -133,6 +133,7 @@ impl Gateway {
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
+                observe::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -283,7 +284,11 @@ impl ProxyHttp for Gateway {
         if let Some(passage) = ctx.passage_mut() {
             let identity = &passage.site.portal.identity;
             let chunk = body.as_deref();
+            let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
+            if !before {
+                observe::note_doubt(self, passage);
+            }
         }
         match ctx.passage() {
             Some(passage) if self.still_stands(passage) => Ok(()),
@@ -382,9 +387,12 @@ pub(super) fn passage(
     let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
+    let identity = &site.portal.identity;
     let suspicion = match &visit.who {
-        Who::Proven(..) => Suspicion::of_head(&site.portal.identity, head, incoming),
-        Who::Named(..) | Who::Unknown => Suspicion::Clear,
+        Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
+        Who::Proven(..) | Who::Named(..) | Who::Unknown => {
+            Suspicion::of_head(identity, head, incoming)
+        }
     };
     let origin = incoming.origin.clone();
     let injection = Injection::of(&site, head, incoming);

@@ -19,10 +19,10 @@ use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, s
 use super::sign_in::{self, take_announcement};
 use super::{ask, forward, receive};
 use crate::config::Identity;
-use crate::config::identity::LoginRule;
+use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{
-    Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, is_for_logins_alone, judge,
-    names_a_user, read_attempt,
+    Answer, Attempt, BodyKind, CookieSet, LoginOutcome, Sent, SessionLine, Sight, bearer_of,
+    is_for_logins_alone, judge, names_a_user, read_attempt,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
@@ -91,23 +91,21 @@ pub(super) async fn read(
     if session.as_ref().retry_buffer_truncated() {
         return Err(Failure::BodyTooLarge);
     }
-    if !is_urlencoded(session) {
-        return Ok(if body.is_empty() { Reading::Other } else { Reading::Doubtful });
+    let sent = Sent {
+        method: &incoming.method,
+        path: &incoming.path,
+        query: incoming.query.as_deref(),
+        kind: &BodyKind::of(&session.req_header().headers),
+        body: &body,
+    };
+    match read_attempt(&site.portal.identity, sent) {
+        Sight::Login(_, Attempt::Ambiguous) => {
+            Err(Failure::BadRequest("the login can be read in two ways"))
+        }
+        Sight::Login(rule, attempt) => Ok(Reading::Login(Login { body, rule, attempt })),
+        Sight::Unclear => Ok(Reading::Doubtful),
+        Sight::Other => Ok(Reading::Other),
     }
-    let identity = &site.portal.identity;
-    let query = incoming.query.as_deref();
-    let found = read_attempt(identity, &incoming.method, &incoming.path, query, &body);
-    Ok(match found {
-        Some((_, Attempt::Ambiguous)) => {
-            return Err(Failure::BadRequest("the login can be read in two ways"));
-        }
-        Some((rule, attempt)) => {
-            let index = identity.logins.iter().position(|known| std::ptr::eq(known, rule));
-            Reading::Login(Login { body, rule: index.unwrap_or_default(), attempt })
-        }
-        None if names_a_user(identity, &body) || in_query(identity, query) => Reading::Doubtful,
-        None => Reading::Other,
-    })
 }
 
 /// Refuses what can only be a login, and one that we cannot read: too long, in another form
@@ -127,6 +125,16 @@ pub(super) fn check_readable(
     match unreadable && is_for_logins_alone(identity, &incoming.path) {
         true => Err(Failure::BadRequest("a login that cannot be read")),
         false => Ok(()),
+    }
+}
+
+/// A request that may name somebody, where no rule says so, leaves in doubt whom the portal
+/// remembers in its session. It is noted before the portal has the last of it, and stays in
+/// doubt even if a known step follows: nobody can say which of the two the portal takes last.
+pub(super) fn note_doubt(gateway: &Gateway, passage: &Passage) {
+    let site = &passage.site;
+    if site.portal.identity.remembers_names() && passage.suspicion.is_certain() {
+        site.steps.doubt(gateway.parts.now(), &site.binder.parts(&passage.sent_cookies));
     }
 }
 
@@ -197,6 +205,7 @@ impl Watched {
         let parts = Arc::clone(&self.gateway.parts);
         let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
         let suspension = parts.sessions.suspend(&touched).await;
+        self.recall();
         let result = self.pass_on(request).await;
         // Whatever was said of this portal session before may no longer be true.
         let site = &self.passage.site;
@@ -213,6 +222,7 @@ impl Watched {
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
+                self.doubt_name();
                 parts.sessions.end_sharing(parts.now(), &touched, None).await?;
                 drop(suspension);
                 Err(failure)
@@ -222,6 +232,32 @@ impl Watched {
 
     fn identity(&self) -> &Identity {
         &self.passage.site.portal.identity
+    }
+
+    /// Takes the name of the step before, as the portal's session has it now: no other login
+    /// is under way in it.
+    fn recall(&mut self) {
+        let Attempt::Remembered(said) = &self.login.attempt else {
+            return;
+        };
+        let site = &self.passage.site;
+        let sent = site.binder.parts(&self.passage.sent_cookies);
+        let given = site.steps.recall(self.gateway.parts.now(), &sent);
+        let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
+        self.login.attempt = agreed.map_or(Attempt::Nameless, Attempt::By);
+    }
+
+    /// Nobody can say any more whose name the portal remembers.
+    fn doubt_name(&self) {
+        if self.is_step() {
+            let site = &self.passage.site;
+            let sent = site.binder.parts(&self.passage.sent_cookies);
+            site.steps.doubt(self.gateway.parts.now(), &sent);
+        }
+    }
+
+    fn is_step(&self) -> bool {
+        self.rule().is_some_and(|rule| rule.step == Step::Name)
     }
 
     fn rule(&self) -> Option<&LoginRule> {
@@ -251,6 +287,9 @@ impl Watched {
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
+        if self.is_step() {
+            return self.named(exchange, touched, suspension).await;
+        }
         let verdict = self.verdict(exchange);
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
         if verdict == LoginOutcome::Failure {
@@ -306,7 +345,10 @@ impl Watched {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
             (None, Attempt::By(user)) => Ok(Some(user.clone())),
             // The answer may show what only somebody with a name may see.
-            (None, Attempt::Nameless | Attempt::Ambiguous) => Err(Failure::Nameless),
+            (
+                None,
+                Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
+            ) => Err(Failure::Nameless),
         }
     }
 
@@ -320,6 +362,27 @@ impl Watched {
             parts.sessions.end(parts.now(), session).await?;
         }
         Ok(())
+    }
+
+    /// The first of two steps: the name waits for its password, under the cookies that the
+    /// portal's session has after this answer.
+    async fn named(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        let (site, now) = (&self.passage.site, self.gateway.parts.now());
+        let after = site.binder.parts(&self.session_after(exchange));
+        match (self.verdict(exchange), &self.login.attempt) {
+            (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
+            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+                // The portal may remember whom we could not read, or somebody from before.
+                site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+                site.steps.forget(&after);
+            }
+        }
+        self.refused(exchange, touched, suspension).await
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
@@ -347,6 +410,13 @@ impl Watched {
             headers: &exchange.header.headers,
             cookies: &changes,
             body: readable_body(exchange),
+            user: match &self.login.attempt {
+                Attempt::By(user) => Some(user),
+                Attempt::Remembered(_)
+                | Attempt::Unnamed
+                | Attempt::Nameless
+                | Attempt::Ambiguous => None,
+            },
         };
         self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
     }
@@ -363,6 +433,8 @@ impl Watched {
         let site = &self.passage.site;
         let now = parts.now();
         let changes = set_cookie::changes(&exchange.header.headers, now);
+        site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+        site.steps.forget(&site.binder.parts(cookies));
         self.end_touched(touched).await?;
         let record = sign_in::begin(parts, site, user, cookies).await?;
         let standing = parts.accounts.standing(now, site.account(&record)).await?;
@@ -445,21 +517,7 @@ pub(super) fn is_urlencoded(session: &Session) -> bool {
 
 /// The same, told by a head alone.
 pub(super) fn is_form(head: &RequestHeader) -> bool {
-    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let Some(kind) = kind else { return false };
-    let mut parts = kind.split(';').map(str::trim);
-    let form = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    form && parts.all(keeps_the_letters)
-}
-
-/// Whether a parameter of a form's type leaves its bytes the letters that we read: some
-/// portals decode a form by the character set that it names, and then read another name.
-fn keeps_the_letters(parameter: &str) -> bool {
-    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-    let value = value.trim().trim_matches('"');
-    !name.trim().eq_ignore_ascii_case("charset") || value.eq_ignore_ascii_case("utf-8")
+    BodyKind::of(&head.headers) == BodyKind::UrlEncoded
 }
 
 fn in_query(identity: &Identity, query: Option<&str>) -> bool {

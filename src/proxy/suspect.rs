@@ -7,7 +7,7 @@ use http::header;
 use pingora_http::RequestHeader;
 
 use super::context::Incoming;
-use crate::config::Identity;
+use crate::config::{Identity, LoginRule};
 use crate::identity::names_a_user;
 
 /// The most of a body that is looked at, in bytes. A longer one stays suspect.
@@ -62,6 +62,11 @@ impl Suspicion {
         }
     }
 
+    /// Whether it is settled that it may be a login.
+    pub(super) fn is_certain(&self) -> bool {
+        matches!(self, Self::Suspect)
+    }
+
     /// Whether the portal's session may be somebody else's after this request. A body that
     /// is not all there yet may still say so.
     pub(super) fn is_suspect(&self) -> bool {
@@ -72,8 +77,8 @@ impl Suspicion {
 /// Whether the name of a field for users stands in a body of any other form, as a word.
 fn mentions_a_field(identity: &Identity, body: &[u8]) -> bool {
     let body = body.to_ascii_lowercase();
-    identity.logins.iter().any(|rule| {
-        let field = rule.username_field.to_ascii_lowercase();
+    identity.logins.iter().flat_map(LoginRule::name_fields).any(|field| {
+        let field = field.to_ascii_lowercase();
         let word = |at: usize| {
             let before = at.checked_sub(1).and_then(|before| body.get(before));
             let after = body.get(at + field.len());

@@ -94,7 +94,8 @@ fn schema_keys(root: &Value, at: &Value, path: &str, keys: &mut Vec<String>) {
 
 /// Every key of a value, likewise; `names` are the mappings whose keys operators choose.
 fn written_keys(at: &serde_yaml::Value, path: &str, keys: &mut Vec<String>) {
-    const NAMES: [&str; 3] = [".portals", ".request.form", ".logout.query"];
+    const NAMES: [&str; 5] =
+        [".portals", ".request.form", ".logout.query", ".success.header", ".success.json"];
     if let Some(list) = at.as_sequence() {
         for element in list {
             written_keys(element, path, keys);
@@ -149,7 +150,7 @@ fn what_the_example_has_in_comments_loads_too() {
     assert!(config.listeners[1].tls.is_some());
     assert!(config.branding.templates.is_some());
     let success = &config.portals[0].identity.logins[0].success;
-    assert_eq!(success.body_contains.as_deref(), Some("Logged in as"));
+    assert_eq!(success.body_contains.as_deref(), Some("<p>Logged in as"));
 }
 
 /// The example with what it has in comments: those that hold a key or start a list.

@@ -127,23 +127,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         assert!(lines.contains(&fault), "{lines:?}");
     }
     check(&[("limits:", "notify: {}\nlimits:")], &[&format!("gateway.yaml:46:1: notify: {later}")]);
-    for (from, to, key) in [
-        ("            form: u", "            form: u\n            json: /user", "username.json"),
-        (
-            "            form: u",
-            "            form: u\n            multipart: u",
-            "username.multipart",
-        ),
-    ] {
-        let fault = format!("gateway.yaml:29:13: portals.wiki.identity.logins[0].{key}: {later}");
-        check(&[(from, to)], &[&fault]);
-    }
-    for key in ["json", "header"] {
-        let line = format!("            {key}: {{}}\n            set_cookie:");
-        let fault =
-            format!("gateway.yaml:32:13: portals.wiki.identity.logins[0].success.{key}: {later}");
-        check(&[("            set_cookie:", &line)], &[&fault]);
-    }
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn never_fewer_checks(portal: &Portal, before: &Portal, what: &str) {
         assert!(marks >= 1, "{what}: success without a mark");
         assert_eq!(login.method, "POST", "{what}");
         assert_eq!(login.path, "/doku.php", "{what}");
-        assert_eq!(login.username_field, "u", "{what}");
+        let names: Vec<&str> = login.name_fields().collect();
+        assert_eq!(names, ["u"], "{what}");
     }
     assert_eq!(identity.session_cookies, good.session_cookies, "{what}");
     assert_eq!(identity.rotation, good.rotation, "{what}");

@@ -21,6 +21,7 @@ mod attacks {
     mod hdr;
     mod host;
     mod identity;
+    mod logins;
     mod matrix;
     mod path;
     mod return_to;

@@ -34,15 +34,18 @@ pub(super) fn identity(
     // A key that was found wrong is there all the same.
     let is_there = |key: &str, found: bool| found || findings.knows_fault_within(&at.key(key));
     let asks = is_there("whoami", is_some(&whoami));
+    let announces = is_there("announce", is_some(&announce));
     let per_request = is_there("header", is_some(&header)) || is_there("basic", is_some(&basic));
     let in_header = per_request || is_there("session_bearer", is_some(&bearer));
     let login_url = match (written.login_url, per_request) {
         (None, true) => Some(None),
         (url, _) => login_url(url, &at.key("login_url"), prefix, findings).map(Some),
     };
+    let username = username(written.username, &at.key("username"), findings);
+    let around = login::Around { prefix, names: username.as_ref(), is_asked: asks, announces };
     let logins = match (written.logins, asks || per_request) {
         (None, true) => Some(Vec::new()),
-        (logins, _) => login::logins(logins, &at.key("logins"), prefix, findings),
+        (logins, _) => login::logins(logins, &at.key("logins"), around, findings),
     };
     let url = login_url.as_ref().and_then(Option::as_deref);
     login::warn_of_shared_path(logins.as_deref(), url, at, findings);
@@ -52,7 +55,6 @@ pub(super) fn identity(
         (cookies, _) => session_cookies(cookies, &place, findings),
     };
     let rotation = rotation(written.rotation, asks, &at.key("rotation"), findings);
-    let username = username(written.username, &at.key("username"), findings);
     let logout =
         optional(written.logout, |written| logout(written, &at.key("logout"), prefix, findings));
     Some(Identity {

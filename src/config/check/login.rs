@@ -1,56 +1,184 @@
 //! Login rules: which request is a login, and which answer says that the password was right.
 
-use super::{all, identity, optional, path, some};
+use super::marks::{outcome, pointer, required_text, warn_of_weak_success};
+use super::{all, optional, path, some};
 use crate::config::fault::Findings;
 use crate::config::file::List;
-use crate::config::file_identity::{LocationFile, LoginFile, LoginRequestFile, OutcomeFile};
-use crate::config::identity::{LoginRule, Outcome};
+use crate::config::file_login::{LoginFile, LoginRequestFile, StepFile, UsernameFieldFile};
+use crate::config::identity::UsernameRule;
 use crate::config::key_path::KeyPath;
+use crate::config::login_rule::{LoginRule, Outcome, Step, UsernameSource};
 use crate::config::named::Named;
-use crate::net::glob::Glob;
+use crate::user::UserName;
+
+/// What a login may lean on elsewhere in the portal's identity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around<'a> {
+    /// Where the pages of Portcullis are.
+    pub(super) prefix: Option<&'a str>,
+    /// What a name has to look like; nothing where that was found wrong.
+    pub(super) names: Option<&'a UsernameRule>,
+    /// Whether the portal itself is asked, at `whoami`, who a session belongs to.
+    pub(super) is_asked: bool,
+    /// Whether the portal itself names the user in its login's answer, by `announce`.
+    pub(super) announces: bool,
+}
 
 /// All addresses at which a portal takes a password.
 pub(super) fn logins(
     written: Option<List<LoginFile>>,
     at: &KeyPath,
-    prefix: Option<&str>,
+    around: Around<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<LoginRule>> {
     let mend = "describe the request with which the portal's login form sends a password";
     let written = some(written, at, mend, findings)?;
-    let checked = written.into_iter().map(|(at, written)| login(written, &at, prefix, findings));
-    all(checked.collect())
+    let places: Vec<KeyPath> = written.iter().map(|(at, _)| at.clone()).collect();
+    let checked = written.into_iter().map(|(at, written)| login(written, &at, around, findings));
+    let logins = all(checked.collect())?;
+    steps_follow(&logins, &places, findings);
+    Some(logins)
 }
 
 fn login(
     written: LoginFile,
     at: &KeyPath,
-    prefix: Option<&str>,
+    around: Around<'_>,
     findings: &mut Findings,
 ) -> Option<LoginRule> {
     let request_at = at.key("request");
     let mend = "say which request it is: { method: POST, path: /login }";
     let request = findings.required(&request_at, written.request, mend);
-    let request = request.and_then(|written| request_rule(written, &request_at, prefix, findings));
-    let name_at = at.key("username");
-    let mend = "name the form field: { form: username }";
-    let field = findings.required(&name_at, written.username, mend);
-    let field = field.and_then(|written| {
-        required_text(written.form, &name_at.key("form"), "name the form field", findings)
-    });
+    let request =
+        request.and_then(|written| request_rule(written, &request_at, around.prefix, findings));
+    let step = match written.step {
+        Some(StepFile::Name) => Step::Name,
+        None => Step::Password,
+    };
+    let source = username(written.username, step, &at.key("username"), around, findings);
     let success_at = at.key("success");
-    let mend = "say what the answer to a right password looks like, and to a wrong one does not";
-    let success = findings.required(&success_at, written.success, mend);
-    let success = success.and_then(|written| outcome(written, &success_at, findings));
+    let success = match (written.success, step) {
+        (None, Step::Name) if !findings.knows_fault_within(&success_at) => Some(Outcome::default()),
+        (success, _) => {
+            let mend =
+                "say what the answer to a right password looks like, and to a wrong one does not";
+            let success = findings.required(&success_at, success, mend);
+            success.and_then(|written| outcome(written, &success_at, findings))
+        }
+    };
     let failure =
         optional(written.failure, |written| outcome(written, &at.key("failure"), findings));
     let failure = failure.map(Option::unwrap_or_default);
-    if let Some(success) = &success {
+    if let (Some(success), Step::Password) = (&success, step) {
         warn_of_weak_success(success, failure.as_ref(), &success_at, findings);
     }
     let (method, path, form) = request?;
-    let (success, failure) = (success?, failure?);
-    Some(LoginRule { method, path, form, username_field: field?, success, failure })
+    let username = source?;
+    if matches!(username, UsernameSource::Json(_)) && !form.is_empty() {
+        let mend = "remove form, or name the user by { form: FIELD }";
+        let what = "asks for a form, while the user is named in a JSON body";
+        findings.fault(&request_at.key("form"), what, mend);
+        return None;
+    }
+    Some(LoginRule { method, path, form, step, username, success: success?, failure: failure? })
+}
+
+/// Where the name is: one place, or none where the portal says it.
+fn username(
+    written: Option<UsernameFieldFile>,
+    step: Step,
+    at: &KeyPath,
+    around: Around<'_>,
+    findings: &mut Findings,
+) -> Option<UsernameSource> {
+    let mend =
+        "name the form field, { form: username }, or the place in a JSON body, { json: /user }";
+    if written.is_none() && (around.is_asked || around.announces) && step == Step::Password {
+        return (!findings.knows_fault_within(at)).then_some(UsernameSource::Portal);
+    }
+    let written = findings.required(at, written, mend)?;
+    let (form_at, multipart_at) = (at.key("form"), at.key("multipart"));
+    let named = [
+        written.form.map(|field| {
+            let field = required_text(Some(field), &form_at, "name the form field", findings);
+            field.map(UsernameSource::Form)
+        }),
+        written.multipart.map(|field| {
+            let field = required_text(Some(field), &multipart_at, "name the form field", findings);
+            field.map(UsernameSource::Form)
+        }),
+        written
+            .json
+            .map(|text| pointer(&text, &at.key("json"), findings).map(UsernameSource::Json)),
+        written.fixed.map(|name| fixed(&name, &at.key("fixed"), around.names, findings)),
+        written.remembered.map(|given| remembered(given, step, &at.key("remembered"), findings)),
+    ];
+    let mut named = named.into_iter().flatten();
+    let Some(source) = named.next() else {
+        if !findings.knows_fault_within(at) {
+            findings.fault(at, "names no place", mend);
+        }
+        return None;
+    };
+    if named.next().is_some() {
+        let mend = "keep one; a path that takes bodies of two kinds has a login for each";
+        findings.fault(at, "names the user in more than one place", mend);
+        return None;
+    }
+    source
+}
+
+fn fixed(
+    name: &str,
+    at: &KeyPath,
+    names: Option<&UsernameRule>,
+    findings: &mut Findings,
+) -> Option<UsernameSource> {
+    let names = names?;
+    let folded = if names.fold_case { name.to_lowercase() } else { name.to_owned() };
+    if folded != name || !names.pattern.is_match(name) || name.chars().any(char::is_control) {
+        let mend = "choose another, or change username.case or username.pattern";
+        findings.fault(at, "is no canonical name at this portal", mend);
+        return None;
+    }
+    Some(UsernameSource::Fixed(UserName::canonical(folded)))
+}
+
+fn remembered(
+    given: bool,
+    step: Step,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<UsernameSource> {
+    let mend = "name the field of this request that holds the name";
+    let what = match (given, step) {
+        (true, Step::Password) => return Some(UsernameSource::Remembered),
+        (true, Step::Name) => "stands where the step itself names the user",
+        (false, _) => "says no more than nothing would",
+    };
+    findings.fault(at, what, mend);
+    None
+}
+
+/// A remembered name was given before, and a name that was given is used later.
+fn steps_follow(logins: &[LoginRule], places: &[KeyPath], findings: &mut Findings) {
+    let names = logins.iter().any(|login| login.step == Step::Name);
+    let is_remembered = |login: &LoginRule| matches!(login.username, UsernameSource::Remembered);
+    let remembers = logins.iter().any(is_remembered);
+    for (login, at) in logins.iter().zip(places) {
+        if is_remembered(login) && !names {
+            let mend = "add the login that names the user before, with step: name";
+            findings.fault(
+                &at.key("username").key("remembered"),
+                "remembers what nobody said",
+                mend,
+            );
+        }
+        if login.step == Step::Name && !remembers {
+            let mend = "add the login with the password, with username: { remembered: true }";
+            findings.warn(&at.key("step"), "names a user whom no login remembers", mend);
+        }
+    }
 }
 
 type RequestRule = (String, String, Vec<(String, String)>);
@@ -84,106 +212,6 @@ fn method(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Opt
 pub(super) fn fields(written: Option<Named<String>>) -> Option<Vec<(String, String)>> {
     let Named(fields) = written.unwrap_or_default();
     fields.into_iter().map(|(name, value)| Some((name, value?))).collect()
-}
-
-/// Checks the marks of an answer. One that names none is a fault: as a success it would
-/// be met by nothing, as a failure it would say nothing.
-fn outcome(written: OutcomeFile, at: &KeyPath, findings: &mut Findings) -> Option<Outcome> {
-    let names_none = written.status.is_none()
-        && written.location.is_none()
-        && written.set_cookie.is_none()
-        && written.body.is_none();
-    if names_none && !findings.knows_fault_within(at) {
-        let mend = "name at least one of status, location, set_cookie and body";
-        findings.fault(at, "names no mark of an answer", mend);
-    }
-    let status = optional(written.status, |list| status(list, &at.key("status"), findings));
-    let location =
-        optional(written.location, |written| location(written, &at.key("location"), findings));
-    let set_cookie = optional(written.set_cookie, |text| {
-        identity::cookie_pattern(&text, &at.key("set_cookie"), findings)
-    });
-    let body_contains = optional(written.body, |body| {
-        let mend = "write a text that such an answer holds";
-        required_text(body.contains, &at.key("body").key("contains"), mend, findings)
-    });
-    let (location, location_not) = location?.unwrap_or_default();
-    Some(Outcome {
-        status: status?.unwrap_or_default(),
-        location,
-        location_not,
-        set_cookie: set_cookie?,
-        body_contains: body_contains?,
-    })
-}
-
-fn status(written: List<u64>, at: &KeyPath, findings: &mut Findings) -> Option<Vec<u16>> {
-    let show = |status: u64| status.to_string();
-    let written = some(Some(written), at, "write status codes, such as [302, 303]", findings)?;
-    let checked = written.into_iter().map(|(at, status)| {
-        let status = findings.in_range(&at, status, 200..=599, show)?;
-        u16::try_from(status).ok()
-    });
-    all(checked.collect())
-}
-
-/// The pattern to match, and the one not to match: one of the two.
-fn location(
-    written: LocationFile,
-    at: &KeyPath,
-    findings: &mut Findings,
-) -> Option<(Option<Glob>, Option<Glob>)> {
-    let mend = "write a pattern, such as /login*";
-    match written {
-        LocationFile::Is(text) => {
-            let text = required_text(Some(text), at, mend, findings)?;
-            Some((Some(Glob::new(text)), None))
-        }
-        LocationFile::Not(text) => {
-            let text = required_text(text, &at.key("not"), mend, findings)?;
-            Some((None, Some(Glob::new(text))))
-        }
-    }
-}
-
-fn required_text(
-    written: Option<String>,
-    at: &KeyPath,
-    mend: &str,
-    findings: &mut Findings,
-) -> Option<String> {
-    let text = findings.required(at, written, mend)?;
-    if text.is_empty() {
-        findings.fault(at, "is empty", mend);
-        return None;
-    }
-    Some(text)
-}
-
-/// Most portals answer a wrong password with 200 and the form again, and many set a
-/// session cookie on any request.
-fn warn_of_weak_success(
-    success: &Outcome,
-    failure: Option<&Outcome>,
-    at: &KeyPath,
-    findings: &mut Findings,
-) {
-    let has_failure = failure.is_none_or(|failure| {
-        !failure.status.is_empty()
-            || failure.location.is_some()
-            || failure.location_not.is_some()
-            || failure.set_cookie.is_some()
-            || failure.body_contains.is_some()
-    });
-    let has_location = success.location.is_some() || success.location_not.is_some();
-    let is_sure = has_failure
-        || has_location
-        || success.body_contains.is_some()
-        || (!success.status.is_empty() && !success.status.contains(&200));
-    if !is_sure {
-        let what = "may also be met by the answer to a wrong password";
-        findings.warn(at, what, "add location or body, or describe the failure");
-    }
 }
 
 /// A path that shows other pages too, told apart by the query, often takes other forms too.

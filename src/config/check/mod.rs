@@ -15,6 +15,7 @@ mod identity;
 mod keeping;
 mod limits;
 mod login;
+mod marks;
 mod network;
 mod path;
 mod portal;

@@ -1,0 +1,70 @@
+//! The fields of a form, each borrowed from the body: a value is decoded only where it is asked
+//! for, so a password is never copied.
+
+use std::borrow::Cow;
+
+/// One field.
+pub(super) struct Field<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) value: Value<'a>,
+}
+
+/// What a field holds.
+pub(super) enum Value<'a> {
+    /// Urlencoded, from the `=` on; empty without one.
+    Escaped(&'a [u8]),
+    /// As it is.
+    Plain(&'a [u8]),
+    /// A file, or letters of another kind.
+    Odd,
+}
+
+impl Value<'_> {
+    /// The text, where it is one in UTF-8.
+    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
+        let text = match self {
+            Self::Escaped(bytes) => form_urlencoded::parse(bytes).next().unwrap_or_default().1,
+            Self::Plain(bytes) => std::str::from_utf8(bytes).ok()?.into(),
+            Self::Odd => return None,
+        };
+        // What is no UTF-8 was replaced by this.
+        (!text.contains(char::REPLACEMENT_CHARACTER)).then_some(text)
+    }
+}
+
+/// The fields of an urlencoded form or query.
+pub(super) fn urlencoded(text: &[u8]) -> Vec<Field<'_>> {
+    text.split(|byte| *byte == b'&').filter_map(field).collect()
+}
+
+/// The same for portals old enough to end a field at `;` too. Browsers write `%3B`.
+pub(super) fn ended_by_semicolons(text: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    text.split(|byte| matches!(byte, b'&' | b';')).filter_map(field)
+}
+
+fn field(text: &[u8]) -> Option<Field<'_>> {
+    if text.is_empty() {
+        return None;
+    }
+    let end = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+    let (name, value) = text.split_at(end);
+    let name = form_urlencoded::parse(name).next().unwrap_or_default().0;
+    Some(Field { name, value: Value::Escaped(value) })
+}
+
+/// Whether a form names letters of another kind than UTF-8 in the field that HTML has for it.
+pub(super) fn names_other_letters(fields: &[Field<'_>]) -> bool {
+    let said = fields.iter().filter(|field| field.name.trim().eq_ignore_ascii_case("_charset_"));
+    let mut said = said.map(|field| field.value.text());
+    said.any(|text| !text.is_some_and(|text| text.trim().eq_ignore_ascii_case("utf-8")))
+}
+
+/// Whether some portal reads a field `name` as `wanted`: `user[]` and `user[0]` are `user`
+/// to PHP and Rails, dots and spaces are underscores to PHP, some fold case.
+pub(super) fn is_reading_of(name: &str, wanted: &str) -> bool {
+    let base = |text: &str| {
+        let head = text.split(['[', '\0']).next().unwrap_or_default();
+        head.trim().replace(['.', ' '], "_").to_lowercase()
+    };
+    base(name) == base(wanted)
+}
