@@ -9,6 +9,7 @@ mod multipart;
 mod outcome;
 mod portal_session;
 mod steps;
+mod suspicion;
 mod told;
 mod username;
 
@@ -16,8 +17,9 @@ pub use body::BodyKind;
 pub use login::{
     Attempt, Sent, Sight, is_for_logins_alone, is_login_address, names_a_user, read_attempt,
 };
-pub use outcome::{Answer, LoginOutcome, judge};
+pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
 pub use steps::Steps;
+pub use suspicion::Suspicion;
 pub use told::{Answers, AskFault, LONGEST_ANSWER, Told, bearer_of, says_nobody, user_of};
 pub use username::{basic_name, normalise};

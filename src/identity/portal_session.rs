@@ -17,6 +17,17 @@ pub enum SessionLine {
     NamedInFront(String),
 }
 
+impl SessionLine {
+    /// An `Authorization` line in one spelling: the scheme has no case, and any spaces may
+    /// follow it (RFC 9110 section 11.4).
+    pub fn authorization(line: &str) -> Self {
+        Self::Authorization(match line.trim().split_once(' ') {
+            Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
+            None => line.trim().to_owned(),
+        })
+    }
+}
+
 /// Session cookies by name, and the line that stands beside them.
 #[derive(Clone, Default)]
 pub struct CookieSet {

@@ -9,10 +9,11 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::context::{Context, Incoming};
-use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
+use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::{kept, observe, receive, route, upstream};
+use crate::identity::LONGEST_JUDGED;
 use crate::net::cookie_line;
 use crate::net::kind::Kind;
 use crate::pages::render::{Frame, Page};

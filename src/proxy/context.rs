@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::inject::Injection;
-use super::suspect::Suspicion;
 use crate::clock::Stopwatch;
-use crate::identity::CookieSet;
+use crate::identity::{CookieSet, Suspicion};
 use crate::net::host::Host;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;

@@ -40,7 +40,7 @@ pub(super) fn line(
     match identity.reads_authorization() {
         true => {
             let given = only(headers, &header::AUTHORIZATION)?;
-            Ok(given.map(|line| SessionLine::Authorization(credentials(&line))))
+            Ok(given.map(|line| SessionLine::authorization(&line)))
         }
         false => Ok(None),
     }
@@ -83,15 +83,6 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
     let text = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Failure::BadRequest("a line that names the user is not text"))?;
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-}
-
-/// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4).
-fn credentials(line: &str) -> String {
-    match line.trim().split_once(' ') {
-        Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
-        None => line.trim().to_owned(),
-    }
 }
 
 /// Asks where asking is due: about a session that we know, whether it is still the same

@@ -12,7 +12,7 @@ use pingora_proxy::Session;
 use zeroize::Zeroize;
 
 use super::context::{Incoming, Passage};
-use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
+use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
@@ -21,8 +21,8 @@ use super::{ask, forward, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{
-    Answer, Attempt, BodyKind, CookieSet, LoginOutcome, Sent, SessionLine, Sight, bearer_of,
-    is_for_logins_alone, judge, names_a_user, read_attempt,
+    Answer, Attempt, BodyKind, CookieSet, LONGEST_JUDGED, LoginOutcome, Sent, SessionLine, Sight,
+    bearer_of, is_for_logins_alone, judge, names_a_user, read_attempt,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
