@@ -21,5 +21,7 @@ pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
 pub use steps::Steps;
 pub use suspicion::Suspicion;
-pub use told::{Answers, AskFault, LONGEST_ANSWER, Told, bearer_of, says_nobody, user_of};
+pub use told::{
+    Answers, AskFault, LONGEST_ANSWER, Told, announced, bearer_of, says_nobody, user_of,
+};
 pub use username::{basic_name, normalise};

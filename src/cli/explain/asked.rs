@@ -86,6 +86,14 @@ impl Asked {
         }
     }
 
+    /// Whether path and query are these.
+    pub(super) fn is_for(&self, target: &str) -> bool {
+        match target.split_once('?') {
+            Some((path, query)) => self.raw == path && self.query() == Some(query),
+            None => self.raw == target && self.query.is_none(),
+        }
+    }
+
     /// Host and path, and of the query the names alone: its values may be secrets.
     pub(super) fn shown(&self) -> String {
         let path = plain(&self.raw);

@@ -3,6 +3,14 @@
 //! no key, and sends nothing.
 
 mod asked;
+mod har;
+mod hints;
+mod journey;
+mod line;
+mod login;
+mod marks;
+mod recorded;
+mod replay;
 mod request;
 mod words;
 
@@ -24,9 +32,13 @@ pub(super) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The request's method, such as GET.
-    method: String,
+    #[arg(required_unless_present = "har", requires = "url")]
+    method: Option<String>,
     /// The address it asks for, such as https://wiki.example.com/start.
-    url: String,
+    url: Option<String>,
+    /// A session that a browser recorded (HAR), in place of one request.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "url", "user", "level"])]
+    har: Option<PathBuf>,
     /// Whose request it is: the name as the portal's login takes it.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -64,6 +76,9 @@ enum ExplainError {
     /// What was asked makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// The recording is none.
+    #[error(transparent)]
+    Har(#[from] har::HarFault),
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] config::Faults),
@@ -81,7 +96,7 @@ enum ExplainError {
 impl ExplainError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Har(_) => 2,
             Self::Config(_) => 3,
             Self::Random(_) | Self::Key(_) | Self::Write(_) => 1,
         }
@@ -105,8 +120,14 @@ pub(super) fn run(arguments: &ExplainArguments) -> u8 {
 }
 
 fn explain(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<(), ExplainError> {
-    let asked = Asked::parse(&arguments.method, &arguments.url)
-        .map_err(|fault| ExplainError::Usage(fault.to_string()))?;
+    if let Some(file) = &arguments.har {
+        return explain_recording(arguments, file, out);
+    }
+    let (Some(method), Some(url)) = (&arguments.method, &arguments.url) else {
+        return Err(ExplainError::Usage("name a method and an address, or a recording".to_owned()));
+    };
+    let asked =
+        Asked::parse(method, url).map_err(|fault| ExplainError::Usage(fault.to_string()))?;
     let ground = Ground::load(&arguments.config)?;
     let person = request::Person { user: arguments.user.as_deref(), level: arguments.level };
     let explanation = request::explain(&ground, &asked, person);
@@ -115,6 +136,16 @@ fn explain(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<(), Expl
         Output::Json => write_json(out, &explanation)?,
     }
     Ok(())
+}
+
+fn explain_recording(
+    arguments: &ExplainArguments,
+    file: &Path,
+    out: &mut dyn Write,
+) -> Result<(), ExplainError> {
+    let ground = Ground::load(&arguments.config)?;
+    let (all, odd) = recorded::in_order(har::read(file)?);
+    Ok(replay::replay(out, arguments.output, &ground, &all, odd)?)
 }
 
 fn write_json(out: &mut dyn Write, line: &impl serde::Serialize) -> io::Result<()> {

@@ -6,25 +6,14 @@ use crate::net::path::RequestPath;
 use crate::policy::{Challenge, Destination, PortalCookies, Verdict};
 use crate::site::destination::{Target, own_page, public_rule, takes_password};
 use crate::site::held;
+use crate::telemetry::escape::shown;
 
 /// The longest text of a request that is repeated.
 const LONGEST: usize = 200;
 
-/// A text of a request that a terminal shows as it is: nothing in it moves the cursor or
-/// turns the direction of writing, and it is short.
+/// A text of a request that a terminal shows as it is, cut where it is long.
 pub(super) fn plain(text: &str) -> String {
-    let mut shown = String::new();
-    for (index, sign) in text.chars().enumerate() {
-        if index == LONGEST {
-            shown.push('…');
-            break;
-        }
-        match sign == ' ' || sign.is_ascii_graphic() || sign.is_alphanumeric() {
-            true => shown.push(sign),
-            false => shown.extend(sign.escape_unicode()),
-        }
-    }
-    shown
+    shown(text, LONGEST)
 }
 
 /// Whether a path can be read in one way alone.
@@ -38,7 +27,7 @@ pub(super) fn reading(path: &RequestPath) -> String {
 /// What a request is for, and by which rule.
 pub(super) fn purpose(portal: &Portal, target: Target<'_>, destination: Destination) -> String {
     let login_url = portal.identity.login_url.as_deref().unwrap_or_default();
-    let purpose = match destination {
+    match destination {
         Destination::OwnPage => {
             let rest = own_page(portal, target.path).unwrap_or_default();
             format!("a page of ours: '{}' below {}", plain(rest), portal.prefix)
@@ -50,8 +39,7 @@ pub(super) fn purpose(portal: &Portal, target: Target<'_>, destination: Destinat
             format!("open to everybody, by public {}", rule.unwrap_or_default())
         }
         Destination::Protected => "a protected page: no rule opens it".to_owned(),
-    };
-    purpose
+    }
 }
 
 /// What becomes of a request for `target`, as `kind` sees it.
@@ -79,17 +67,5 @@ fn cookies(cookies: PortalCookies) -> &'static str {
         PortalCookies::WithholdBothWays => {
             " without the portal's session; one that begins here is dropped"
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn a_terminal_shows_what_came_and_does_nothing_else() {
-        assert_eq!(plain("/é ä?x=1"), "/é ä?x=1");
-        assert_eq!(plain("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\u{a}\\u{202e}b");
-        assert_eq!(plain(&"a".repeat(300)).chars().count(), 201);
     }
 }

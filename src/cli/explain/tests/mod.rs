@@ -1,5 +1,7 @@
 //! The command as a whole: what it says of a request, and with which exit code.
 
+mod recordings;
+
 use std::fs;
 use std::path::PathBuf;
 
