@@ -20,11 +20,12 @@ use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
 use super::inject::Injection;
-use super::observe::{self, Reading};
+use super::reading::{self, Reading};
 use super::settle::Settled;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, forward, identify, kept, learn, receive, record, route, settle,
+    answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
+    settle,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
@@ -129,11 +130,11 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                observe::check_readable(&passage.site, incoming, &reading)?;
+                reading::check_readable(&passage.site, incoming, &reading)?;
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
-                observe::note_doubt(self, &passage);
+                reading::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -194,7 +195,7 @@ impl Gateway {
         incoming: &Incoming,
     ) -> Result<Reading, Failure> {
         match route::takes_password(site, incoming) {
-            true => observe::read(self, session, site, incoming).await,
+            true => reading::read(self, session, site, incoming).await,
             false => Ok(Reading::Other),
         }
     }
@@ -287,7 +288,7 @@ impl ProxyHttp for Gateway {
             let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
             if !before {
-                observe::note_doubt(self, passage);
+                reading::note_doubt(self, passage);
             }
         }
         match ctx.passage() {
@@ -407,7 +408,7 @@ pub(super) fn passage(
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
-        urlencoded: observe::is_form(head),
+        urlencoded: reading::is_form(head),
         injection,
         signs_out,
         ended_here: false,
