@@ -9,6 +9,7 @@ mod multipart;
 mod outcome;
 mod portal_session;
 mod steps;
+mod stray_token;
 mod suspicion;
 mod told;
 mod username;
@@ -20,6 +21,7 @@ pub use login::{
 pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
 pub use steps::Steps;
+pub use stray_token::{has_token_in_address, may_hide_a_token};
 pub use suspicion::Suspicion;
 pub use told::{
     Answers, AskFault, LONGEST_ANSWER, Told, announced, bearer_of, says_nobody, user_of,

@@ -13,7 +13,7 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
-use crate::identity::{SessionLine, normalise};
+use crate::identity::{SessionLine, has_token_in_address, may_hide_a_token, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -46,32 +46,15 @@ pub(super) fn line(
     }
 }
 
-/// Refuses a token in the address: portals that take bearer tokens take one there too (RFC
-/// 6750 section 2.3), where nobody has proven whose it is.
+/// Refuses a token in the address.
 ///
 /// # Errors
 /// [`Failure::BadRequest`].
 pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(), Failure> {
-    let query = incoming.query.as_deref().unwrap_or_default();
-    let has_token = || {
-        form_urlencoded::parse(query.as_bytes())
-            .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
-    };
-    match identity.session_bearer.is_some() && has_token() {
+    match has_token_in_address(identity, incoming.query.as_deref()) {
         true => Err(Failure::BadRequest("a token of the portal is in the address")),
         false => Ok(()),
     }
-}
-
-/// Whether a request may bring a token in its body (RFC 6750 section 2.2): one without an
-/// `Authorization` line, at a portal whose session is a bearer token. Nobody has proven whose
-/// that is, so the request is nobody's.
-fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incoming) -> bool {
-    let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.session_bearer.is_some();
-    is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }
 
 fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>, Failure> {
@@ -114,7 +97,7 @@ pub(super) fn without_hidden_tokens(
     incoming: &Incoming,
     visit: Visit,
 ) -> Visit {
-    match may_hide_a_token(&site.portal.identity, headers, incoming) {
+    match may_hide_a_token(&site.portal.identity, headers, &incoming.method) {
         true => Visit { who: Who::Unknown, ..visit },
         false => visit,
     }

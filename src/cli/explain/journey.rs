@@ -12,7 +12,8 @@ use super::words::{self, plain};
 use crate::config::{Limits, Rotation};
 use crate::identity::{
     Attempt, BodyKind, CookieSet, LONGEST_JUDGED, Sent, SessionLine, Sight, Suspicion, announced,
-    basic_name, is_for_logins_alone, names_a_user, normalise, read_attempt,
+    basic_name, has_token_in_address, is_for_logins_alone, may_hide_a_token, names_a_user,
+    normalise, read_attempt,
 };
 use crate::net::cookies::{Cookies, is_like_ours};
 use crate::net::kind::Kind;
@@ -75,6 +76,9 @@ impl<'a> Journey<'a> {
             let (status, why) = refusal.unwrap_or_default();
             return line.refuse(status.as_u16(), &why);
         };
+        if has_token_in_address(&self.site.portal.identity, target.query) {
+            return line.refuse(400, "a token of the portal is in its address");
+        }
         let set = match session_of(self.site, recorded) {
             Ok(set) => set,
             Err(why) => return line.refuse(400, &why),
@@ -99,6 +103,7 @@ impl<'a> Journey<'a> {
             Sight::Other | Sight::Unclear => destination(&self.site.portal, target),
         };
         line.because(words::purpose(&self.site.portal, target, destination));
+        self.doubt_tokens(&mut passing, destination, line);
         let verdict = self.verdict(&mut passing, destination, kind, line);
         self.after(passing, destination, sight, verdict, line);
     }
@@ -115,6 +120,19 @@ impl<'a> Journey<'a> {
             false => line.because("its portal session is not the one that was learned"),
         }
         fits
+    }
+
+    /// A request to a protected path that may hide somebody else's token is nobody's.
+    fn doubt_tokens(&self, passing: &mut Passing<'_>, destination: Destination, line: &mut Line) {
+        let identity = &self.site.portal.identity;
+        let headers = &passing.recorded.headers;
+        let hides = may_hide_a_token(identity, headers, passing.target.method);
+        if passing.proven && destination == Destination::Protected && hides {
+            line.because("it may bring a token in its body, so it is nobody's");
+            line.visitor = "unknown";
+            line.user = None;
+            passing.proven = false;
+        }
     }
 
     fn portal_session(&self, set: &CookieSet) -> PortalSession {
@@ -244,6 +262,7 @@ impl<'a> Journey<'a> {
         unclear: bool,
         line: &mut Line,
     ) {
+        self.doubt_names(passing, unclear);
         let Some(answer) = &passing.recorded.answer else { return };
         let changes = changes(passing.recorded, answer);
         if passing.proven {
@@ -325,6 +344,16 @@ impl<'a> Journey<'a> {
         line.because(format!("the portal's session changes ({names}): {what}"));
         let Some(held) = self.session.take() else { return };
         self.learn(recorded, held.user, after, held.record.learned);
+    }
+
+    /// Where a step before names the user, whatever may name another leaves in doubt whom the
+    /// portal remembers.
+    fn doubt_names(&self, passing: &Passing<'_>, unclear: bool) {
+        let remembers = self.site.portal.identity.remembers_names();
+        if remembers && (unclear || self.is_suspect(passing)) {
+            let parts = self.site.binder.parts(&passing.sent);
+            self.site.steps.doubt(passing.recorded.at, &parts);
+        }
     }
 
     fn is_suspect(&self, passing: &Passing<'_>) -> bool {
