@@ -12,6 +12,7 @@ mod marks;
 mod recorded;
 mod replay;
 mod request;
+mod settled;
 mod words;
 
 use std::io::{self, Write};

@@ -126,12 +126,13 @@ impl Sum {
     }
 
     fn conclude(&mut self, all: &[Recorded]) {
-        let is_cookie = |recorded: &Recorded| {
+        let carries = |recorded: &Recorded| {
             let answer = recorded.answer.as_ref();
             recorded.headers.contains_key(header::COOKIE)
+                || recorded.headers.contains_key(header::AUTHORIZATION)
                 || answer.is_some_and(|answer| answer.headers.contains_key(header::SET_COOKIE))
         };
-        if !all.iter().any(is_cookie) {
+        if !all.iter().any(carries) {
             self.hint(
                 "the recording holds no cookie: export it with sensitive data, or no session can \
                  be followed"

@@ -87,7 +87,7 @@ fn session_cookies(
     all(checked.collect())
 }
 
-fn session_cookie(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Glob> {
+pub(super) fn session_cookie(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Glob> {
     let glob = cookie_pattern(text, at, findings)?;
     let mend = "name the portal's session cookie more closely";
     if text.bytes().all(|byte| byte == b'*') {

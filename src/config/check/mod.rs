@@ -12,6 +12,9 @@ mod branding;
 mod certificate;
 mod host;
 mod identity;
+mod jwk;
+mod jwt;
+mod jwt_keys;
 mod keeping;
 mod limits;
 mod login;
@@ -20,6 +23,7 @@ mod network;
 mod path;
 mod portal;
 mod proof;
+mod public_key;
 mod source;
 
 /// Checks the whole file.

@@ -272,6 +272,50 @@ fn a_name_waits_for_its_password() {
 }
 
 #[test]
+fn a_token_in_a_script_is_followed_and_never_shown() {
+    let yaml = YAML
+        .replacen("/login, form: { do: login } }", "/api/login }", 1)
+        .replacen("username: { form: user }", "username: { json: /user }", 1)
+        .replacen(
+            "{ status: [302], location: { not: \"/login*\" }, set_cookie: sid }",
+            "{ status: [200], json: { /ok: true } }",
+            1,
+        )
+        .replacen("session_cookies: [sid]", "session_bearer: { json: /access_token }", 1);
+    let mut login = Call::new("POST", "/api/login", 200)
+        .sends("application/json", &format!(r#"{{"user":"Alice","password":"{PASSWORD}"}}"#))
+        .shows(&format!(r#"{{"ok":true,"access_token":"{COOKIE}"}}"#));
+    login.0["request"]["headers"] = json!([{ "name": "Sec-Fetch-Mode", "value": "cors" }]);
+    let bearer = |method: &str, target: &str| {
+        let call = Call::new(method, target, 200);
+        call.line("request", "Authorization", &format!("Bearer {COOKIE}"))
+    };
+    let hidden = format!("/api/files?access_token={COOKIE}");
+    let calls = vec![
+        login,
+        bearer("GET", "/api/files"),
+        bearer("DELETE", "/api/files"),
+        Call::new("GET", &hidden, 200),
+        Call::new("POST", "/api/files", 200),
+    ];
+    let said = replayed_by(&yaml, calls, &[]);
+    holds(
+        &said,
+        &[
+            "success: /ok in the body is true: yes",
+            "learned: alice, bound to a token",
+            "a script signs in: it gets the answer as it is",
+            "2 GET wiki.test/api/files [proven, alice] goes to the portal",
+            "3 DELETE wiki.test/api/files [proven, alice] goes to the portal",
+            "4 GET wiki.test/api/files?access_token=… [unknown] refused with 400",
+            "5 POST wiki.test/api/files [unknown] 401 urn:portcullis:login_required",
+            "it may bring a token in its body, so it is nobody's",
+        ],
+    );
+    assert!(!said.contains("holds no cookie"), "{said}");
+}
+
+#[test]
 fn other_hosts_are_counted_and_the_portals_own_address_is_known() {
     let mut other = page("/x", 1);
     other.0["request"]["url"] = json!(format!("https://cdn.test/x?token={PASSWORD}"));
