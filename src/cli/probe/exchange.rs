@@ -17,6 +17,7 @@ use super::written::Mark;
 
 /// How the portal takes a password.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are two or three of them in a run")]
 pub(super) enum Way {
     /// By a form of this page; the first form of two names the user alone.
     Form {

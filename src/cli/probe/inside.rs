@@ -59,7 +59,7 @@ enum Sign {
     Status(u16),
     Name(String),
     NoPassword,
-    SignOut,
+    WayOut,
 }
 
 impl Inside {
@@ -69,7 +69,7 @@ impl Inside {
             Sign::Status(status) => page.status.as_u16() == *status,
             Sign::Name(name) => page.text().to_lowercase().contains(name),
             Sign::NoPassword => page.status.is_success() && passwords(page) == 0,
-            Sign::SignOut => logout(page).is_some(),
+            Sign::WayOut => logout(page).is_some(),
         }
     }
 }
@@ -87,7 +87,7 @@ fn sign(inside: &Page, outside: &Page, user: &str) -> Option<Sign> {
         return Some(Sign::NoPassword);
     }
     if logout(inside).is_some() && logout(outside).is_none() {
-        return Some(Sign::SignOut);
+        return Some(Sign::WayOut);
     }
     (name.len() > 2 && names(inside) && !names(outside)).then_some(Sign::Name(name))
 }
