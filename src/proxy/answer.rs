@@ -442,6 +442,10 @@ async fn write(session: &mut Session, reply: Reply) -> Result<(), Failure> {
     session.write_response_header(Box::new(head), headless).await.map_err(gone)?;
     if !headless {
         session.write_response_body(Some(Bytes::from(reply.body)), true).await.map_err(gone)?;
+    } else if session.as_downstream().is_http2() {
+        // The framework does not say with the head that it is all, and resets a stream that
+        // failed on its way to the portal.
+        session.as_downstream_mut().finish_body().await.map_err(gone)?;
     }
     linger(session).await;
     Ok(())

@@ -13,7 +13,8 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
-use crate::identity::{SessionLine, normalise};
+use crate::config::jwt::{Carrier, JwtSource};
+use crate::identity::{CookieSet, SessionLine, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -57,7 +58,7 @@ pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(
         form_urlencoded::parse(query.as_bytes())
             .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
     };
-    match identity.session_bearer.is_some() && has_token() {
+    match identity.takes_bearer() && has_token() {
         true => Err(Failure::BadRequest("a token of the portal is in the address")),
         false => Ok(()),
     }
@@ -70,7 +71,7 @@ fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incomin
     let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.session_bearer.is_some();
+    let is_bearer = identity.takes_bearer();
     is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }
 
@@ -86,12 +87,16 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
 }
 
 /// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4).
+/// section 11.4). It is the usual one, since many a portal knows no other.
 fn credentials(line: &str) -> String {
-    match line.trim().split_once(' ') {
-        Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
-        None => line.trim().to_owned(),
-    }
+    let Some((scheme, rest)) = line.trim().split_once(' ') else { return line.trim().to_owned() };
+    let lower = scheme.to_ascii_lowercase();
+    let scheme = match lower.as_str() {
+        "basic" => "Basic",
+        "bearer" => "Bearer",
+        other => other,
+    };
+    format!("{scheme} {}", rest.trim())
 }
 
 /// Asks where asking is due: about a session that we know, whether it is still the same
@@ -144,6 +149,11 @@ pub(super) async fn open(
         return Ok(visit);
     };
     let Some(rule) = &site.portal.identity.whoami else { return Ok(visit) };
+    // A portal may answer the question by the line, and show a page by the cookies: with a line
+    // that means nothing anybody's session would pass for nobody's.
+    if visit.cookies.line().is_some() {
+        return Ok(visit);
+    }
     match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
         None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
         Some(_) => Ok(visit),
@@ -167,12 +177,21 @@ async fn confirmed(
         return Ok(visit);
     }
     let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
-    if user.as_ref() == Some(&session.user) {
+    let inconclusive = user.is_none() && lacks_scoped(site, session, &visit);
+    if inconclusive || user.as_ref() == Some(&session.user) {
         return Ok(visit);
     }
     tracing::info!(portal = %site.portal.name, "a session ended: the portal names another user");
     gateway.parts.sessions.end(now, session).await?;
     Ok(Visit { who: Who::Unknown, ..visit })
+}
+
+/// Whether the request is for elsewhere than the folder that has cookies of its own. Asked
+/// without them, a portal may not know its own session; it is the one that was proven all the
+/// same, by the cookies that go everywhere.
+fn lacks_scoped(site: &Site, session: &SessionRecord, visit: &Visit) -> bool {
+    let carried = site.binder.parts(&visit.cookies);
+    !session.scoped.is_empty() && !session.scoped.iter().any(|part| carried.contains(part))
 }
 
 async fn told(
@@ -195,9 +214,32 @@ async fn told(
             return Ok(user);
         }
     }
-    match &identity.whoami {
-        Some(rule) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
-        None => Ok(None),
+    match (&identity.whoami, &identity.jwt) {
+        (Some(rule), _) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
+        (None, Some(source)) => Ok(signed(identity, source, gateway.parts.now(), &visit.cookies)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whom the portal's own token names. One that is not as it should be names nobody.
+pub(super) fn signed(
+    identity: &Identity,
+    source: &JwtSource,
+    now: UnixMillis,
+    session: &CookieSet,
+) -> Option<UserName> {
+    let token = match &source.carrier {
+        Carrier::Cookie(name) => {
+            session.iter().find(|(cookie, _)| cookie == name).map(|(_, value)| value)
+        }
+        Carrier::Bearer => session.line().and_then(SessionLine::bearer),
+    }?;
+    match source.verifier.read(now, token) {
+        Ok(name) => normalise(&identity.username, &name),
+        Err(fault) => {
+            tracing::info!(%fault, "a token of the portal names nobody");
+            None
+        }
     }
 }
 

@@ -1,23 +1,26 @@
 //! A legacy portal with its own login, as old as they come: a form, a session before the
 //! login with a token in it, a page behind it. It remembers every request as it saw it.
 
+mod streams;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
+
+use streams::{big, drip, echo, flood, sink, upload};
 
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
 
 mod doors;
-mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -270,10 +273,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return streams::upload(&portal, body).await;
+        return upload(&portal, body).await;
     }
     if path == "/sink" {
-        return streams::sink(body).await;
+        return sink(body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -308,12 +311,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             portal.held.notified().await;
             page(StatusCode::OK, "held")
         }
-        ("GET", "/big") => streams::big(),
-        ("GET", "/flood") => streams::flood(parts.uri.query().unwrap().parse().unwrap()),
-        ("GET", "/drip") => streams::drip(Arc::clone(&portal)),
+        ("GET", "/big") => big(),
+        ("GET", "/flood") => flood(parts.uri.query().unwrap().parse().unwrap()),
+        ("GET", "/drip") => drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => upgrade.on_upgrade(move |socket| streams::echo(socket, user)),
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
                 Err(refused) => refused.into_response(),
             }
         }
@@ -432,7 +435,7 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     response
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -444,12 +447,12 @@ fn host(headers: &HeaderMap) -> &str {
     headers[header::HOST].to_str().unwrap()
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
+pub(super) fn page(status: StatusCode, body: &str) -> Response {
     let body = format!("<!doctype html><title>Portal</title>{body}");
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-fn redirect(location: &str, session: Option<&str>) -> Response {
+pub(super) fn redirect(location: &str, session: Option<&str>) -> Response {
     let mut response = (StatusCode::FOUND, [(header::LOCATION, location)], "moved").into_response();
     if let Some(session) = session {
         set_session(&mut response, session);

@@ -1,4 +1,4 @@
-//! What a portal sends and takes piece by piece: uploads, long answers, WebSockets.
+//! What the portal sends and takes in parts: uploads, downloads, drops, sockets.
 
 use std::sync::Arc;
 
