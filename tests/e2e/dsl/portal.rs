@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{Message, WebSocketUpgrade};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use streams::{big, drip, echo, flood, sink, upload};
 
@@ -19,7 +19,6 @@ use super::gateway::Fronted;
 use super::{fields, is_known, notes};
 
 mod doors;
-mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -272,10 +271,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return streams::upload(&portal, body).await;
+        return upload(&portal, body).await;
     }
     if path == "/sink" {
-        return streams::sink(body).await;
+        return sink(body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -310,12 +309,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             portal.held.notified().await;
             page(StatusCode::OK, "held")
         }
-        ("GET", "/big") => streams::big(),
-        ("GET", "/flood") => streams::flood(parts.uri.query().unwrap().parse().unwrap()),
-        ("GET", "/drip") => streams::drip(Arc::clone(&portal)),
+        ("GET", "/big") => big(),
+        ("GET", "/flood") => flood(parts.uri.query().unwrap().parse().unwrap()),
+        ("GET", "/drip") => drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => upgrade.on_upgrade(move |socket| streams::echo(socket, user)),
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
                 Err(refused) => refused.into_response(),
             }
         }
