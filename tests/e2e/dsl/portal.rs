@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use streams::{big, drip, echo, flood, sink, upload};
 
@@ -19,6 +19,7 @@ use super::gateway::Fronted;
 use super::{fields, is_known, notes};
 
 mod doors;
+mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
