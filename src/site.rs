@@ -1,6 +1,8 @@
 //! A portal made ready to serve: its configuration with the keys and identifiers that
 //! belong to it alone, and everything else that all portals share.
 
+pub mod destination;
+pub mod held;
 mod kept;
 
 use std::collections::HashMap;

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 mod demo_run;
+mod explain;
 mod probe;
 pub mod schema;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     /// Read a portal's login page and, given an account, its login exchange, and print the
     /// configuration for it.
     Probe(Box<probe::Options>),
+    /// Say what would happen to a request, and why.
+    Explain(Box<explain::ExplainArguments>),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of a small portal of its own, to see how it works.
@@ -53,6 +56,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, offline } => check::run(&config, offline),
         Command::Probe(options) => probe::run(&options),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };

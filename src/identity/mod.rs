@@ -10,6 +10,8 @@ mod multipart;
 mod outcome;
 mod portal_session;
 mod steps;
+mod stray_token;
+mod suspicion;
 mod told;
 mod username;
 
@@ -18,8 +20,12 @@ pub use jwt::JwtFault;
 pub use login::{
     Attempt, Sent, Sight, is_for_logins_alone, is_login_address, names_a_user, read_attempt,
 };
-pub use outcome::{Answer, LoginOutcome, judge};
+pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
 pub use steps::Steps;
-pub use told::{Answers, AskFault, LONGEST_ANSWER, Told, bearer_of, says_nobody, user_of};
+pub use stray_token::{has_token_in_address, may_hide_a_token};
+pub use suspicion::Suspicion;
+pub use told::{
+    Answers, AskFault, LONGEST_ANSWER, Told, announced, bearer_of, says_nobody, user_of,
+};
 pub use username::{basic_name, normalise};

@@ -8,6 +8,9 @@ use crate::net::json::{self, Found};
 use crate::net::set_cookie::CookieChange;
 use crate::user::UserName;
 
+/// The most of an answer's body that is held to judge it, in bytes.
+pub const LONGEST_JUDGED: usize = 1024 * 1024;
+
 /// What a portal answered, as far as it is judged.
 #[derive(Debug)]
 pub struct Answer<'a> {

@@ -75,6 +75,16 @@ pub fn user_of(
     Ok(text.and_then(|text| normalise(&identity.username, &text)))
 }
 
+/// Whom the portal names by itself in an answer: nothing where it does not, and no user where
+/// what it says is no name.
+pub fn announced(identity: &Identity, headers: &HeaderMap) -> Option<Option<UserName>> {
+    let name = identity.announce.as_ref()?;
+    let is_there = headers.contains_key(name);
+    let user =
+        only_header(headers, name.as_str()).and_then(|text| normalise(&identity.username, &text));
+    is_there.then_some(user)
+}
+
 /// The `Authorization` line of a session whose token the portal gave in this body.
 pub fn bearer_of(body: &[u8], pointer: &str) -> Option<String> {
     let token = json_text(body, pointer)?;

@@ -8,6 +8,7 @@ pub mod headers;
 pub mod host;
 pub mod json;
 pub mod json_object;
+pub mod kind;
 pub mod path;
 pub mod return_to;
 pub mod set_cookie;

@@ -2,6 +2,8 @@
 //! ambiguous: then it is protected, and goes to the portal as it came once the visitor
 //! is proven. What no portal should see is refused.
 
+use std::fmt;
+
 /// Why a request target is refused outright.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -45,6 +47,11 @@ impl RequestPath {
     pub fn canonical(&self) -> Option<&str> {
         self.canonical.then_some(self.raw.as_str())
     }
+
+    /// Why there is more than one way to read the path, where there is.
+    pub fn doubt(&self) -> Option<&'static str> {
+        if self.canonical { None } else { doubt(&self.raw) }
+    }
 }
 
 /// `%00` to `%1f` and `%7f`. The server below us escapes raw control bytes before we see
@@ -66,12 +73,25 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 /// One leading slash, no segment that means another, nothing that servers decode
 /// differently. `%2e` and its like are left to no portal's taste.
 fn is_canonical(raw: &str) -> bool {
+    doubt(raw).is_none()
+}
+
+/// Why there is more than one way to read a path; nothing where there is one.
+fn doubt(raw: &str) -> Option<&'static str> {
     let plain = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b';' | b'\\');
-    raw.bytes().all(plain)
-        && !raw.contains("//")
-        && !raw.split('/').any(means_another)
-        && escapes_are_plain(raw.as_bytes())
-        && escapes_spell_letters(raw)
+    if !raw.bytes().all(plain) {
+        return Some("it holds a space, a backslash, a semicolon or a byte beyond ASCII");
+    }
+    if raw.contains("//") {
+        return Some("it holds an empty segment");
+    }
+    if raw.split('/').any(means_another) {
+        return Some("one of its segments means another, as '.' and '..' do");
+    }
+    if !escapes_are_plain(raw.as_bytes()) {
+        return Some("it escapes a sign that has a second spelling, as %2e and %2f do");
+    }
+    (!escapes_spell_letters(raw)).then_some("its escapes are no letters or digits of UTF-8")
 }
 
 /// `.` and `..`, also with the spaces and dots at their end that Windows takes off.
@@ -116,6 +136,15 @@ fn escapes_are_plain(raw: &[u8]) -> bool {
 pub struct PathPattern {
     segments: Vec<String>,
     any_below: bool,
+}
+
+/// As it was written.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let below = if self.any_below { Some("**") } else { None };
+        let segments = self.segments.iter().map(String::as_str).chain(below);
+        segments.into_iter().try_for_each(|segment| write!(out, "/{segment}"))
+    }
 }
 
 impl PathPattern {

@@ -8,17 +8,18 @@ use http::{StatusCode, header};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
-use super::context::{Context, Incoming, Kind};
-use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
+use super::context::{Context, Incoming};
+use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::{kept, reading, receive, route, upstream};
+use crate::identity::LONGEST_JUDGED;
 use crate::net::cookie_line;
-use crate::net::return_to::ReturnTo;
+use crate::net::kind::Kind;
 use crate::pages::render::{Frame, Page};
 use crate::pages::{self, Action, PageAnswer, PageRequest};
 use crate::policy::Challenge;
-use crate::site::{LONGEST_SEALED, Site};
+use crate::site::{LONGEST_SEALED, Site, held};
 use crate::telemetry::label::{ReasonLabel, ThrottleScope, VerdictLabel};
 use crate::visit::{Visit, Who};
 
@@ -95,23 +96,15 @@ pub(super) async fn challenge(
     visit: &Visit,
     challenge: Challenge,
 ) -> Result<(), Failure> {
-    let prefix = &site.portal.prefix;
-    let return_to = ReturnTo::parse(&incoming.target(), prefix);
-    let login_url = site.portal.identity.login_url.as_ref();
-    let place = match challenge {
-        Challenge::SignIn => login_url.cloned().unwrap_or_else(|| "/".to_owned()),
-        Challenge::Enrol => format!("{prefix}/enrol"),
-        Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => format!("{prefix}/verify"),
-    };
-    let mut reply = match incoming.kind {
-        Kind::Page if challenge == Challenge::SignIn && login_url.is_none() => {
+    let place = held::place(&site.portal, challenge);
+    let way = held::way(&site.portal, challenge, &incoming.target());
+    let mut reply = match (incoming.kind, way) {
+        (Kind::Page, None) => {
             let text = "This page is for people who are signed in.";
             error_page(gateway, ctx, StatusCode::UNAUTHORIZED, "Please sign in", text)
         }
-        Kind::Page => {
-            let query = format!("?return_to={}", return_to.as_query_value());
-            let query = if challenge == Challenge::SignIn { String::new() } else { query };
-            let mut lines = vec![("location", format!("{place}{query}"))];
+        (Kind::Page, Some(way)) => {
+            let mut lines = vec![("location", way)];
             if challenge == Challenge::SignIn {
                 // A session that counts for nobody would make many login pages lead straight
                 // back here: the browser is to start anew.
@@ -122,7 +115,7 @@ pub(super) async fn challenge(
             }
             Reply { status: StatusCode::SEE_OTHER, content_type: HTML, body: String::new(), lines }
         }
-        Kind::Call => problem(ctx, challenge, &place),
+        (Kind::Call, _) => problem(ctx, challenge, &place),
     };
     if challenge == Challenge::SignIn && site.portal.identity.basic.is_some() {
         let realm = format!("Basic realm=\"{}\", charset=\"UTF-8\"", site.portal.name);
@@ -361,14 +354,13 @@ fn reply(answer: PageAnswer) -> Reply {
 /// What a call is told (RFC 9457).
 fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
     let name = challenge.name();
-    let (status, title) = match challenge {
-        Challenge::SignIn => (StatusCode::UNAUTHORIZED, "sign in to the portal first"),
-        Challenge::Enrol => (StatusCode::UNAUTHORIZED, "set up the second factor first"),
-        Challenge::Verify => (StatusCode::UNAUTHORIZED, "give the second factor first"),
-        Challenge::Wait(_) => (StatusCode::TOO_MANY_REQUESTS, "too many wrong codes: wait"),
-        Challenge::AskDesk => {
-            (StatusCode::TOO_MANY_REQUESTS, "too many wrong codes: ask the support desk")
-        }
+    let status = held::call_status(challenge);
+    let title = match challenge {
+        Challenge::SignIn => "sign in to the portal first",
+        Challenge::Enrol => "set up the second factor first",
+        Challenge::Verify => "give the second factor first",
+        Challenge::Wait(_) => "too many wrong codes: wait",
+        Challenge::AskDesk => "too many wrong codes: ask the support desk",
     };
     let mut reply = problem_body(ctx, status, &format!("urn:portcullis:{name}"), title);
     reply.lines.push(challenge_line(challenge, place));

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::inject::Injection;
-use super::suspect::Suspicion;
 use crate::clock::Stopwatch;
-use crate::identity::CookieSet;
+use crate::identity::{CookieSet, Suspicion};
 use crate::net::host::Host;
+use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::policy::{Destination, Permit};
 use crate::site::Site;
+use crate::site::destination::Target;
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
@@ -95,6 +96,11 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// What of it says what it is for.
+    pub(super) fn asks_for(&self) -> Target<'_> {
+        Target { method: &self.method, path: &self.path, query: self.query.as_deref() }
+    }
+
     /// Path and query, as they came.
     pub(super) fn target(&self) -> String {
         match &self.query {
@@ -115,15 +121,6 @@ pub struct Origin {
     pub authority: String,
     /// Whether it came over TLS.
     pub tls: bool,
-}
-
-/// Who waits for the answer (see "What who sees" in the contract).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A browser that shows what comes.
-    Page,
-    /// A script, a program, a WebSocket.
-    Call,
 }
 
 /// What the access log and the metrics say in the end. Both words are from closed sets.

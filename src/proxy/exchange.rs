@@ -15,8 +15,6 @@ use super::fail::Failure;
 
 /// How long a portal may take over a login, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The most of an answer's body that is held to judge it, in bytes.
-pub(super) const LONGEST_JUDGED: usize = 1024 * 1024;
 
 /// A portal's answer. What of the body was not read yet still comes from the portal.
 pub(super) struct Exchange {

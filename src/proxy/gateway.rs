@@ -22,13 +22,13 @@ use super::fail::{Failure, challenge_labels};
 use super::inject::Injection;
 use super::reading::{self, Reading};
 use super::settle::Settled;
-use super::suspect::Suspicion;
 use super::upstream::{self, Door};
 use super::{
     answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
     settle,
 };
 use crate::clock::Stopwatch;
+use crate::identity::Suspicion;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
 use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
@@ -392,7 +392,8 @@ pub(super) fn passage(
     let suspicion = match &visit.who {
         Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
         Who::Proven(..) | Who::Named(..) | Who::Unknown => {
-            Suspicion::of_head(identity, head, incoming)
+            let (method, query) = (&incoming.method, incoming.query.as_deref());
+            Suspicion::of_head(identity, &head.headers, method, query)
         }
     };
     let origin = incoming.origin.clone();

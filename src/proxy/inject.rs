@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode, Version, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
-use super::context::{Incoming, Kind};
+use super::context::Incoming;
+use crate::net::kind::Kind;
 use crate::site::Site;
 use place::Place;
 

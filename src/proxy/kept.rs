@@ -12,13 +12,14 @@ use pingora_proxy::Session;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::answer::NotSent;
-use super::context::{Context, Incoming, Kind, Passage};
+use super::context::{Context, Incoming, Passage};
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::{self, Gateway};
 use super::settle::{Settled, add_cookie, settle};
 use super::{answer, connection, forward, reading, receive, resent, route, upstream};
 use crate::net::cookies::SESSION;
+use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::net::set_cookie;
 use crate::pages::render::KeptNotice;

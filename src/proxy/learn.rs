@@ -14,7 +14,7 @@ use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::config::jwt::{Carrier, JwtSource};
-use crate::identity::{CookieSet, SessionLine, normalise};
+use crate::identity::{CookieSet, SessionLine, has_token_in_address, may_hide_a_token, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -41,38 +41,21 @@ pub(super) fn line(
     match identity.reads_authorization() {
         true => {
             let given = only(headers, &header::AUTHORIZATION)?;
-            Ok(given.map(|line| SessionLine::Authorization(credentials(&line))))
+            Ok(given.map(|line| SessionLine::authorization(&line)))
         }
         false => Ok(None),
     }
 }
 
-/// Refuses a token in the address: portals that take bearer tokens take one there too (RFC
-/// 6750 section 2.3), where nobody has proven whose it is.
+/// Refuses a token in the address.
 ///
 /// # Errors
 /// [`Failure::BadRequest`].
 pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(), Failure> {
-    let query = incoming.query.as_deref().unwrap_or_default();
-    let has_token = || {
-        form_urlencoded::parse(query.as_bytes())
-            .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
-    };
-    match identity.takes_bearer() && has_token() {
+    match has_token_in_address(identity, incoming.query.as_deref()) {
         true => Err(Failure::BadRequest("a token of the portal is in the address")),
         false => Ok(()),
     }
-}
-
-/// Whether a request may bring a token in its body (RFC 6750 section 2.2): one without an
-/// `Authorization` line, at a portal whose session is a bearer token. Nobody has proven whose
-/// that is, so the request is nobody's.
-fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incoming) -> bool {
-    let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.takes_bearer();
-    is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }
 
 fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>, Failure> {
@@ -84,18 +67,6 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
     let text = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Failure::BadRequest("a line that names the user is not text"))?;
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
-}
-
-/// One spelling for each: the scheme has no case, and any spaces may follow it (RFC 9110
-/// section 11.4). Portals are asked in this one, which is the one of RFC 6750 and RFC 7617: some
-/// know no other, and show what is open to everybody as if no password had been brought.
-fn credentials(line: &str) -> String {
-    let Some((scheme, rest)) = line.trim().split_once(' ') else {
-        return line.trim().to_owned();
-    };
-    let known = ["Basic", "Bearer"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme));
-    let scheme = known.map_or_else(|| scheme.to_ascii_lowercase(), str::to_owned);
-    format!("{scheme} {}", rest.trim())
 }
 
 /// Asks where asking is due: about a session that we know, whether it is still the same
@@ -127,7 +98,7 @@ pub(super) fn without_hidden_tokens(
     incoming: &Incoming,
     visit: Visit,
 ) -> Visit {
-    match may_hide_a_token(&site.portal.identity, headers, incoming) {
+    match may_hide_a_token(&site.portal.identity, headers, &incoming.method) {
         true => Visit { who: Who::Unknown, ..visit },
         false => visit,
     }

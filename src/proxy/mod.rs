@@ -31,6 +31,5 @@ mod resent;
 mod route;
 mod settle;
 mod sign_in;
-mod suspect;
 mod turns;
 mod upstream;

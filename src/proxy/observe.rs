@@ -11,7 +11,7 @@ use pingora_proxy::Session;
 use zeroize::Zeroize;
 
 use super::context::{Incoming, Passage};
-use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
+use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
 use super::reading::Login;
@@ -20,7 +20,9 @@ use super::sign_in::{self, take_announcement};
 use super::{ask, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
-use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
+use crate::identity::{
+    Answer, Attempt, CookieSet, LONGEST_JUDGED, LoginOutcome, SessionLine, bearer_of, judge,
+};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use http::header;
 use pingora_proxy::Session;
 
-use super::context::{Incoming, Kind, Origin};
+use super::context::{Incoming, Origin};
 use super::fail::Failure;
 use crate::config::Limits;
 use crate::net::headers::{connection_is_plain, is_disguised};
 use crate::net::host::Host;
+use crate::net::kind::{self, Kind};
 use crate::net::path::RequestPath;
 
 /// The most header lines of a request.
@@ -51,25 +52,14 @@ pub(super) fn receive(session: &Session, limits: &Limits) -> Result<Incoming, Fa
         method: request.method.as_str().to_owned(),
         path,
         query: request.uri.query().map(str::to_owned),
-        kind: if upgrade { Kind::Call } else { kind(session) },
+        kind: Kind::of(&request.method, &request.headers),
         origin,
     })
 }
 
-/// Whether a browser navigates, as far as a GET or HEAD can tell.
-pub(super) fn kind(session: &Session) -> Kind {
-    let request = session.req_header();
-    let reads = matches!(request.method, http::Method::GET | http::Method::HEAD);
-    if reads && navigates(session) { Kind::Page } else { Kind::Call }
-}
-
 /// Whether whoever sent the request will show the answer as a page.
 pub(super) fn navigates(session: &Session) -> bool {
-    let text = |name: &str| session.get_header(name).and_then(|value| value.to_str().ok());
-    match session.get_header("sec-fetch-mode") {
-        Some(mode) => mode.as_bytes() == b"navigate",
-        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
-    }
+    kind::navigates(&session.req_header().headers)
 }
 
 fn check_sizes(session: &Session, limits: &Limits) -> Result<(), Failure> {

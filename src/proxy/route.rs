@@ -7,10 +7,9 @@ use pingora_proxy::Session;
 use super::context::Incoming;
 use super::fail::Failure;
 use super::tls::ServerName;
-use crate::identity::{is_login_address, names_a_user};
 use crate::net::host::Host;
 use crate::policy::Destination;
-use crate::site::{Site, Sites};
+use crate::site::{Site, Sites, destination};
 
 /// Finds the portal by the host.
 ///
@@ -37,60 +36,22 @@ fn portal_at(host: &Host, server_name: Option<&str>, sites: &Sites) -> Result<Ar
 
 /// What the request is for at its portal.
 pub(super) fn destination(site: &Site, incoming: &Incoming) -> Destination {
-    if own_page(site, incoming).is_some() {
-        return Destination::OwnPage;
-    }
-    if is_login_page(site, incoming) {
-        return Destination::Login;
-    }
-    let public = site.portal.public.iter().any(|pattern| pattern.matches(&incoming.path));
-    if public { Destination::Public } else { Destination::Protected }
+    destination::destination(&site.portal, incoming.asks_for())
 }
 
-/// The part of the path below our own prefix, where it is below it. Ours is whatever could
-/// be read as below it, so that no portal ever answers there.
+/// The part of the path below our own prefix, where it is below it.
 pub(super) fn own_page<'a>(site: &Site, incoming: &'a Incoming) -> Option<&'a str> {
-    let rest = incoming.path.as_str().strip_prefix(&site.portal.prefix)?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    destination::own_page(&site.portal, &incoming.path)
 }
 
 /// Whether the portal takes a password at this address.
 pub(super) fn takes_password(site: &Site, incoming: &Incoming) -> bool {
-    is_login_address(&site.portal.identity, &incoming.method, &incoming.path)
+    destination::takes_password(&site.portal, incoming.asks_for())
 }
 
 /// Whether the request signs the user out of the portal.
 pub(super) fn signs_out(site: &Site, incoming: &Incoming) -> bool {
-    let Some(logout) = &site.portal.identity.logout else {
-        return false;
-    };
-    let here = incoming.path.canonical() == Some(logout.path.as_str());
-    here && carries(incoming.query.as_deref(), &logout.query)
-}
-
-/// The login page: its path, and every query key of `login_url` once and with its value.
-fn is_login_page(site: &Site, incoming: &Incoming) -> bool {
-    let Some(login_url) = site.portal.identity.login_url.as_deref() else {
-        return false;
-    };
-    let (path, query) = login_url.split_once('?').unwrap_or((login_url, ""));
-    let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
-    let query_names = incoming.query.as_deref().unwrap_or_default().as_bytes();
-    if names_a_user(&site.portal.identity, query_names) {
-        return false;
-    }
-    let wanted: Vec<(String, String)> =
-        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    reads && incoming.path.canonical() == Some(path) && carries(incoming.query.as_deref(), &wanted)
-}
-
-fn carries(query: Option<&str>, wanted: &[(String, String)]) -> bool {
-    let given: Vec<(String, String)> =
-        form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-    wanted.iter().all(|(name, value)| {
-        let mut values = given.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-        values.next() == Some(value) && values.next().is_none()
-    })
+    destination::signs_out(&site.portal, incoming.asks_for())
 }
 
 fn server_name(session: &Session) -> Option<String> {
@@ -99,4 +60,28 @@ fn server_name(session: &Session) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::portal_at;
+    use crate::net::host::Host;
+    use crate::site::house::sites;
+
+    #[test]
+    fn a_host_leads_to_its_portal() {
+        let sites = sites();
+        let at = |host: &str, name: Option<&str>| {
+            let site = portal_at(&Host::parse(host).unwrap(), name, &sites);
+            site.map(|site| site.portal.name.clone()).ok()
+        };
+        assert_eq!(at("wiki.test", None).as_deref(), Some("wiki"));
+        assert_eq!(at("wiki.test", Some("WIKI.test")).as_deref(), Some("wiki"));
+        assert_eq!(at("wiki.test", Some("pages.test")).as_deref(), Some("wiki"));
+        for (host, name) in [
+            ("other.test", None),
+            ("wiki.test", Some("shop.test")),
+            ("wiki.test", Some("other.test")),
+            ("wiki.test", Some("not a host")),
+        ] {
+            assert_eq!(at(host, name), None, "{host} over {name:?}");
+        }
+    }
+}

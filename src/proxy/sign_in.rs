@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
 use pingora_http::ResponseHeader;
 
 use super::fail::Failure;
 use crate::config::Identity;
-use crate::identity::{CookieSet, normalise};
+use crate::identity::{CookieSet, announced};
 use crate::random;
 use crate::session::{Learned, Level, SessionRecord};
 use crate::site::{Parts, Site};
@@ -49,12 +48,9 @@ pub(super) fn take_announcement(
     identity: &Identity,
     head: &mut ResponseHeader,
 ) -> Option<Option<UserName>> {
-    let name: &HeaderName = identity.announce.as_ref()?;
-    let mut lines = head.headers.get_all(name).iter();
-    let first = lines.next()?;
-    let only =
-        if lines.next().is_none() { std::str::from_utf8(first.as_bytes()).ok() } else { None };
-    let user = only.and_then(|text| normalise(&identity.username, text));
-    head.remove_header(name);
-    Some(user)
+    let said = announced(identity, &head.headers)?;
+    if let Some(name) = &identity.announce {
+        head.remove_header(name);
+    }
+    Some(said)
 }

@@ -3,7 +3,7 @@
 //! a query string or a name in readable form.
 
 pub mod access;
-mod escape;
+pub(crate) mod escape;
 pub mod label;
 pub mod log;
 pub mod metered;

@@ -11,6 +11,7 @@
 
 mod cases;
 mod example;
+mod explain;
 mod faults;
 mod files;
 mod logins;

@@ -272,10 +272,10 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if path == "/upload" {
-        return streams::upload(&portal, body).await;
+        return upload(&portal, body).await;
     }
     if path == "/sink" {
-        return streams::sink(body).await;
+        return sink(body).await;
     }
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let upgrade = parts.headers.contains_key(header::UPGRADE);
@@ -310,12 +310,12 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
             portal.held.notified().await;
             page(StatusCode::OK, "held")
         }
-        ("GET", "/big") => streams::big(),
-        ("GET", "/flood") => streams::flood(parts.uri.query().unwrap().parse().unwrap()),
-        ("GET", "/drip") => streams::drip(Arc::clone(&portal)),
+        ("GET", "/big") => big(),
+        ("GET", "/flood") => flood(parts.uri.query().unwrap().parse().unwrap()),
+        ("GET", "/drip") => drip(Arc::clone(&portal)),
         ("GET", "/ws") if upgrade => {
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => upgrade.on_upgrade(move |socket| streams::echo(socket, user)),
+                Ok(upgrade) => upgrade.on_upgrade(move |socket| echo(socket, user)),
                 Err(refused) => refused.into_response(),
             }
         }

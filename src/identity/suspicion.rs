@@ -3,18 +3,16 @@
 //! changes the portal's session, the proof does not go along (ID-4, ID-5).
 
 use bytes::BytesMut;
-use http::header;
-use pingora_http::RequestHeader;
+use http::{HeaderMap, header};
 
-use super::context::Incoming;
+use super::names_a_user;
 use crate::config::{Identity, LoginRule};
-use crate::identity::names_a_user;
 
 /// The most of a body that is looked at, in bytes. A longer one stays suspect.
 const LONGEST: usize = 64 * 1024;
 
 /// What is known so far.
-pub(super) enum Suspicion {
+pub enum Suspicion {
     /// Nothing in it names a user.
     Clear,
     /// The body is still coming.
@@ -25,27 +23,25 @@ pub(super) enum Suspicion {
 
 impl Suspicion {
     /// Looks at the head.
-    pub(super) fn of_head(identity: &Identity, head: &RequestHeader, incoming: &Incoming) -> Self {
-        let query = incoming.query.as_deref().unwrap_or_default();
-        let named = names_a_user(identity, query.as_bytes());
+    pub fn of_head(
+        identity: &Identity,
+        headers: &HeaderMap,
+        method: &str,
+        query: Option<&str>,
+    ) -> Self {
+        let named = names_a_user(identity, query.unwrap_or_default().as_bytes());
         let foreign_line = !identity.reads_authorization();
-        if named || (foreign_line && head.headers.contains_key(header::AUTHORIZATION)) {
+        if named || (foreign_line && headers.contains_key(header::AUTHORIZATION)) {
             return Self::Suspect;
         }
-        let has_body = head.headers.contains_key(header::CONTENT_LENGTH)
-            || head.headers.contains_key(header::TRANSFER_ENCODING)
-            || !matches!(incoming.method.as_str(), "GET" | "HEAD");
+        let has_body = headers.contains_key(header::CONTENT_LENGTH)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+            || !matches!(method, "GET" | "HEAD");
         if has_body { Self::Reading(BytesMut::new()) } else { Self::Clear }
     }
 
     /// Looks at the next part of the body.
-    pub(super) fn see(
-        &mut self,
-        identity: &Identity,
-        urlencoded: bool,
-        chunk: Option<&[u8]>,
-        end: bool,
-    ) {
+    pub fn see(&mut self, identity: &Identity, urlencoded: bool, chunk: Option<&[u8]>, end: bool) {
         let Self::Reading(body) = self else { return };
         let chunk = chunk.unwrap_or_default();
         if body.len() + chunk.len() > LONGEST {
@@ -63,13 +59,13 @@ impl Suspicion {
     }
 
     /// Whether it is settled that it may be a login.
-    pub(super) fn is_certain(&self) -> bool {
+    pub fn is_certain(&self) -> bool {
         matches!(self, Self::Suspect)
     }
 
     /// Whether the portal's session may be somebody else's after this request. A body that
     /// is not all there yet may still say so.
-    pub(super) fn is_suspect(&self) -> bool {
+    pub fn is_suspect(&self) -> bool {
         !matches!(self, Self::Clear)
     }
 }

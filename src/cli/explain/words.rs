@@ -1,0 +1,71 @@
+//! The words of an explanation, the same for one request and for a recorded session.
+
+use crate::config::Portal;
+use crate::net::kind::Kind;
+use crate::net::path::RequestPath;
+use crate::policy::{Challenge, Destination, PortalCookies, Verdict};
+use crate::site::destination::{Target, own_page, public_rule, takes_password};
+use crate::site::held;
+use crate::telemetry::escape::shown;
+
+/// The longest text of a request that is repeated.
+const LONGEST: usize = 200;
+
+/// A text of a request that a terminal shows as it is, cut where it is long.
+pub(super) fn plain(text: &str) -> String {
+    shown(text, LONGEST)
+}
+
+/// Whether a path can be read in one way alone.
+pub(super) fn reading(path: &RequestPath) -> String {
+    match path.doubt() {
+        None => "canonical".to_owned(),
+        Some(why) => format!("ambiguous, so no rule opens it: {why}"),
+    }
+}
+
+/// What a request is for, and by which rule.
+pub(super) fn purpose(portal: &Portal, target: Target<'_>, destination: Destination) -> String {
+    let login_url = portal.identity.login_url.as_deref().unwrap_or_default();
+    match destination {
+        Destination::OwnPage => {
+            let rest = own_page(portal, target.path).unwrap_or_default();
+            format!("a page of ours: '{}' below {}", plain(rest), portal.prefix)
+        }
+        Destination::Login if takes_password(portal, target) => "the portal's login".to_owned(),
+        Destination::Login => format!("the portal's login page, by login_url {login_url}"),
+        Destination::Public => {
+            let rule = public_rule(portal, target.path).map(ToString::to_string);
+            format!("open to everybody, by public {}", rule.unwrap_or_default())
+        }
+        Destination::Protected => "a protected page: no rule opens it".to_owned(),
+    }
+}
+
+/// What becomes of a request for `target`, as `kind` sees it.
+pub(super) fn answer(portal: &Portal, verdict: &Verdict, kind: Kind, target: &str) -> String {
+    match verdict {
+        Verdict::OwnPage => "a page of ours".to_owned(),
+        Verdict::Forward(permit) => format!("goes to the portal{}", cookies(permit.cookies())),
+        Verdict::Challenge(challenge) => held(portal, *challenge, kind, target),
+    }
+}
+
+fn held(portal: &Portal, challenge: Challenge, kind: Kind, target: &str) -> String {
+    let status = held::call_status(challenge).as_u16();
+    match (kind, held::way(portal, challenge, target)) {
+        (Kind::Page, Some(way)) => format!("303 to {way}"),
+        (Kind::Page, None) => format!("{status}, a page that asks to sign in"),
+        (Kind::Call, _) => format!("{status} urn:portcullis:{}", challenge.name()),
+    }
+}
+
+fn cookies(cookies: PortalCookies) -> &'static str {
+    match cookies {
+        PortalCookies::Keep => "",
+        PortalCookies::Withhold => " without the portal's session",
+        PortalCookies::WithholdBothWays => {
+            " without the portal's session; one that begins here is dropped"
+        }
+    }
+}

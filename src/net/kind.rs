@@ -1,0 +1,62 @@
+//! Who waits for an answer: a browser that shows it, or a script.
+
+use http::{HeaderMap, Method, header};
+
+/// Who waits for the answer (see "What who sees" in the contract).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A browser that shows what comes.
+    Page,
+    /// A script, a program, a WebSocket.
+    Call,
+}
+
+impl Kind {
+    /// Whether a browser navigates, as far as a GET or HEAD can tell.
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let upgrades = headers.contains_key(header::UPGRADE);
+        if reads && !upgrades && navigates(headers) { Self::Page } else { Self::Call }
+    }
+}
+
+/// Whether whoever sent the request will show the answer as a page.
+pub fn navigates(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match headers.get("sec-fetch-mode") {
+        Some(mode) => mode.as_bytes() == b"navigate",
+        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+    use super::Kind;
+
+    fn kind(method: Method, lines: &[(&'static str, &'static str)]) -> Kind {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Kind::of(&method, &headers)
+    }
+
+    #[test]
+    fn a_browser_that_navigates_shows_a_page() {
+        let html = ("accept", "text/html,*/*");
+        assert_eq!(kind(Method::GET, &[html]), Kind::Page);
+        assert_eq!(kind(Method::GET, &[("sec-fetch-mode", "navigate")]), Kind::Page);
+        assert_eq!(kind(Method::HEAD, &[html]), Kind::Page);
+    }
+
+    #[test]
+    fn everything_else_is_a_call() {
+        let html = ("accept", "text/html,*/*");
+        assert_eq!(kind(Method::GET, &[]), Kind::Call);
+        assert_eq!(kind(Method::POST, &[html]), Kind::Call);
+        assert_eq!(kind(Method::GET, &[html, ("sec-fetch-mode", "cors")]), Kind::Call);
+        assert_eq!(kind(Method::GET, &[html, ("upgrade", "websocket")]), Kind::Call);
+    }
+}
