@@ -59,12 +59,69 @@ pub(super) fn names_other_letters(fields: &[Field<'_>]) -> bool {
     said.any(|text| !text.is_some_and(|text| text.trim().eq_ignore_ascii_case("utf-8")))
 }
 
-/// Whether some portal reads a field `name` as `wanted`: `user[]` and `user[0]` are `user`
-/// to PHP and Rails, dots and spaces are underscores to PHP, some fold case.
+/// Whether some portal reads a field `name` as `wanted`, or as something that holds it or that
+/// it holds: to PHP and Rails `user[]`, `user[0]` and `user[name]` are parts of `user`, while
+/// `user[name]` and `user[password]` are two fields. Dots and spaces are underscores to PHP, and
+/// so is a bracket that nothing closes; some portals fold case.
 pub(super) fn is_reading_of(name: &str, wanted: &str) -> bool {
-    let base = |text: &str| {
-        let head = text.split(['[', '\0']).next().unwrap_or_default();
-        head.trim().replace(['.', ' '], "_").to_lowercase()
-    };
-    base(name) == base(wanted)
+    let before_nul = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
+    let (name, wanted) = (before_nul(name), before_nul(wanted));
+    let open = |text: &str| text.contains('[') && !text.contains(']');
+    one_holds_the_other(&name, &wanted)
+        || (open(&name) && one_holds_the_other(&name.replace('[', "_"), &wanted))
+}
+
+fn one_holds_the_other(name: &str, wanted: &str) -> bool {
+    let mut pairs = parts(name).zip(parts(wanted));
+    let same_base = pairs.next().is_some_and(|(one, other)| one == other);
+    // `[]` is whatever comes next, so it may be anything.
+    same_base && pairs.all(|(one, other)| one == other || one.is_empty() || other.is_empty())
+}
+
+fn parts(name: &str) -> impl Iterator<Item = String> {
+    name.split('[').map(|part| {
+        let part = part.split(']').next().unwrap_or_default();
+        part.trim().replace(['.', ' '], "_").to_lowercase()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reading_of;
+
+    #[test]
+    fn a_field_is_read_as_itself_and_what_it_is_part_of() {
+        for name in ["user", "User", " user", "user[]", "user[0]", "user[name]", "user\0x", "user["]
+        {
+            assert!(is_reading_of(name, "user"), "{name:?}");
+        }
+        for name in ["users", "us", "user_name", "user.name", "password", "user-name"] {
+            assert!(!is_reading_of(name, "user"), "{name:?}");
+        }
+        for name in ["user_name", "user.name", "user name", "user[name", "USER[NAME"] {
+            assert!(is_reading_of(name, "user_name"), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn fields_side_by_side_are_two() {
+        let same = [
+            "user[email]",
+            "user",
+            "user[]",
+            "user[][email]",
+            "User[Email]",
+            "user[email][0]",
+            "user[email]x",
+            "user[ email]",
+            "user[email",
+            "user [email]",
+        ];
+        for name in same {
+            assert!(is_reading_of(name, "user[email]"), "{name:?}");
+        }
+        for name in ["user[password]", "user[remember_me]", "users[email]", "user_email", "email"] {
+            assert!(!is_reading_of(name, "user[email]"), "{name:?}");
+        }
+    }
 }

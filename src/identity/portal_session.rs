@@ -19,12 +19,27 @@ pub enum SessionLine {
 
 impl SessionLine {
     /// An `Authorization` line in one spelling: the scheme has no case, and any spaces may
-    /// follow it (RFC 9110 section 11.4).
+    /// follow it (RFC 9110 section 11.4). It is the usual one, since many a portal knows no
+    /// other.
     pub fn authorization(line: &str) -> Self {
-        Self::Authorization(match line.trim().split_once(' ') {
-            Some((scheme, rest)) => format!("{} {}", scheme.to_ascii_lowercase(), rest.trim()),
-            None => line.trim().to_owned(),
-        })
+        let Some((scheme, rest)) = line.trim().split_once(' ') else {
+            return Self::Authorization(line.trim().to_owned());
+        };
+        let lower = scheme.to_ascii_lowercase();
+        let scheme = match lower.as_str() {
+            "basic" => "Basic",
+            "bearer" => "Bearer",
+            other => other,
+        };
+        Self::Authorization(format!("{scheme} {}", rest.trim()))
+    }
+
+    /// The token of a bearer line.
+    pub fn bearer(&self) -> Option<&str> {
+        match self {
+            Self::Authorization(line) => line.strip_prefix("Bearer "),
+            Self::NamedInFront(_) => None,
+        }
     }
 }
 
@@ -103,10 +118,22 @@ impl CookieSet {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::CookieSet;
+    use super::{CookieSet, SessionLine};
     use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::net::set_cookie::CookieChange;
+
+    #[test]
+    fn a_line_has_one_spelling_and_a_bearer_line_a_token() {
+        for (given, token) in [
+            ("Bearer x.y", Some("x.y")),
+            ("bEARER   x.y ", Some("x.y")),
+            ("basic YTpi", None),
+            ("Bearer", None),
+        ] {
+            assert_eq!(SessionLine::authorization(given).bearer(), token, "{given}");
+        }
+    }
 
     #[test]
     fn a_set_follows_what_the_portal_sets_and_removes() {

@@ -8,7 +8,7 @@ use crate::config::Identity;
 /// 6750 section 2.3).
 pub fn has_token_in_address(identity: &Identity, query: Option<&str>) -> bool {
     let is_token = |name: &str| name.to_ascii_lowercase().starts_with("access_token");
-    identity.session_bearer.is_some()
+    identity.takes_bearer()
         && form_urlencoded::parse(query.unwrap_or_default().as_bytes())
             .any(|(name, _)| is_token(&name))
 }
@@ -20,6 +20,6 @@ pub fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, method: &str) 
     let reads = matches!(method, "GET" | "HEAD" | "OPTIONS");
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.session_bearer.is_some();
+    let is_bearer = identity.takes_bearer();
     is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }

@@ -89,7 +89,7 @@ pub fn announced(identity: &Identity, headers: &HeaderMap) -> Option<Option<User
 pub fn bearer_of(body: &[u8], pointer: &str) -> Option<String> {
     let token = json_text(body, pointer)?;
     let plain = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    plain.then(|| format!("bearer {token}"))
+    plain.then(|| format!("Bearer {token}"))
 }
 
 /// Whether an answer means that the credentials asked with are nobody's: the portal sends on

@@ -2,6 +2,7 @@
 
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode};
 use crate::net::cookie_line;
+use crate::session::{Learned, Level, SessionRecord};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 
 pub(super) fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
@@ -26,10 +27,16 @@ pub(super) async fn send(
     for (name, _) in request.visit.cookies.iter() {
         answer.cookies.push(cookie_line::clear_of_portal(name));
     }
-    let sign_out_of_portal = request.site.portal.identity.logout.is_some();
+    let sign_out_of_portal = request.site.portal.identity.logout.is_some() && is_own(session);
     Ok(PageAnswer {
         sign_out_of_portal,
         ending: (VerdictLabel::Notice, ReasonLabel::OwnPage),
         ..answer
     })
+}
+
+/// Whether this visitor began the portal's session, or proved it. One that we were told of may
+/// be held by others too, and is not ended by whoever has a copy of it.
+fn is_own(session: &SessionRecord) -> bool {
+    session.learned == Learned::Login || matches!(session.level, Level::Proven { .. })
 }

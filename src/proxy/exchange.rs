@@ -38,7 +38,9 @@ pub(super) async fn exchange(
     body: Bytes,
     hold: usize,
 ) -> Result<Exchange, Failure> {
-    let work = talk(connector, peer, request, body, hold);
+    // To connect takes a large future; in a box it is not copied into every caller's, whose
+    // frames the stack of a worker would not hold all at once.
+    let work = Box::pin(talk(connector, peer, request, body, hold));
     tokio::time::timeout(PATIENCE, work).await.map_err(|_| Failure::TooSlow)?
 }
 

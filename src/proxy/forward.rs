@@ -41,8 +41,17 @@ pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_e
 fn session_line(request: &mut RequestHeader, passage: &Passage) -> pingora_error::Result<()> {
     let identity = &passage.site.portal.identity;
     let keep = passage.permit.cookies() == PortalCookies::Keep;
-    if identity.reads_authorization() && !keep {
-        request.remove_header(&header::AUTHORIZATION);
+    match passage.visit.cookies.line() {
+        // The portal gets what it was asked about, in the same spelling.
+        Some(SessionLine::Authorization(line))
+            if keep && request.headers.contains_key(header::AUTHORIZATION) =>
+        {
+            request.insert_header(header::AUTHORIZATION, line.as_str())?;
+        }
+        _ if identity.reads_authorization() && !keep => {
+            request.remove_header(&header::AUTHORIZATION);
+        }
+        Some(SessionLine::Authorization(_) | SessionLine::NamedInFront(_)) | None => {}
     }
     let Some(rule) = &identity.header else { return Ok(()) };
     let spelled = |name: &&header::HeaderName| is_spelling_of(name.as_str(), rule.name.as_str());

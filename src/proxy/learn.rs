@@ -13,7 +13,10 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
-use crate::identity::{SessionLine, has_token_in_address, may_hide_a_token, normalise};
+use crate::config::jwt::JwtSource;
+use crate::identity::{
+    self, CookieSet, SessionLine, has_token_in_address, may_hide_a_token, normalise,
+};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -118,6 +121,11 @@ pub(super) async fn open(
         return Ok(visit);
     };
     let Some(rule) = &site.portal.identity.whoami else { return Ok(visit) };
+    // A portal may answer the question by the line, and show a page by the cookies: with a line
+    // that means nothing anybody's session would pass for nobody's.
+    if visit.cookies.line().is_some() {
+        return Ok(visit);
+    }
     match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
         None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
         Some(_) => Ok(visit),
@@ -141,12 +149,21 @@ async fn confirmed(
         return Ok(visit);
     }
     let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
-    if user.as_ref() == Some(&session.user) {
+    let inconclusive = user.is_none() && lacks_scoped(site, session, &visit);
+    if inconclusive || user.as_ref() == Some(&session.user) {
         return Ok(visit);
     }
     tracing::info!(portal = %site.portal.name, "a session ended: the portal names another user");
     gateway.parts.sessions.end(now, session).await?;
     Ok(Visit { who: Who::Unknown, ..visit })
+}
+
+/// Whether the request is for elsewhere than the folder that has cookies of its own. Asked
+/// without them, a portal may not know its own session; it is the one that was proven all the
+/// same, by the cookies that go everywhere.
+fn lacks_scoped(site: &Site, session: &SessionRecord, visit: &Visit) -> bool {
+    let carried = site.binder.parts(&visit.cookies);
+    !session.scoped.is_empty() && !session.scoped.iter().any(|part| carried.contains(part))
 }
 
 async fn told(
@@ -169,10 +186,24 @@ async fn told(
             return Ok(user);
         }
     }
-    match &identity.whoami {
-        Some(rule) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
-        None => Ok(None),
+    match (&identity.whoami, &identity.jwt) {
+        (Some(rule), _) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
+        (None, Some(source)) => Ok(signed(identity, source, gateway.parts.now(), &visit.cookies)),
+        (None, None) => Ok(None),
     }
+}
+
+/// Whom the portal's own token names. One that is not as it should be names nobody.
+pub(super) fn signed(
+    identity: &Identity,
+    source: &JwtSource,
+    now: UnixMillis,
+    session: &CookieSet,
+) -> Option<UserName> {
+    identity::signed(identity, source, now, session).unwrap_or_else(|fault| {
+        tracing::info!(%fault, "a token of the portal names nobody");
+        None
+    })
 }
 
 /// The visitor gave the password somewhere, as the portal says; the second factor is missing.

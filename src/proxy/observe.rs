@@ -17,7 +17,7 @@ use super::gateway::Gateway;
 use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, forward, receive};
+use super::{ask, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{
@@ -71,7 +71,9 @@ struct Watched {
 impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
-        let touched = self.passage.site.binder.parts(&self.passage.visit.cookies);
+        // What stayed behind is not touched: who only holds a copy of somebody's portal session
+        // cannot end it by a login of their own.
+        let touched = self.passage.site.binder.parts(&self.passage.sent_cookies);
         let suspension = parts.sessions.suspend(&touched).await;
         self.recall();
         let result = self.pass_on(request).await;
@@ -209,6 +211,9 @@ impl Watched {
             site.answers.forget(site.binder.bind(cookies));
             return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
         }
+        if let Some(source) = &identity.jwt {
+            return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
+        }
         match (&identity.announce, &self.login.attempt) {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
             (None, Attempt::By(user)) => Ok(Some(user.clone())),
@@ -223,9 +228,10 @@ impl Watched {
     async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         parts.sessions.end_sharing(parts.now(), touched, None).await?;
-        // A session that is not carried by cookies shares none with its requests.
+        // A session that is not carried by cookies, or whose cookies stayed behind, shares none
+        // with its requests.
         if let Some(session) = self.passage.visit.session()
-            && self.passage.visit.cookies.is_empty()
+            && self.passage.sent_cookies.is_empty()
         {
             parts.sessions.end(parts.now(), session).await?;
         }

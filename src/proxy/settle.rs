@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use super::context::Passage;
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{ask, sign_in};
+use super::{ask, learn, sign_in};
 use crate::clock::UnixMillis;
 use crate::config::Rotation;
 use crate::identity::CookieSet;
@@ -21,6 +21,7 @@ use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
 use crate::session::{Claims, Level, SessionRecord};
 use crate::site::{Parts, Site};
+use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
 
@@ -57,6 +58,10 @@ pub(super) async fn settle(
             match whose {
                 Whose::TheSame => after_proven(parts, passage, session, claims, &after).await?,
                 Whose::Nobodys => {
+                    // What the portal said of it before is no longer true.
+                    let site = &passage.site;
+                    site.answers.forget(session.bind);
+                    site.answers.forget(site.binder.bind(&passage.sent_cookies));
                     parts.sessions.end(now, session).await?;
                     add_cookie(head, &cookie_line::clear_session())?;
                     return Ok(Settled::Ended);
@@ -113,20 +118,24 @@ async fn whose(
     let site = &passage.site;
     let changed = !after.is_same(&passage.sent_cookies);
     let suspect = passage.suspicion.is_suspect();
-    match &site.portal.identity.whoami {
-        Some(rule) if changed || suspect => {
+    let identity = &site.portal.identity;
+    let user = match (&identity.whoami, &identity.jwt) {
+        (Some(rule), _) if changed || suspect => {
             site.answers.forget(site.binder.bind(after));
-            let user = ask::whoami(gateway, site, rule, &passage.origin, after).await?;
-            Ok(match user {
-                Some(user) if user == session.user => Whose::TheSame,
-                Some(_) => Whose::Anybodys,
-                None if suspect => Whose::Anybodys,
-                None => Whose::Nobodys,
-            })
+            ask::whoami(gateway, site, rule, &passage.origin, after).await?
         }
-        None if changed && suspect => Ok(Whose::Anybodys),
-        Some(_) | None => Ok(Whose::TheSame),
-    }
+        (None, Some(source)) if changed => {
+            learn::signed(identity, source, gateway.parts.now(), after)
+        }
+        (None, None) if changed && suspect => return Ok(Whose::Anybodys),
+        (Some(_), _) | (None, Some(_) | None) => return Ok(Whose::TheSame),
+    };
+    Ok(match user {
+        Some(user) if user == session.user => Whose::TheSame,
+        Some(_) => Whose::Anybodys,
+        None if suspect => Whose::Anybodys,
+        None => Whose::Nobodys,
+    })
 }
 
 /// A proven session follows the portal's session.
@@ -153,13 +162,18 @@ async fn after_proven(
         bind: site.binder.bind(after),
         parts: all,
         scoped,
+        // Not those of a session that is about to end because it moved already.
+        ends: session.started.plus(parts.session_limits.lifetime),
         level: match site.portal.identity.rotation {
             Rotation::Follow => session.level,
             Rotation::Reverify => Level::Password,
         },
         ..(**session).clone()
     };
-    let moved = parts.sessions.rebind(now, session, moved).await?;
+    let moved = parts.sessions.rebind(now, session, moved).await.map_err(|error| {
+        let ended = matches!(error, StoreError::Conflict { .. });
+        if ended { Failure::SessionEnded } else { error.into() }
+    })?;
     Ok(Some(session_line(parts, site, now, &moved)?))
 }
 

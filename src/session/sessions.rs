@@ -257,22 +257,69 @@ impl Sessions {
     }
 
     /// Moves a session to the portal session `record` is bound to. The old one counts a few
-    /// seconds more, for requests that were under way.
+    /// seconds more, for requests that were under way; each of them may move it too, where a
+    /// portal gives its session a new name in every answer.
     ///
     /// # Errors
-    /// When it is not on disk.
+    /// [`StoreError::Conflict`] when it does not stand any more, or when it is not on disk.
     pub async fn rebind(
         &self,
         now: UnixMillis,
         old: &SessionRecord,
         record: SessionRecord,
     ) -> Result<Arc<SessionRecord>, StoreError> {
-        let fading = SessionRecord { ends: old.ends.min(now.plus(ROTATION_GRACE)), ..old.clone() };
-        // First the old one, on condition that it stands: then the new one may.
-        let writes = self.replacement(now, old, &fading).await?;
-        let versions = self.store.commit(now, writes).await?;
-        self.remember(&Arc::new(fading), &versions);
-        self.begin(now, record).await
+        // A page asks for many things at once, and each answer may bring a portal session of its
+        // own, or all of them the same. Each conflict means that one of them has moved.
+        const MOST_AT_ONCE: usize = 64;
+        let record = Arc::new(record);
+        for _ in 0..MOST_AT_ONCE {
+            let new = index::at(&*self.store, now, record.bind).await?;
+            let repeats = |there: &SessionRecord| {
+                *there == SessionRecord { sid: there.sid, ..(*record).clone() } && there.stands(now)
+            };
+            let (fading, mut writes) = self.fading(now, old).await?;
+            if let Some((there, version)) = new.as_ref().filter(|(there, _)| repeats(there)) {
+                let there = Arc::new(there.clone());
+                self.remember(&there, &[*version]);
+                return Ok(there);
+            }
+            let mut arriving = index::writes(&record)?;
+            if let Some(first) = arriving.first_mut() {
+                first.expect = new.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
+            }
+            writes.extend(arriving);
+            match self.store.commit(now, writes).await {
+                Ok(versions) => {
+                    self.remember(&Arc::new(fading), &versions);
+                    self.remember(&record, &versions);
+                    return Ok(record);
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { index: 0 })
+    }
+
+    /// `old` with a few seconds left, and the writes that say so if it still stands when they
+    /// are committed. It may fade already, and then gets no longer.
+    async fn fading(
+        &self,
+        now: UnixMillis,
+        old: &SessionRecord,
+    ) -> Result<(SessionRecord, Vec<Write>), StoreError> {
+        let found = index::at(&*self.store, now, old.bind).await?;
+        let same = |there: &SessionRecord| {
+            *old == SessionRecord { ends: old.ends, ..there.clone() } && self.counts(now, there)
+        };
+        let found = found.filter(|(there, _)| same(there));
+        let (there, version) = found.ok_or(StoreError::Conflict { index: 0 })?;
+        let fading = SessionRecord { ends: there.ends.min(now.plus(ROTATION_GRACE)), ..there };
+        let mut writes = index::writes(&fading)?;
+        if let Some(first) = writes.first_mut() {
+            first.expect = Expect::Is(version);
+        }
+        Ok((fading, writes))
     }
 
     /// Ends a session.

@@ -110,11 +110,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");
         check(&[("    prefix:", &line)], &[&fault]);
     }
-    for key in ["jwt"] {
-        let line = format!("      {key}: x\n      rotation:");
-        let fault = format!("gateway.yaml:36:7: portals.wiki.identity.{key}: {later}");
-        check(&[("      rotation:", &line)], &[&fault]);
-    }
     for (section, key) in [
         ("branding", "logo"),
         ("branding", "languages"),

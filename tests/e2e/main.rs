@@ -14,11 +14,13 @@ mod dsl;
 mod language;
 
 mod attacks {
+    mod basic;
     mod cache;
     mod codes;
     mod enrolment;
     mod forms;
     mod hdr;
+    mod header;
     mod host;
     mod identity;
     mod logins;
@@ -26,6 +28,7 @@ mod attacks {
     mod path;
     mod return_to;
     mod websocket;
+    mod whoami;
 }
 
 mod stories {
@@ -33,6 +36,7 @@ mod stories {
     mod crash;
     mod cut_short;
     mod first_visit;
+    mod identified;
     mod idle;
     mod kept_work;
     mod operations;

@@ -19,4 +19,6 @@ mod visits;
 
 mod django;
 mod dokuwiki;
+mod jupyter;
+mod redmine;
 mod wordpress;

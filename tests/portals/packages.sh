@@ -46,3 +46,9 @@ install_packages() {
     "${get[@]}" install --no-install-recommends "$@" ||
         { "${get[@]}" update && "${get[@]}" install --no-install-recommends "$@"; }
 }
+
+# Has Debian's set-up of a package make no database and ask nothing: answer_no PACKAGE QUESTION.
+answer_no() {
+    is_installed "$1" || [ "$(id -u)" != 0 ] || ! command -v debconf-set-selections >/dev/null ||
+        echo "$1 $2 boolean false" | debconf-set-selections
+}

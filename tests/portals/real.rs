@@ -53,7 +53,7 @@ impl RealPortal {
         }
     }
 
-    /// Both portals say where they listen once they do.
+    /// Every portal says where it listens once it does.
     fn wait_until_it_listens(&self, mut output: BufReader<PipeReader>) {
         let mark = format!("http://127.0.0.1:{}", self.port);
         let mut said = String::new();

@@ -25,8 +25,9 @@ async fn a_cookie_for_one_folder_is_part_of_the_session() {
     assert!(own.body.contains("value=\"alice\""), "{:?}", own.answer);
     let folder = alice.browser.jar.keys().find(|name| name.starts_with("wordpress_sec_"));
     let folder = folder.unwrap().clone();
-    let bobs = WORDPRESS.sign_in_past_the_gateway(&place.portal, BOB).await;
-    alice.browser.jar.insert(folder.clone(), bobs[&folder].clone());
+    let mut bob = place.browser();
+    WORDPRESS.sign_in(&mut bob, BOB).await;
+    alice.browser.jar.insert(folder.clone(), bob.jar[&folder].clone());
     let mixed = alice.browser.open(PROFILE).await;
     assert!(!mixed.body.contains("value=\"bob\""), "{:?}", mixed.answer);
     assert_eq!(mixed.status, 303, "{:?}", mixed.answer);
@@ -37,18 +38,11 @@ async fn a_cookie_for_one_folder_is_part_of_the_session() {
 async fn a_name_that_wordpress_reads_as_another_is_offered_no_new_phone() {
     let place = Place::open(&WORDPRESS).await;
     place.enrol(ALICE).await;
-    for name in ["ALICE", " alice "] {
+    for name in ["ALICE", " alice ", "alice@example.com", "ALICE@example.com"] {
         let led = WORDPRESS.sign_in(&mut place.browser(), (name, ALICE.1)).await;
         assert!(led.location().starts_with("/.mfa/verify"), "{name:?}: {:?}", led.answer);
     }
-    for name in [
-        "alice@example.com",
-        "ALICE@example.com",
-        "\u{e1}lice",
-        "\u{ff41}lice",
-        "al<b></b>ice",
-        "alice\0",
-    ] {
+    for name in ["\u{e1}lice", "\u{ff41}lice", "al<b></b>ice", "alice\0"] {
         let mut browser = place.browser();
         WORDPRESS.sign_in(&mut browser, (name, ALICE.1)).await;
         let page = browser.open(WORDPRESS.page).await;

@@ -14,7 +14,6 @@ use crate::net::glob::Glob;
 const CLAIM: &str = "sub";
 
 /// Checks `jwt`.
-#[cfg_attr(not(test), expect(dead_code, reason = "its key of the YAML is added beside it"))]
 pub(super) fn jwt(
     written: JwtFile,
     at: &KeyPath,

@@ -45,7 +45,8 @@ pub(super) fn check(
     let issuer = branding.as_ref().map(|branding| branding.name.as_str());
     let totp = proof::totp(file.totp, &root.key("totp"), issuer, findings);
     let recovery_codes = proof::recovery_codes(file.recovery_codes, findings);
-    let portals = portal::portals(file.portals, &root.key("portals"), &taken, findings);
+    let house = portal::House { taken, around };
+    let portals = portal::portals(file.portals, &root.key("portals"), &house, findings);
     let limits = limits::limits(file.limits, &root.key("limits"), findings);
     Some(Config {
         listeners: listeners?,

@@ -31,6 +31,7 @@ fn identity() -> Identity {
         whoami: None,
         header: None,
         basic: None,
+        jwt: None,
         announce: None,
         rotation: Rotation::Reverify,
         username: UsernameRule {

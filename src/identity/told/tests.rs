@@ -22,6 +22,7 @@ fn identity() -> Identity {
         whoami: None,
         header: None,
         basic: None,
+        jwt: None,
         announce: None,
         username: UsernameRule {
             fold_case: true,
@@ -96,7 +97,7 @@ fn an_answer_that_says_neither_is_a_fault() {
 #[test]
 fn a_token_becomes_a_line_only_if_it_is_plain() {
     let body = br#"{"a":{"token":"x.y.z"},"b":"two words","c":"","d":null}"#;
-    assert_eq!(bearer_of(body, "/a/token").as_deref(), Some("bearer x.y.z"));
+    assert_eq!(bearer_of(body, "/a/token").as_deref(), Some("Bearer x.y.z"));
     for pointer in ["/b", "/c", "/d", "/a", "/e"] {
         assert_eq!(bearer_of(body, pointer), None, "{pointer}");
     }

@@ -146,6 +146,28 @@ async fn a_session_moves_and_the_old_place_fades() {
     assert_eq!(users.len(), 1);
 }
 
+/// As of a portal that gives its session a new name in every answer, to a page that asks for
+/// many things at once.
+#[tokio::test]
+async fn answers_at_once_each_move_the_session() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let old = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    let moves = (11..31).map(|bind| {
+        let part = opaque(bind + 100);
+        let moved = SessionRecord { bind: opaque(bind), parts: vec![part], ..(*old).clone() };
+        sessions.rebind(NOW, &old, moved)
+    });
+    for moved in futures_util::future::join_all(moves).await {
+        moved.unwrap();
+    }
+    let later = NOW.plus(Duration::from_secs(10));
+    assert_eq!(sessions.known(later, opaque(10)), None);
+    for bind in 11..31 {
+        assert!(sessions.known(later, opaque(bind)).is_some(), "{bind}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_ended_meanwhile_does_not_move() {
     let place = place().await;

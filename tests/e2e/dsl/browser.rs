@@ -1,7 +1,7 @@
 //! A browser without scripts: cookies, redirects and forms.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::client::{self, Answer, Call};
@@ -15,6 +15,10 @@ pub struct Browser {
     pub host: String,
     pub jar: BTreeMap<String, String>,
     pub http2: bool,
+    /// Lines that go with every request, such as the credentials of HTTP Basic.
+    pub lines: Vec<(String, String)>,
+    /// Where it connects from.
+    pub from: Ipv4Addr,
     /// Below which paths a cookie is sent, for those that are not sent everywhere; nothing for
     /// a browser that sends all of them.
     folders: Option<BTreeMap<String, Vec<String>>>,
@@ -57,12 +61,25 @@ impl Shown {
 impl Browser {
     pub fn new(address: SocketAddr, trusted: Arc<rustls::ClientConfig>, host: &str) -> Self {
         let (host, jar) = (host.to_owned(), BTreeMap::new());
-        Self { address, trusted, host, jar, http2: false, folders: None }
+        let from = Ipv4Addr::LOCALHOST;
+        Self { address, trusted, host, jar, http2: false, lines: Vec::new(), from, folders: None }
     }
 
     /// The same browser, which sends a cookie where its Path says only.
     pub fn with_folders(mut self) -> Self {
         self.folders = Some(BTreeMap::new());
+        self
+    }
+
+    /// The same browser, which sends this line with every request.
+    pub fn with_line(mut self, name: &str, value: &str) -> Self {
+        self.lines.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same browser at another address, 127.0.0.x.
+    pub fn from(mut self, last: u8) -> Self {
+        self.from = Ipv4Addr::new(127, 0, 0, last);
         self
     }
 
@@ -119,7 +136,8 @@ impl Browser {
 
     /// A connection of this browser's, for requests of the test's own.
     pub async fn connect(&self) -> client::Connection {
-        client::connect(self.address, Arc::clone(&self.trusted), &self.host, self.http2).await
+        let trusted = Arc::clone(&self.trusted);
+        client::connect_from(self.from, self.address, trusted, &self.host, self.http2).await
     }
 
     /// The same browser over HTTP/2 or not.
@@ -138,6 +156,7 @@ impl Browser {
     /// A request with this browser's cookies, for the test to change.
     pub fn with_cookies(&self, mut call: Call) -> Call {
         call.http2 = self.http2;
+        call = self.lines.iter().fold(call, |call, (name, value)| call.line(name, value));
         let sent = self.jar.iter().filter(|(name, _)| self.goes_to(name, &call.target));
         let pairs: Vec<String> = sent.map(|(name, value)| format!("{name}={value}")).collect();
         if self.http2 {
@@ -148,7 +167,9 @@ impl Browser {
 
     /// Sends a request as it is and takes the cookies of its answer.
     pub async fn visit(&mut self, path: &str, call: Call) -> Shown {
-        let answer = client::send(self.address, Arc::clone(&self.trusted), call).await;
+        let (trusted, name) = (Arc::clone(&self.trusted), &call.server_name);
+        let connection = client::connect_from(self.from, self.address, trusted, name, call.http2);
+        let answer = connection.await.send(call.clone()).await.unwrap();
         for line in answer.all("set-cookie") {
             self.keep(line);
         }

@@ -2,7 +2,7 @@
 //! library would send.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -195,7 +195,18 @@ pub async fn connect(
     server_name: &str,
     http2: bool,
 ) -> Connection {
-    let stream = TokioIo::new(tls(address, trusted, server_name, http2).await);
+    connect_from(Ipv4Addr::LOCALHOST, address, trusted, server_name, http2).await
+}
+
+/// The same from another address of this machine.
+pub async fn connect_from(
+    from: Ipv4Addr,
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    server_name: &str,
+    http2: bool,
+) -> Connection {
+    let stream = TokioIo::new(tls_from(from, address, trusted, server_name, http2).await);
     if http2 {
         let handshake = conn::http2::handshake(TokioExecutor::new(), stream).await;
         let (sender, driver) = handshake.unwrap();
@@ -266,10 +277,23 @@ pub async fn tls(
     server_name: &str,
     http2: bool,
 ) -> TlsStream<TcpStream> {
+    tls_from(Ipv4Addr::LOCALHOST, address, trusted, server_name, http2).await
+}
+
+/// The same from another address of this machine.
+pub async fn tls_from(
+    from: Ipv4Addr,
+    address: SocketAddr,
+    trusted: Arc<rustls::ClientConfig>,
+    server_name: &str,
+    http2: bool,
+) -> TlsStream<TcpStream> {
     let mut config = (*trusted).clone();
     config.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     let name = ServerName::try_from(server_name.to_owned()).unwrap();
-    let stream = TcpStream::connect(address).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    let stream = socket.connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
 }

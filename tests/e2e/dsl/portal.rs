@@ -1,6 +1,8 @@
 //! A legacy portal with its own login, as old as they come: a form, a session before the
 //! login with a token in it, a page behind it. It remembers every request as it saw it.
 
+mod streams;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,8 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
+
+use streams::{big, drip, echo, flood, sink, upload};
 
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
@@ -452,65 +456,7 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn upload(portal: &Inner, body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(Ok(part)) = body.next().await {
-        bytes.extend_from_slice(&part);
-    }
-    let answer = page(StatusCode::OK, &format!("{} bytes", bytes.len()));
-    *portal.uploaded.lock().unwrap() = bytes;
-    answer
-}
-
-fn big() -> Response {
-    let chunks = (0..320)
-        .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
-    Body::from_stream(stream::iter(chunks)).into_response()
-}
-
-/// Counts what comes, and keeps none of it.
-async fn sink(body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut count = 0_u64;
-    while let Some(Ok(part)) = body.next().await {
-        count += part.len() as u64;
-    }
-    page(StatusCode::OK, &format!("{count} bytes"))
-}
-
-/// As many parts as are asked for, of which it holds one.
-fn flood(parts: usize) -> Response {
-    let part = Bytes::from(vec![b'f'; 64 * 1024]);
-    let parts = std::iter::repeat_n(part, parts).map(Ok::<_, std::io::Error>);
-    Body::from_stream(stream::iter(parts)).into_response()
-}
-
-/// Sends its first word at once, and the last when it is let go.
-fn drip(portal: Arc<Inner>) -> Response {
-    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
-    let last = stream::once(async move {
-        portal.held.notified().await;
-        Ok(Bytes::from("last"))
-    });
-    Body::from_stream(first.chain(last)).into_response()
-}
-
-async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {
-    let greeting = format!("hello {}", user.unwrap_or_else(|| "nobody".to_owned()));
-    if socket.send(Message::Text(greeting.into())).await.is_err() {
-        return;
-    }
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_))
-            && socket.send(message).await.is_err()
-        {
-            return;
-        }
-    }
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -522,12 +468,12 @@ fn host(headers: &HeaderMap) -> &str {
     headers[header::HOST].to_str().unwrap()
 }
 
-fn page(status: StatusCode, body: &str) -> Response {
+pub(super) fn page(status: StatusCode, body: &str) -> Response {
     let body = format!("<!doctype html><title>Portal</title>{body}");
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-fn redirect(location: &str, session: Option<&str>) -> Response {
+pub(super) fn redirect(location: &str, session: Option<&str>) -> Response {
     let mut response = (StatusCode::FOUND, [(header::LOCATION, location)], "moved").into_response();
     if let Some(session) = session {
         set_session(&mut response, session);

@@ -30,6 +30,14 @@ pub async fn enrol_with(gateway: &Gateway, mut browser: Browser, who: (&str, &st
     enrol_at(gateway, browser, page).await
 }
 
+/// The first visit of somebody whom the portal lets in without a form that we see.
+pub async fn enrol_here(gateway: &Gateway, mut browser: Browser) -> Enrolled {
+    let led = browser.open("/home").await;
+    assert!(led.location().starts_with("/.mfa/enrol"), "{:?}", led.answer);
+    let page = browser.follow(led).await;
+    enrol_at(gateway, browser, page).await
+}
+
 /// From the page that offers a secret to the portal's page, however somebody came there.
 pub async fn enrol_at(gateway: &Gateway, mut browser: Browser, page: Shown) -> Enrolled {
     let phone = Phone::scan(html::svg(&page.body).unwrap());
@@ -80,6 +88,15 @@ pub async fn name_first(browser: &mut Browser, user: &str) -> Shown {
     let led = browser.send(&page, &form).await;
     assert_eq!((led.status, led.location()), (302, "/public/password"), "{:?}", led.answer);
     browser.follow(led).await
+}
+
+/// Gives the code that the phone shows now, and goes on to the portal's page.
+pub async fn prove_here(gateway: &Gateway, browser: &mut Browser, phone: &Phone) -> Shown {
+    let led = browser.open("/home").await;
+    assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
+    let page = browser.follow(led).await;
+    let told = give_code(browser, &page, &phone.code(gateway.now())).await;
+    browser.follow(told).await
 }
 
 /// A later visit up to the page that asks for a code.

@@ -1,6 +1,8 @@
 //! A request whose every byte the test chooses, over HTTP/1.1 and over HTTP/2: no library on
 //! this side mends or refuses it.
 
+use std::net::Ipv4Addr;
+
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Browser, Gateway, client};
@@ -28,6 +30,8 @@ pub struct Wire {
     /// The name in the TLS handshake.
     pub server_name: String,
     pub lines: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Where it comes from.
+    pub from: Ipv4Addr,
 }
 
 impl Wire {
@@ -38,6 +42,7 @@ impl Wire {
             host: host.as_bytes().to_vec(),
             server_name: host.to_owned(),
             lines: Vec::new(),
+            from: Ipv4Addr::LOCALHOST,
         }
     }
 
@@ -57,6 +62,12 @@ impl Wire {
         self
     }
 
+    /// From another address, 127.0.0.x.
+    pub fn from(mut self, last: u8) -> Self {
+        self.from = Ipv4Addr::new(127, 0, 0, last);
+        self
+    }
+
     /// As a browser that navigates asks.
     pub fn page(self) -> Self {
         self.line("accept", "text/html").line("sec-fetch-mode", "navigate")
@@ -72,7 +83,8 @@ impl Wire {
     pub async fn send(&self, gateway: &Gateway, protocol: Protocol) -> u16 {
         let http2 = protocol == Protocol::Http2;
         let (address, trusted) = (gateway.https(), gateway.trusted());
-        let mut stream = client::tls(address, trusted, &self.server_name, http2).await;
+        let name = &self.server_name;
+        let mut stream = client::tls_from(self.from, address, trusted, name, http2).await;
         let bytes = if http2 { self.frames() } else { self.text() };
         stream.write_all(&bytes).await.unwrap();
         match protocol {

@@ -22,7 +22,15 @@ install_jupyter() {
 python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
 alone jupyter install_jupyter
 
-mkdir -p "$state"/{config,work}
+# A kernel ends with the server, however that ends.
+mkdir -p "$state"/{config,work,data/kernels/python3}
+cat >"$state/data/kernels/python3/kernel.json" <<JSON
+{
+  "display_name": "Python 3",
+  "language": "python",
+  "argv": ["setpriv", "--pdeathsig", "KILL", "$venv/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+}
+JSON
 printf 'Read by who is signed in alone.\n' >"$state/work/secret.txt"
 export JUPYTER_CONFIG_DIR="$state/config" JUPYTER_DATA_DIR="$state/data" \
     JUPYTER_RUNTIME_DIR="$state/runtime" IPYTHONDIR="$state/ipython"

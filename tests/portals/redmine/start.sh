@@ -8,13 +8,7 @@ mkdir -p "$2"
 state=$(cd "$2" && pwd)
 . "$(dirname "$(readlink -f "$0")")/../packages.sh"
 
-# Debian would ask for a database of all sites and make one.
-say_no_to_a_database() {
-    is_installed redmine || [ "$(id -u)" != 0 ] || ! command -v debconf-set-selections >/dev/null ||
-        echo 'redmine redmine/instances/default/dbconfig-install boolean false' |
-        debconf-set-selections
-}
-say_no_to_a_database
+answer_no redmine redmine/instances/default/dbconfig-install
 need_packages redmine redmine-sqlite ruby-webrick
 
 # One site of those that Debian's Redmine can serve: it looks for it below its own folder.
