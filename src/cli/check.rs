@@ -1,14 +1,18 @@
 //! `portcullis check`: reads a configuration and everything that it names, and tells all
-//! that is wrong with it at once. It changes nothing and opens no port.
+//! that is wrong with it at once. It changes nothing and opens no port; unless told not to, it
+//! looks at the portals' login pages.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::{self, Faults, Loaded};
+use super::probe;
+use crate::config::{self, Config, Faults, Loaded};
 
 /// Checks the file and gives the exit code: 0 when it can be run, 1 when it cannot.
-pub fn run(file: &Path) -> u8 {
-    report(file, config::load(file), &mut io::stdout().lock(), &mut io::stderr().lock())
+pub fn run(file: &Path, offline: bool) -> u8 {
+    let loaded = config::load(file);
+    let look = |config: &Config| if offline { Vec::new() } else { probe::warnings(config) };
+    report(file, loaded, &look, &mut io::stdout().lock(), &mut io::stderr().lock())
 }
 
 /// A reader that has gone away changes nothing about the verdict, which is in the exit
@@ -16,6 +20,7 @@ pub fn run(file: &Path) -> u8 {
 fn report(
     file: &Path,
     outcome: Result<Loaded, Faults>,
+    look: &dyn Fn(&Config) -> Vec<String>,
     out: &mut dyn Write,
     complaints: &mut dyn Write,
 ) -> u8 {
@@ -28,6 +33,9 @@ fn report(
     };
     for warning in &warnings {
         let _ = writeln!(complaints, "{warning}");
+    }
+    for warning in look(&config) {
+        let _ = writeln!(complaints, "{}: {warning}", file.display());
     }
     let count = config.portals.len();
     let portals = if count == 1 { "portal" } else { "portals" };
@@ -52,7 +60,8 @@ mod tests {
         fs::write(&file, text.replacen(from, to, 1)).unwrap();
         let (mut out, mut complaints) = (Vec::new(), Vec::new());
         let shown = Path::new("gateway.yaml");
-        let code = super::report(shown, config::load(&file), &mut out, &mut complaints);
+        let look = |_: &config::Config| Vec::new();
+        let code = super::report(shown, config::load(&file), &look, &mut out, &mut complaints);
         (code, String::from_utf8(out).unwrap(), String::from_utf8(complaints).unwrap())
     }
 

@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 mod demo_run;
 mod explain;
+mod probe;
 pub mod schema;
 mod serve;
 
@@ -33,7 +34,13 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Do not look at the portals themselves.
+        #[arg(long)]
+        offline: bool,
     },
+    /// Read a portal's login page and, given an account, its login exchange, and print the
+    /// configuration for it.
+    Probe(Box<probe::Options>),
     /// Say what would happen to a request, and why.
     Explain(Box<explain::ExplainArguments>),
     /// Print the JSON Schema of the configuration.
@@ -47,7 +54,8 @@ enum Command {
 pub fn run(arguments: Arguments) -> ExitCode {
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
-        Command::Check { config } => check::run(&config),
+        Command::Check { config, offline } => check::run(&config, offline),
+        Command::Probe(options) => probe::run(&options),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

@@ -53,10 +53,22 @@ pub fn load_with(
             return findings.conclude(None).map(|(config, warnings)| Loaded { config, warnings });
         }
     };
-    let (positions, oddities) = position::walk(&text);
+    load_text(file, &text, environment)
+}
+
+/// Like [`load_with`], with the text that would stand in the file.
+///
+/// # Errors
+/// With every fault of the text at once.
+pub fn load_text(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Loaded, Faults> {
+    let (positions, oddities) = position::walk(text);
     let mut findings = Findings::new(file, positions);
     let around = Surroundings::of(file, environment);
-    let written = read::read(&text, oddities, &mut findings);
+    let written = read::read(text, oddities, &mut findings);
     let config = written.and_then(|written| check::check(written, &around, &mut findings));
     findings.conclude(config).map(|(config, warnings)| Loaded { config, warnings })
 }

@@ -32,7 +32,7 @@ mod units;
 
 pub use fault::{Fault, Faults};
 pub use identity::{Identity, Rotation};
-pub use load::{Loaded, load, load_with};
+pub use load::{Loaded, load, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;

@@ -33,22 +33,28 @@ pub enum LoginOutcome {
     Success,
     /// It did not.
     Failure,
+    /// It may have: nothing that can be read says no, but not all of it can be read.
+    Unclear,
 }
 
-/// Judges an answer: every mark of success named has to hold, and none of failure. A mark
-/// that cannot be read does not hold; one of failure that cannot be read holds. A step that
+/// Judges an answer: every mark of success named has to hold, and none of failure. A step that
 /// only names the user may ask for no mark of success.
 pub fn judge(rule: &LoginRule, answer: &Answer<'_>) -> LoginOutcome {
-    if answer.status.is_informational() || answer.status.is_server_error() {
-        return LoginOutcome::Failure;
-    }
     let success = marks(&rule.success, answer);
     let failure = marks(&rule.failure, answer);
     let is_asked = !success.is_empty() || rule.step == Step::Name;
-    let taken = is_asked
-        && success.iter().all(|mark| *mark == Some(true))
-        && failure.iter().all(|mark| *mark == Some(false));
-    if taken { LoginOutcome::Success } else { LoginOutcome::Failure }
+    if !is_asked || failure.contains(&Some(true)) {
+        return LoginOutcome::Failure;
+    }
+    // A portal that broke may have taken the password before.
+    if answer.status.is_informational() || answer.status.is_server_error() {
+        return LoginOutcome::Unclear;
+    }
+    match (success.contains(&Some(false)), [success, failure].concat().contains(&None)) {
+        (true, _) => LoginOutcome::Failure,
+        (false, true) => LoginOutcome::Unclear,
+        (false, false) => LoginOutcome::Success,
+    }
 }
 
 /// Whether each mark that is named holds; nothing for one that cannot be read.

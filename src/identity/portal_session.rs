@@ -19,18 +19,16 @@ pub enum SessionLine {
 
 impl SessionLine {
     /// An `Authorization` line in one spelling: the scheme has no case, and any spaces may
-    /// follow it (RFC 9110 section 11.4). It is the usual one, since many a portal knows no
-    /// other.
+    /// follow it (RFC 9110 section 11.4). Portals are asked in the one of RFC 6750 and RFC
+    /// 7617: some know no other, and show what is open to everybody as if no password had
+    /// been brought.
     pub fn authorization(line: &str) -> Self {
         let Some((scheme, rest)) = line.trim().split_once(' ') else {
             return Self::Authorization(line.trim().to_owned());
         };
-        let lower = scheme.to_ascii_lowercase();
-        let scheme = match lower.as_str() {
-            "basic" => "Basic",
-            "bearer" => "Bearer",
-            other => other,
-        };
+        let mut known = ["Basic", "Bearer"].into_iter();
+        let known = known.find(|known| known.eq_ignore_ascii_case(scheme));
+        let scheme = known.map_or_else(|| scheme.to_ascii_lowercase(), str::to_owned);
         Self::Authorization(format!("{scheme} {}", rest.trim()))
     }
 

@@ -73,6 +73,9 @@ impl Suspicion {
 /// Whether the name of a field for users stands in a body of any other form, as a word.
 fn mentions_a_field(identity: &Identity, body: &[u8]) -> bool {
     let body = body.to_ascii_lowercase();
+    if hides_letters(&body) {
+        return true;
+    }
     identity.logins.iter().flat_map(LoginRule::name_fields).any(|field| {
         let field = field.to_ascii_lowercase();
         let word = |at: usize| {
@@ -86,4 +89,9 @@ fn mentions_a_field(identity: &Identity, body: &[u8]) -> bool {
                 .enumerate()
                 .any(|(at, window)| window == field.as_bytes() && word(at))
     })
+}
+
+/// Whether JSON has a plain letter behind an escape, where a name may be spelled unseen.
+fn hides_letters(body: &[u8]) -> bool {
+    body.windows(5).any(|window| matches!(window, b"\\u004" | b"\\u005" | b"\\u006" | b"\\u007"))
 }

@@ -93,7 +93,7 @@ impl Watched {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
                 self.doubt_name();
-                parts.sessions.end_sharing(parts.now(), &touched, None).await?;
+                self.left_to_nobody(&touched, &self.passage.sent_cookies).await?;
                 drop(suspension);
                 Err(failure)
             }
@@ -155,16 +155,19 @@ impl Watched {
         touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let parts = &self.gateway.parts;
         drop_our_names(&mut exchange.header)?;
         if self.is_step() {
             return self.named(exchange, touched, suspension).await;
         }
         let verdict = self.verdict(exchange);
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
-        if verdict == LoginOutcome::Failure {
-            self.outcome(LoginOutcomeLabel::Failure);
-            return self.refused(exchange, touched, suspension).await;
+        match verdict {
+            LoginOutcome::Success => {}
+            LoginOutcome::Failure => {
+                self.outcome(LoginOutcomeLabel::Failure);
+                return self.refused(exchange, touched, suspension).await;
+            }
+            LoginOutcome::Unclear => return self.doubted(exchange, touched, suspension).await,
         }
         let cookies = self.session_after(exchange);
         let user = match cookies.is_empty() {
@@ -179,7 +182,7 @@ impl Watched {
             }
             Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName);
-                parts.sessions.end_sharing(parts.now(), touched, None).await?;
+                self.left_to_nobody(touched, &cookies).await?;
                 Err(failure)
             }
         };
@@ -238,6 +241,38 @@ impl Watched {
         Ok(())
     }
 
+    /// The portal may have taken the password: it broke, or its answer cannot be read. That it
+    /// broke may be shown; what cannot be read may be what only somebody with a name may see.
+    async fn doubted(
+        &self,
+        exchange: &mut Exchange,
+        touched: &[Opaque],
+        suspension: Suspension,
+    ) -> Result<(), Failure> {
+        self.outcome(LoginOutcomeLabel::Unreadable);
+        self.left_to_nobody(touched, &self.session_after(exchange)).await?;
+        if exchange.header.status.is_server_error() {
+            return self.refused(exchange, touched, suspension).await;
+        }
+        drop(suspension);
+        Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
+    }
+
+    /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
+    /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
+    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
+        self.end_touched(touched).await?;
+        let (parts, site) = (&self.gateway.parts, &self.passage.site);
+        for cookies in [&self.passage.sent_cookies, after] {
+            if !cookies.is_empty() {
+                let nobody = UserName::canonical(String::new());
+                let record = sign_in::begin(parts, site, nobody, cookies).await?;
+                parts.sessions.end(parts.now(), &record).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The first of two steps: the name waits for its password, under the cookies that the
     /// portal's session has after this answer.
     async fn named(
@@ -250,7 +285,7 @@ impl Watched {
         let after = site.binder.parts(&self.session_after(exchange));
         match (self.verdict(exchange), &self.login.attempt) {
             (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
-            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
                 // The portal may remember whom we could not read, or somebody from before.
                 site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
                 site.steps.forget(&after);

@@ -40,6 +40,7 @@ mod stories {
     mod idle;
     mod kept_work;
     mod operations;
+    mod probe;
     mod sessions;
     mod spa;
     mod streams;

@@ -14,11 +14,16 @@
 mod dsl;
 
 mod habits;
+mod lines;
 mod real;
 mod visits;
 
 mod django;
 mod dokuwiki;
 mod jupyter;
+mod node_red;
+mod probed;
+mod prometheus;
+mod radicale;
 mod redmine;
 mod wordpress;

@@ -2,7 +2,7 @@
 //! those of people who have somebody else's cookies.
 
 use crate::dsl::steps::{Enrolled, give_code};
-use crate::dsl::{ALICE, BOB, Browser, Gateway, Phone, gateway, html};
+use crate::dsl::{ALICE, BOB, Browser, Gateway, Phone, Probed, gateway, html};
 use crate::habits::Habits;
 use crate::real::RealPortal;
 
@@ -17,6 +17,15 @@ impl Place {
     pub async fn open(habits: &'static Habits) -> Self {
         let portal = RealPortal::start(habits.name);
         let gateway = gateway::new().portal(habits.name, &portal).run().await;
+        Self { habits, portal, gateway }
+    }
+
+    /// The same, of a portal that is known from what the probe writes alone.
+    pub async fn probed(habits: &'static Habits) -> Self {
+        let portal = RealPortal::start(habits.name);
+        let url = format!("http://{}{}", portal.address(), habits.login);
+        let probed = Probed::new(&url, habits.name, ALICE, &[]);
+        let gateway = gateway::new().portal(habits.name, &probed).run().await;
         Self { habits, portal, gateway }
     }
 
@@ -78,7 +87,11 @@ impl Place {
 
 /// From the first wrong password to the last stolen cookie.
 pub async fn whole_story(habits: &'static Habits) {
-    let mut place = Place::open(habits).await;
+    whole_story_at(Place::open(habits).await).await;
+}
+
+/// The same at a place that stands already.
+pub async fn whole_story_at(mut place: Place) {
     a_wrong_password_makes_nobody_known(&place).await;
     let alice = place.enrol(ALICE).await;
     a_code_opens_once(&mut place, &alice).await;

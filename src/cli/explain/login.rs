@@ -56,6 +56,10 @@ pub(super) fn carry(
     told.outcome = match (rule.step, outcome) {
         (Step::Name, _) => judged.name(journey, outcome, line),
         (Step::Password, LoginOutcome::Failure) => judged.refused(journey, line),
+        (Step::Password, LoginOutcome::Unclear) => {
+            journey.end();
+            "the portal may have taken the password, and nobody can tell: nobody is learned"
+        }
         (Step::Password, LoginOutcome::Success) => judged.taken(journey, line),
     };
     line.login = Some(told);
@@ -102,7 +106,7 @@ impl Judged<'_> {
                 site.steps.remember(self.passing.recorded.at, &after, user);
                 "the name waits for the password of the next step"
             }
-            (LoginOutcome::Success | LoginOutcome::Failure, _) => {
+            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
                 site.steps.forget(&sent);
                 site.steps.forget(&after);
                 "no name is remembered"

@@ -18,20 +18,17 @@ pub(super) fn of(rule: &LoginRule, answer: &Answer<'_>) -> Vec<MarkLine> {
     all
 }
 
-/// Whether a mark holds; nothing when it cannot be read. As the only mark of success it makes
-/// a success when it holds; as the only one of failure it makes none unless it certainly does
-/// not hold.
+/// Whether a mark holds, told by what it makes as the only mark of success; nothing when it
+/// cannot be read.
 fn holds(alone: impl Fn() -> Outcome, answer: &Answer<'_>) -> Option<bool> {
-    let asked = |success, failure| judge(&asking(success, failure), answer);
-    let anything = || Outcome { status: vec![answer.status.as_u16()], ..Outcome::default() };
-    match (asked(alone(), Outcome::default()), asked(anything(), alone())) {
-        (LoginOutcome::Success, _) => Some(true),
-        (LoginOutcome::Failure, LoginOutcome::Success) => Some(false),
-        (LoginOutcome::Failure, LoginOutcome::Failure) => None,
+    match judge(&asking(alone()), answer) {
+        LoginOutcome::Success => Some(true),
+        LoginOutcome::Failure => Some(false),
+        LoginOutcome::Unclear => None,
     }
 }
 
-fn asking(success: Outcome, failure: Outcome) -> LoginRule {
+fn asking(success: Outcome) -> LoginRule {
     LoginRule {
         method: String::new(),
         path: String::new(),
@@ -39,7 +36,7 @@ fn asking(success: Outcome, failure: Outcome) -> LoginRule {
         step: Step::Password,
         username: UsernameSource::Portal,
         success,
-        failure,
+        failure: Outcome::default(),
     }
 }
 
@@ -112,6 +109,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::of;
+    use crate::config::LoginRule;
     use crate::config::login_rule::Outcome;
     use crate::identity::Answer;
 
@@ -123,7 +121,7 @@ mod tests {
             ..Outcome::default()
         };
         let failure = Outcome { body_contains: Some("wrong".to_owned()), ..Outcome::default() };
-        let rule = super::asking(success, failure);
+        let rule = LoginRule { failure, ..super::asking(success) };
         let told = |body: Option<&'static str>| {
             let headers = HeaderMap::new();
             let body = body.map(str::as_bytes);

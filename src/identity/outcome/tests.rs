@@ -61,7 +61,7 @@ fn check(
 
 #[test]
 fn every_mark_of_success_has_to_hold() {
-    use LoginOutcome::{Failure, Success};
+    use LoginOutcome::{Failure, Success, Unclear};
     let rule = redirect_rule();
     check(&rule, 302, Some("/home"), Some("sid"), None, Success);
     check(&rule, 303, Some("https://a.example/home"), Some("sid"), None, Success);
@@ -71,18 +71,19 @@ fn every_mark_of_success_has_to_hold() {
     check(&rule, 302, Some("http://a.example/login"), Some("sid"), None, Failure);
     check(&rule, 302, None, Some("sid"), None, Failure);
     check(&rule, 200, Some("/home"), Some("sid"), None, Failure);
-    check(&rule, 500, Some("/home"), Some("sid"), None, Failure);
+    check(&rule, 500, Some("/home"), Some("sid"), None, Unclear);
+    check(&rule, 500, None, None, None, Unclear);
 }
 
 #[test]
 fn any_mark_of_failure_means_no() {
-    use LoginOutcome::{Failure, Success};
+    use LoginOutcome::{Failure, Success, Unclear};
     let status = Outcome { status: vec![200], ..Outcome::default() };
     let text = Outcome { body_contains: Some("invalid".to_owned()), ..Outcome::default() };
     let rule = rule(status, text);
     check(&rule, 200, None, None, Some("welcome"), Success);
     check(&rule, 200, None, None, Some("an invalid password"), Failure);
-    check(&rule, 200, None, None, None, Failure);
+    check(&rule, 200, None, None, None, Unclear);
 }
 
 #[test]
@@ -124,6 +125,24 @@ fn judged(rule: &LoginRule, lines: &[(&'static str, &'static str)], body: Option
         user: Some(&user),
     };
     judge(rule, &answer) == LoginOutcome::Success
+}
+
+/// An answer of a portal that broke on the way.
+fn broken() -> Answer<'static> {
+    static NO_LINES: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Answer { status, headers: &NO_LINES, cookies: &[], body: Some(b"yes"), user: None }
+}
+
+#[test]
+fn a_portal_that_broke_says_neither_yes_nor_no_unless_it_does() {
+    let text = |text: &str| Outcome { body_contains: Some(text.to_owned()), ..Outcome::default() };
+    let yes = rule(text("yes"), Outcome::default());
+    assert_eq!(judge(&yes, &broken()), LoginOutcome::Unclear);
+    let no = rule(text("no"), Outcome::default());
+    assert_eq!(judge(&no, &broken()), LoginOutcome::Unclear);
+    let no = rule(text("yes"), text("yes"));
+    assert_eq!(judge(&no, &broken()), LoginOutcome::Failure);
 }
 
 fn header(mark: HeaderMark) -> Outcome {
@@ -211,6 +230,7 @@ fn a_step_that_names_the_user_needs_no_mark() {
     let mut step = rule(Outcome::default(), Outcome::default());
     step.step = Step::Name;
     assert!(judged(&step, &[], None));
+    assert_eq!(judge(&step, &broken()), LoginOutcome::Unclear);
     step.failure = json("/error", JsonMark::Present);
     assert!(!judged(&step, &[], Some("{\"error\": 1}")));
 }

@@ -3,7 +3,7 @@
 
 use super::identity::{FORM, SECRET, is_nobody, send_login};
 use crate::dsl::steps::{enrol, enrol_at, name_first, sign_in_by_script};
-use crate::dsl::{ALICE, BOB, Browser, client, gateway, portal};
+use crate::dsl::{ALICE, BOB, Browser, Portal, client, gateway, portal};
 
 const MULTIPART: &str = "multipart/form-data; boundary=b";
 
@@ -194,9 +194,13 @@ async fn a_login_by_a_script_is_answered_as_it_is_and_asked_for_a_code_at_the_ne
 }
 
 /// The second of two steps, with fields of the test's own beside the password.
-async fn give_password(browser: &mut Browser, password: &str, more: &[(&str, &str)]) -> u16 {
-    let page = browser.open("/public/password").await;
-    let token = page.form("password").field("token").unwrap().to_owned();
+async fn give_password(
+    portal: &Portal,
+    browser: &mut Browser,
+    password: &str,
+    more: &[(&str, &str)],
+) -> u16 {
+    let token = portal.token_of(&browser.jar["portalsession"]);
     let mut fields = vec![("password", password), ("token", token.as_str())];
     fields.extend_from_slice(more);
     let shown = browser.post("/password", &fields).await;
@@ -212,9 +216,14 @@ async fn a_name_that_was_given_first_is_known_when_its_password_comes() {
         let mut browser = gateway.browser("wiki").over(http2);
         name_first(&mut browser, user).await;
         is_nobody(&browser, &portal).await;
-        assert_eq!(give_password(&mut browser, "wrong", &[]).await, 302);
+        assert_eq!(give_password(&portal, &mut browser, "wrong", &[]).await, 302);
         is_nobody(&browser, &portal).await;
-        assert_eq!(give_password(&mut browser, password, &[]).await, 303, "{}", gateway.log());
+        assert_eq!(
+            give_password(&portal, &mut browser, password, &[]).await,
+            303,
+            "{}",
+            gateway.log()
+        );
         let led = browser.open("/home").await;
         let page = browser.follow(led).await;
         let mut enrolled = enrol_at(&gateway, browser, page).await;
@@ -229,7 +238,7 @@ async fn id_2_who_names_two_people_one_after_the_other_is_the_latest_or_nobody()
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut alice = gateway.browser("wiki");
     name_first(&mut alice, ALICE.0).await;
-    assert_eq!(give_password(&mut alice, ALICE.1, &[]).await, 303);
+    assert_eq!(give_password(&portal, &mut alice, ALICE.1, &[]).await, 303);
     let led = alice.open("/home").await;
     let page = alice.follow(led).await;
     enrol_at(&gateway, alice, page).await;
@@ -239,7 +248,7 @@ async fn id_2_who_names_two_people_one_after_the_other_is_the_latest_or_nobody()
         let mut browser = new();
         name_first(&mut browser, ALICE.0).await;
         name_first(&mut browser, BOB.0).await;
-        assert_eq!(give_password(&mut browser, BOB.1, &[]).await, 303);
+        assert_eq!(give_password(&portal, &mut browser, BOB.1, &[]).await, 303);
         let led = browser.open("/home").await;
         assert!(led.location().starts_with("/.mfa/enrol"), "bob has no phone: {:?}", led.answer);
 
@@ -247,12 +256,12 @@ async fn id_2_who_names_two_people_one_after_the_other_is_the_latest_or_nobody()
         for said in ["user", "User", "user[]"] {
             let mut browser = new();
             name_first(&mut browser, ALICE.0).await;
-            give_password(&mut browser, BOB.1, &[(said, BOB.0)]).await;
+            give_password(&portal, &mut browser, BOB.1, &[(said, BOB.0)]).await;
             is_nobody(&browser, &portal).await;
         }
         let mut browser = new();
         name_first(&mut browser, ALICE.0).await;
-        assert_eq!(give_password(&mut browser, ALICE.1, &[("user", "ALICE")]).await, 303);
+        assert_eq!(give_password(&portal, &mut browser, ALICE.1, &[("user", "ALICE")]).await, 303);
         let led = browser.open("/home").await;
         assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
 
@@ -263,21 +272,33 @@ async fn id_2_who_names_two_people_one_after_the_other_is_the_latest_or_nobody()
             name_first(&mut browser, ALICE.0).await;
             browser.post(target, &[("user", BOB.0)]).await;
             name_first(&mut browser, ALICE.0).await;
-            assert_eq!(give_password(&mut browser, ALICE.1, &[]).await, 403);
+            assert_eq!(give_password(&portal, &mut browser, ALICE.1, &[]).await, 403);
+            is_nobody(&browser, &portal).await;
+        }
+
+        for name in ["user", "\\u0075ser"] {
+            let mut browser = new();
+            name_first(&mut browser, ALICE.0).await;
+            let body = format!("{{\"{name}\":\"bob\"}}");
+            let mut call = browser.posting("/public/page", &[]).body(body);
+            call.lines.retain(|(name, _)| name != "content-type");
+            let shown = browser.visit("/public/page", call.line("content-type", JSON)).await;
+            assert_eq!(shown.status, 200);
+            assert_eq!(give_password(&portal, &mut browser, ALICE.1, &[]).await, 403, "{name}");
             is_nobody(&browser, &portal).await;
         }
 
         // Nobody was named.
         let mut browser = new();
         browser.open("/login").await;
-        give_password(&mut browser, BOB.1, &[("user", BOB.0)]).await;
+        give_password(&portal, &mut browser, BOB.1, &[("user", BOB.0)]).await;
         is_nobody(&browser, &portal).await;
 
         // Another cookie of the session beside, of which the portal makes nothing.
         let mut browser = new();
         name_first(&mut browser, ALICE.0).await;
         browser.jar.insert("portalfolder".to_owned(), "x".to_owned());
-        give_password(&mut browser, ALICE.1, &[]).await;
+        give_password(&portal, &mut browser, ALICE.1, &[]).await;
         is_nobody(&browser, &portal).await;
     }
 }
@@ -295,7 +316,8 @@ async fn dos_3_an_answer_that_is_too_long_or_packed_makes_nobody_known() {
             let mut browser = gateway.browser("app").over(http2);
             let fields = [("user", ALICE.0), ("password", ALICE.1), ("then", then)];
             let answer = sign_in_by_script(&mut browser, &fields).await;
-            assert_eq!(answer.status, 200, "{then}");
+            assert_eq!(answer.status, 502, "{then}");
+            assert!(!answer.body.contains("ok"), "{then}: {}", answer.body);
             is_nobody(&browser, &portal).await;
         }
     }
@@ -304,6 +326,25 @@ async fn dos_3_an_answer_that_is_too_long_or_packed_makes_nobody_known() {
     let asked = portal.seen_at("/login").into_iter().filter(|seen| seen.method == "POST");
     for seen in asked {
         assert_eq!(seen.all("accept-encoding"), ["identity"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn id_4_a_login_whose_answer_was_lost_leaves_no_guest_behind() {
+    let portal = portal::form().keeps_session_at_login().run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    for then in ["fail", "cut"] {
+        for http2 in [false, true] {
+            let mut browser = gateway.browser("wiki").over(http2);
+            let page = browser.go("/login").await;
+            let form = page.form("password").fill("user", ALICE.0).fill("password", ALICE.1);
+            let answer = browser.send(&page, &form.fill("then", then)).await;
+            assert!(answer.status >= 500, "{then}: {}", answer.status);
+            // The portal took the password, and greets whoever brings this session.
+            let session = browser.jar["portalsession"].clone();
+            assert_eq!(portal.user_of(&session).as_deref(), Some("alice"));
+            is_nobody(&browser, &portal).await;
+        }
     }
 }
 
@@ -317,19 +358,23 @@ async fn dos_2_a_login_that_is_too_long_is_refused_before_it_is_read() {
         );
         client::raw(gateway.https(), gateway.trusted(), "wiki.test", request.as_bytes()).await
     };
+    let is_refused = |answer: &str| {
+        ["400", "401"].iter().any(|code| answer.starts_with(&format!("HTTP/1.1 {code}")))
+    };
     gateway.forget_peak();
     let before = gateway.peak();
     // Nothing but the head comes, and the refusal does not wait for more.
     let declared = raw("Content-Length: 1000000000", "user=alice").await;
-    assert!(declared.starts_with("HTTP/1.1 400"), "{declared}");
+    assert!(is_refused(&declared), "{declared}");
     let chunk = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
     let chunked = raw("Transfer-Encoding: chunked", &chunk.repeat(10)).await;
-    assert!(chunked.starts_with("HTTP/1.1 400"), "{chunked}");
+    assert!(is_refused(&chunked), "{chunked}");
     let long = format!("user=alice&x={}", "x".repeat(80_000));
     for http2 in [false, true] {
         let mut browser = gateway.browser("wiki").over(http2);
         let call = browser.posting("/login", &[]).body(&long);
-        assert_eq!(browser.visit("/login", call).await.status, 400);
+        let refused = browser.visit("/login", call).await;
+        assert!([303, 400, 401].contains(&refused.status), "{refused:?}");
         is_nobody(&browser, &portal).await;
     }
     assert!(portal.seen_at("/login").iter().all(|seen| seen.method == "GET"));

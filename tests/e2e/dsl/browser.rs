@@ -22,6 +22,9 @@ pub struct Browser {
     /// Below which paths a cookie is sent, for those that are not sent everywhere; nothing for
     /// a browser that sends all of them.
     folders: Option<BTreeMap<String, Vec<String>>>,
+    /// A line of credentials. A password goes along with everything, as browsers send HTTP
+    /// Basic; anything else is a script's own and goes along with its calls alone.
+    pub authorization: Option<String>,
 }
 
 /// A page that was shown.
@@ -62,7 +65,17 @@ impl Browser {
     pub fn new(address: SocketAddr, trusted: Arc<rustls::ClientConfig>, host: &str) -> Self {
         let (host, jar) = (host.to_owned(), BTreeMap::new());
         let from = Ipv4Addr::LOCALHOST;
-        Self { address, trusted, host, jar, http2: false, lines: Vec::new(), from, folders: None }
+        Self {
+            address,
+            trusted,
+            host,
+            jar,
+            http2: false,
+            lines: Vec::new(),
+            from,
+            folders: None,
+            authorization: None,
+        }
     }
 
     /// The same browser, which sends a cookie where its Path says only.
@@ -150,6 +163,10 @@ impl Browser {
     pub async fn call(&mut self, method: &str, path: &str) -> Shown {
         let call = self.with_cookies(Call::new(method, &self.host, path));
         let call = call.line("accept", "application/json").line("sec-fetch-mode", "cors");
+        let call = match &self.authorization {
+            Some(line) => call.line("authorization", line),
+            None => call,
+        };
         self.visit(path, call).await
     }
 
@@ -178,7 +195,11 @@ impl Browser {
 
     fn navigation(&self, method: &str, path: &str) -> Call {
         let call = self.with_cookies(Call::new(method, &self.host, path));
-        call.page().line("sec-fetch-site", "same-origin")
+        let call = call.page().line("sec-fetch-site", "same-origin");
+        match &self.authorization {
+            Some(line) if line.starts_with("Basic ") => call.line("authorization", line),
+            _ => call,
+        }
     }
 
     /// Whether a cookie belongs to a request for `target`.

@@ -14,6 +14,7 @@ pub mod notes;
 pub mod office;
 pub mod phone;
 pub mod portal;
+pub mod probed;
 pub mod scene;
 pub mod shelf;
 pub mod socket;
@@ -29,6 +30,7 @@ pub use line::Line;
 pub use office::Office;
 pub use phone::Phone;
 pub use portal::Portal;
+pub use probed::{Probed, probe};
 pub use scene::Scene;
 pub use wire::Wire;
 

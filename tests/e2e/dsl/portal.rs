@@ -1,19 +1,17 @@
 //! A legacy portal with its own login, as old as they come: a form, a session before the
 //! login with a token in it, a page behind it. It remembers every request as it saw it.
 
-mod streams;
-
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use streams::{big, drip, echo, flood, sink, upload};
 
@@ -21,6 +19,7 @@ use super::gateway::Fronted;
 use super::{fields, is_known, notes};
 
 mod doors;
+mod streams;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -374,7 +373,7 @@ fn login(portal: &Inner, headers: &HeaderMap, fields: &HashMap<String, String>) 
     let user = typed.trim().to_lowercase();
     let password = fields.get("password").cloned().unwrap_or_default();
     if !is_known(&user, &password) {
-        return refusal(portal, headers, &name, &typed);
+        return doors::refusal(portal, headers, &name, &typed);
     }
     let name = portal.sign_in(&name, &user);
     if portal.ways.judged_by_body {
@@ -414,27 +413,6 @@ fn api_login(portal: &Inner, body: &[u8]) -> Response {
     let mut response = "{\"ok\":true}".into_response();
     set_session(&mut response, &portal.begin(Some(fields["user"].clone())));
     response
-}
-
-/// Portals say no in many ways; none of them may be taken for a yes.
-fn refusal(portal: &Inner, headers: &HeaderMap, name: &str, user: &str) -> Response {
-    match portal.ways.error {
-        0 => login_page(portal, headers, &format!("invalid credentials of {user}")),
-        1 => redirect("/login?failed", None),
-        2 => page(StatusCode::UNAUTHORIZED, "invalid"),
-        3 => page(StatusCode::FORBIDDEN, "invalid"),
-        4 => redirect("/login", Some(name)),
-        5 => page(StatusCode::INTERNAL_SERVER_ERROR, "invalid"),
-        6 => redirect(&format!("https://{}/login?again", host(headers)), None),
-        7 => (StatusCode::FOUND, "invalid").into_response(),
-        8 => {
-            let mut response = redirect("/home", Some(name));
-            response.headers_mut().append(header::LOCATION, "/login".parse().unwrap());
-            response
-        }
-        // The typed name is shown again, and may look like a sign of success.
-        _ => page(StatusCode::OK, &format!("invalid user {user}: Welcome")),
-    }
 }
 
 fn logout(portal: &Inner, headers: &HeaderMap) -> Response {

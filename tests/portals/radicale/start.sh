@@ -1,7 +1,7 @@
 #!/bin/bash
 # start.sh PORT FOLDER: Radicale, a server of calendars and address books, on 127.0.0.1:PORT,
 # its state in FOLDER, in the foreground. Users: alice / Correct-Horse-9 and bob /
-# Battery-Staple-7. Each has a calendar "diary" with one appointment.
+# Battery-Staple-7. Each has a calendar "diary" with one appointment, which both may read.
 set -euo pipefail
 port=$1
 mkdir -p "$2"
@@ -54,6 +54,8 @@ type = htpasswd
 htpasswd_filename = $state/users
 htpasswd_encryption = plain
 delay = 0
+[rights]
+type = owner_write
 [storage]
 filesystem_folder = $state/collections
 INI

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::{Inner, is_known, page, redirect, set_session};
+use super::{Inner, host, is_known, login_page, page, redirect, set_session};
 
 /// What a login looks like.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(super) fn login(
             response
         }
         (Door::TwoSteps, false) => redirect("/public/password?again", None),
-        (_, false) => refusal(portal.ways.error, &typed),
+        (_, false) => script_refusal(portal.ways.error, &typed),
     }
 }
 
@@ -120,11 +120,32 @@ fn bomb() -> Vec<u8> {
     packed.stdout
 }
 
+/// Portals say no in many ways; none of them may be taken for a yes.
+pub(super) fn refusal(portal: &Inner, headers: &HeaderMap, name: &str, user: &str) -> Response {
+    match portal.ways.error {
+        0 => login_page(portal, headers, &format!("invalid credentials of {user}")),
+        1 => redirect("/login?failed", None),
+        2 => page(StatusCode::UNAUTHORIZED, "invalid"),
+        3 => page(StatusCode::FORBIDDEN, "invalid"),
+        4 => redirect("/login", Some(name)),
+        5 => page(StatusCode::INTERNAL_SERVER_ERROR, "invalid"),
+        6 => redirect(&format!("https://{}/login?again", host(headers)), None),
+        7 => (StatusCode::FOUND, "invalid").into_response(),
+        8 => {
+            let mut response = redirect("/home", Some(name));
+            response.headers_mut().append(header::LOCATION, "/login".parse().unwrap());
+            response
+        }
+        // The typed name is shown again, and may look like a sign of success.
+        _ => page(StatusCode::OK, &format!("invalid user {user}: Welcome")),
+    }
+}
+
 /// How many ways a script is told no.
 pub(super) const REFUSALS: usize = 8;
 
 /// Ways to say no to a script, some of which repeat what was typed.
-fn refusal(way: usize, typed: &str) -> Response {
+fn script_refusal(way: usize, typed: &str) -> Response {
     let told = serde_json::json!({ "ok": false, "error": format!("invalid: {typed}") }).to_string();
     match way {
         0 => json(told),
