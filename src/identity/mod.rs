@@ -9,6 +9,7 @@ mod login;
 mod multipart;
 mod outcome;
 mod portal_session;
+mod signed;
 mod steps;
 mod stray_token;
 mod suspicion;
@@ -22,6 +23,7 @@ pub use login::{
 };
 pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
+pub use signed::signed;
 pub use steps::Steps;
 pub use stray_token::{has_token_in_address, may_hide_a_token};
 pub use suspicion::Suspicion;

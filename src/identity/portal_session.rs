@@ -116,10 +116,22 @@ impl CookieSet {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::CookieSet;
+    use super::{CookieSet, SessionLine};
     use crate::net::cookies::{CookieRules, Cookies};
     use crate::net::glob::Glob;
     use crate::net::set_cookie::CookieChange;
+
+    #[test]
+    fn a_line_has_one_spelling_and_a_bearer_line_a_token() {
+        for (given, token) in [
+            ("Bearer x.y", Some("x.y")),
+            ("bEARER   x.y ", Some("x.y")),
+            ("basic YTpi", None),
+            ("Bearer", None),
+        ] {
+            assert_eq!(SessionLine::authorization(given).bearer(), token, "{given}");
+        }
+    }
 
     #[test]
     fn a_set_follows_what_the_portal_sets_and_removes() {

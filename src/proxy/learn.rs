@@ -13,8 +13,10 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
-use crate::config::jwt::{Carrier, JwtSource};
-use crate::identity::{CookieSet, SessionLine, has_token_in_address, may_hide_a_token, normalise};
+use crate::config::jwt::JwtSource;
+use crate::identity::{
+    self, CookieSet, SessionLine, has_token_in_address, may_hide_a_token, normalise,
+};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -198,19 +200,10 @@ pub(super) fn signed(
     now: UnixMillis,
     session: &CookieSet,
 ) -> Option<UserName> {
-    let token = match &source.carrier {
-        Carrier::Cookie(name) => {
-            session.iter().find(|(cookie, _)| cookie == name).map(|(_, value)| value)
-        }
-        Carrier::Bearer => session.line().and_then(SessionLine::bearer),
-    }?;
-    match source.verifier.read(now, token) {
-        Ok(name) => normalise(&identity.username, &name),
-        Err(fault) => {
-            tracing::info!(%fault, "a token of the portal names nobody");
-            None
-        }
-    }
+    identity::signed(identity, source, now, session).unwrap_or_else(|fault| {
+        tracing::info!(%fault, "a token of the portal names nobody");
+        None
+    })
 }
 
 /// The visitor gave the password somewhere, as the portal says; the second factor is missing.

@@ -211,13 +211,19 @@ impl<'a> Journey<'a> {
                 let name = basic_name(given).and_then(|name| normalise(&identity.username, &name));
                 if let (true, Some(user)) = (taken, name) {
                     line.because("the portal took the name and password of the request");
-                    return Some(Some(user));
+                    // Where the portal can say more closely who that is, its word counts.
+                    let word = identity.whoami.as_ref().map(|_| &passing.set);
+                    let word = word.and_then(|set| login::whoami(self, set, line));
+                    return word.unwrap_or(Some(user)).map(Some);
                 }
             }
             Some(SessionLine::Authorization(_)) | None => {}
         }
         if passing.set.is_empty() {
             return None;
+        }
+        if identity.whoami.is_none() {
+            return login::signed(self, &passing.set, passing.recorded.at, line).map(Some);
         }
         login::whoami(self, &passing.set, line).flatten().map(Some)
     }

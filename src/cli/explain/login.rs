@@ -6,10 +6,11 @@ use super::line::{Line, LoginLine};
 use super::marks;
 use super::recorded::{Recorded, RecordedAnswer};
 use super::words::plain;
+use crate::clock::UnixMillis;
 use crate::config::LoginRule;
 use crate::config::login_rule::Step;
 use crate::identity::{
-    Answer, Attempt, CookieSet, LoginOutcome, SessionLine, Told, announced, bearer_of, judge,
+    self, Answer, Attempt, CookieSet, LoginOutcome, SessionLine, Told, announced, bearer_of, judge,
     user_of,
 };
 use crate::net::kind::navigates;
@@ -169,6 +170,9 @@ impl Judged<'_> {
             // Where the recording does not have the portal's word, the typed name stands in.
             return whoami(journey, after, line).unwrap_or(typed);
         }
+        if identity.jwt.is_some() {
+            return signed(journey, after, self.passing.recorded.at, line);
+        }
         match &identity.announce {
             Some(_) => announced(identity, &self.answer.headers).flatten(),
             None => typed,
@@ -219,6 +223,27 @@ pub(super) fn whoami(
         )),
     }
     word
+}
+
+/// Whom the portal's own token names at the time of the recording.
+pub(super) fn signed(
+    journey: &Journey<'_>,
+    set: &CookieSet,
+    now: UnixMillis,
+    line: &mut Line,
+) -> Option<UserName> {
+    let identity = &journey.site.portal.identity;
+    match identity::signed(identity, identity.jwt.as_ref()?, now, set) {
+        Ok(Some(user)) => {
+            line.because(format!("the portal's own token names {}", plain(user.as_str())));
+            Some(user)
+        }
+        Ok(None) => None,
+        Err(fault) => {
+            line.warn(format!("the portal's token names nobody: {fault}"));
+            None
+        }
+    }
 }
 
 fn rule_name(number: usize, rule: &LoginRule) -> String {

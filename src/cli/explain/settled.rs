@@ -3,6 +3,7 @@
 
 use super::journey::{Journey, Passing, changes};
 use super::line::Line;
+use super::login;
 use super::recorded::Recorded;
 use super::words::plain;
 use crate::config::Rotation;
@@ -11,6 +12,16 @@ use crate::net::set_cookie::CookieChange;
 use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::session::Learned;
 use crate::site::destination::{Target, signs_out};
+
+/// Whose a portal session is after an answer.
+enum Whose {
+    /// The one's who proved it.
+    TheSame,
+    /// Nobody's.
+    Nobodys,
+    /// Perhaps somebody else's, for this reason.
+    Anybodys(&'static str),
+}
 
 impl Journey<'_> {
     /// The answer to a request that is no login.
@@ -75,19 +86,55 @@ impl Journey<'_> {
         }
         let changed = !after.is_same(&passing.sent);
         let suspect = unclear || self.is_suspect(passing);
-        let whoami = self.site.portal.identity.whoami.is_some();
-        if changed && suspect && !whoami {
-            line.warn(
-                "it may carry somebody's password where no rule looks, and the answer changes \
-                 the portal's session: the session ends here with 401",
-            );
-            return self.end();
+        match self.whose(passing, &after, changed, suspect, line) {
+            Whose::TheSame if changed => self.rotate(passing.recorded, &after, line),
+            Whose::TheSame => {}
+            Whose::Nobodys => {
+                line.because("the portal names nobody any more: the session ends");
+                self.end();
+            }
+            Whose::Anybodys(why) => {
+                line.warn(format!("{why}: the session ends here with 401"));
+                self.end();
+            }
         }
-        if (changed || suspect) && whoami {
-            line.because("the portal is asked whether the session is still the same user's");
+    }
+
+    /// Whose the portal's session is after an answer: by its word where the recording has it,
+    /// elsewhere by what the request looked like.
+    fn whose(
+        &self,
+        passing: &Passing<'_>,
+        after: &CookieSet,
+        changed: bool,
+        suspect: bool,
+        line: &mut Line,
+    ) -> Whose {
+        let identity = &self.site.portal.identity;
+        let answer = passing.recorded.answer.as_ref();
+        if answer.is_some_and(|answer| announced(identity, &answer.headers).is_some()) {
+            return Whose::Anybodys("the portal names who signed in where no rule takes a login");
         }
-        if changed {
-            self.rotate(passing.recorded, &after, line);
+        let word = match (&identity.whoami, &identity.jwt) {
+            (Some(_), _) if changed || suspect => login::whoami(self, after, line),
+            (None, Some(_)) if changed => {
+                Some(login::signed(self, after, passing.recorded.at, line))
+            }
+            (None, None) if changed && suspect => {
+                return Whose::Anybodys(
+                    "it may carry somebody's password where no rule looks, and the answer changes \
+                     the portal's session",
+                );
+            }
+            (Some(_), _) | (None, Some(_) | None) => None,
+        };
+        let known = self.session.as_ref().and_then(|held| held.user.as_ref());
+        match word {
+            None => Whose::TheSame,
+            Some(Some(user)) if known.is_none_or(|known| *known == user) => Whose::TheSame,
+            Some(Some(_)) => Whose::Anybodys("the portal names another user"),
+            Some(None) if suspect => Whose::Anybodys("the portal names nobody"),
+            Some(None) => Whose::Nobodys,
         }
     }
 

@@ -1,11 +1,16 @@
 //! Recorded sessions: what is learned, decided and warned of, and what is never printed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::{YAML, said};
 
 const PASSWORD: &str = "correct-horse";
+const KEY: &str = "the key by which the portal signs its tokens";
 const COOKIE: &str = "c00k1evalue";
 
 /// A request with its answer, as browsers write it down.
@@ -313,6 +318,55 @@ fn a_token_in_a_script_is_followed_and_never_shown() {
         ],
     );
     assert!(!said.contains("holds no cookie"), "{said}");
+}
+
+/// A token as the portal signs it, for `name` until 2026-03-01T11:00:00Z.
+fn token(name: &str) -> String {
+    let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+    let claims = json!({ "sub": name, "iss": "wiki", "aud": "wiki", "exp": 1_772_362_800 });
+    let body = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    format!("{body}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[test]
+fn the_portals_own_token_names_the_user_while_it_counts() {
+    let jwt = "      jwt: { bearer: true, keys: { secret: file:token.key }, claim: sub, \
+               issuer: wiki, audience: wiki }\n      login_url";
+    let yaml = YAML
+        .replacen("      login_url", jwt, 1)
+        .replacen("      session_cookies: [sid]\n", "", 1)
+        .replacen(", set_cookie: sid", "", 1);
+    let asks = |when: &str, token: &str| {
+        let call = Call::new("GET", "/api/files", 200);
+        let mut call = call.line("request", "Authorization", &format!("bearer {token}"));
+        call.0["startedDateTime"] = json!(when);
+        call
+    };
+    let good = token("Alice");
+    let forged = format!("{}x", token("mallory"));
+    let calls = vec![
+        asks("2026-03-01T10:00:00Z", &good),
+        asks("2026-03-01T10:00:01Z", &forged),
+        asks("2026-03-01T12:00:00Z", &token("bob")),
+    ];
+    let text = har(calls);
+    let files =
+        [("gateway.yaml", yaml.as_str()), ("session.har", text.as_str()), ("token.key", KEY)];
+    let said = said(&files, &["--har", "session.har"]).unwrap();
+    assert!(!said.contains(&good) && !said.contains(KEY), "{said}");
+    holds(
+        &said,
+        &[
+            "the portal's own token names alice",
+            "1 GET wiki.test/api/files [proven, alice] goes to the portal",
+            "2 GET wiki.test/api/files [unknown] 303 to /login",
+            "! the portal's token names nobody: the token's signature is wrong",
+            "3 GET wiki.test/api/files [unknown] 303 to /login",
+            "! the portal's token names nobody: the token has expired",
+        ],
+    );
 }
 
 #[test]
