@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::List;
+use super::file_jwt::JwtFile;
 use super::file_login::LoginFile;
 use super::file_source::{AnnounceFile, BasicFile, BearerFile, HeaderSourceFile, WhoamiFile};
 use super::identity::Rotation;
@@ -20,6 +21,7 @@ use super::profiles;
         { "required": ["whoami", "login_url"] },
         { "required": ["header"] },
         { "required": ["basic"] },
+        { "required": ["jwt"] },
     ] },
 ))]
 pub(super) struct IdentityFile {
@@ -45,6 +47,8 @@ pub(super) struct IdentityFile {
     pub(super) header: Option<HeaderSourceFile>,
     /// The portal takes HTTP Basic; not so unless set.
     pub(super) basic: Option<BasicFile>,
+    /// The portal's session is a token that it signs; not so unless set.
+    pub(super) jwt: Option<JwtFile>,
     /// The portal names the user in the answer to a login; not so unless set.
     pub(super) announce: Option<AnnounceFile>,
     /// How a name is made canonical.

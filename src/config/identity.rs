@@ -4,7 +4,8 @@
 use http::HeaderName;
 use regex::Regex;
 
-use super::login_rule::LoginRule;
+use super::jwt::{Carrier, JwtSource};
+use super::login_rule::{LoginRule, UsernameSource};
 use super::source::{BasicRule, HeaderRule, WhoamiRule};
 use crate::net::glob::Glob;
 
@@ -26,6 +27,8 @@ pub struct Identity {
     pub header: Option<HeaderRule>,
     /// Credentials in every request.
     pub basic: Option<BasicRule>,
+    /// Tokens that the portal signs, in every request.
+    pub jwt: Option<JwtSource>,
     /// The response header with which the portal names who signed in.
     pub announce: Option<HeaderName>,
     /// How a name is made canonical.
@@ -40,7 +43,20 @@ pub struct Identity {
 impl Identity {
     /// Whether a request's `Authorization` line is part of the portal's session.
     pub fn reads_authorization(&self) -> bool {
-        self.session_bearer.is_some() || self.basic.is_some() || self.whoami.is_some()
+        self.takes_bearer() || self.basic.is_some() || self.whoami.is_some()
+    }
+
+    /// Whether the portal's session is a bearer token.
+    pub fn takes_bearer(&self) -> bool {
+        let signed = self.jwt.as_ref().is_some_and(|jwt| jwt.carrier == Carrier::Bearer);
+        signed || self.session_bearer.is_some()
+    }
+
+    /// Whether some login takes the name that was given in a step before.
+    pub fn remembers_names(&self) -> bool {
+        let is_remembered =
+            |login: &LoginRule| matches!(login.username, UsernameSource::Remembered);
+        self.logins.iter().any(is_remembered)
     }
 }
 

@@ -9,7 +9,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
     "notify",
-    "portals.*.identity.jwt",
     "portals.*.enforcement",
     "portals.*.rules",
     "portals.*.enrolment",

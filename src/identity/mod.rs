@@ -4,6 +4,7 @@
 
 mod body;
 mod form;
+mod jwt;
 mod login;
 mod multipart;
 mod outcome;
@@ -13,6 +14,7 @@ mod told;
 mod username;
 
 pub use body::BodyKind;
+pub use jwt::JwtFault;
 pub use login::{
     Attempt, Sent, Sight, is_for_logins_alone, is_login_address, names_a_user, read_attempt,
 };

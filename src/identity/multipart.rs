@@ -160,7 +160,7 @@ mod tests {
             let found: Vec<_> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             assert_eq!(found, expected);
         }
-        assert_eq!(fields("--b--\r\n"), None);
+        assert_eq!(fields("--b--\r\n"), Some(Vec::new()));
         assert_eq!(fields("--b\r\n--b--\r\n"), None);
     }
 

@@ -17,6 +17,16 @@ pub enum SessionLine {
     NamedInFront(String),
 }
 
+impl SessionLine {
+    /// The token of a bearer line.
+    pub fn bearer(&self) -> Option<&str> {
+        match self {
+            Self::Authorization(line) => line.strip_prefix("bearer "),
+            Self::NamedInFront(_) => None,
+        }
+    }
+}
+
 /// Session cookies by name, and the line that stands beside them.
 #[derive(Clone, Default)]
 pub struct CookieSet {

@@ -7,6 +7,7 @@ pub mod glob;
 pub mod headers;
 pub mod host;
 pub mod json;
+pub mod json_object;
 pub mod path;
 pub mod return_to;
 pub mod set_cookie;

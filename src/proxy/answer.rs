@@ -12,7 +12,7 @@ use super::context::{Context, Incoming, Kind};
 use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{kept, observe, receive, route, upstream};
+use super::{kept, reading, receive, route, upstream};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::pages::render::{Frame, Page};
@@ -286,12 +286,12 @@ async fn form(
     limit: usize,
 ) -> Result<Option<Vec<(String, String)>>, Failure> {
     check_same_site(session, incoming)?;
-    if !observe::is_urlencoded(session) {
+    if !reading::is_urlencoded(session) {
         return Err(Failure::BadRequest("a form of ours came in another form"));
     }
-    observe::answer_expectation(session).await?;
+    reading::answer_expectation(session).await?;
     let patience = gateway.parts.limits.header_deadline;
-    let body = observe::read_body(session, limit, patience).await?;
+    let body = reading::read_body(session, limit, patience).await?;
     Ok(body.map(|body| form_urlencoded::parse(&body).into_owned().collect()))
 }
 
@@ -442,6 +442,10 @@ async fn write(session: &mut Session, reply: Reply) -> Result<(), Failure> {
     session.write_response_header(Box::new(head), headless).await.map_err(gone)?;
     if !headless {
         session.write_response_body(Some(Bytes::from(reply.body)), true).await.map_err(gone)?;
+    } else if session.as_downstream().is_http2() {
+        // The framework does not say with the head that it is all, and resets a stream that
+        // failed on its way to the portal.
+        session.as_downstream_mut().finish_body().await.map_err(gone)?;
     }
     linger(session).await;
     Ok(())

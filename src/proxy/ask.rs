@@ -36,14 +36,16 @@ pub(super) async fn whoami(
     origin: &Origin,
     session: &CookieSet,
 ) -> Result<Option<UserName>, Failure> {
-    let now = gateway.parts.now();
-    // On the heap: a request that is questioned on its way would need more than a thread's stack.
+    let (now, key) = (gateway.parts.now(), site.binder.bind(session));
+    if let Some(user) = site.answers.kept(now, rule.cache, key) {
+        return Ok(user);
+    }
+    // Boxed, since it is large and nearly every request goes by without it.
     let asking = Box::pin(async {
         let answer = ask(gateway, site, now, &rule.target, origin, session).await?;
         user_of(&site.portal.identity, &rule.name, &told(&answer))
     });
-    let word = site.answers.ask(now, rule.cache, site.binder.bind(session), asking).await;
-    word.map_err(Failure::NoWord)
+    site.answers.ask(now, rule.cache, key, asking).await.map_err(Failure::NoWord)
 }
 
 /// Who the name in an HTTP Basic line is, if the portal takes its password.
@@ -102,9 +104,9 @@ async fn ask(
         exchange::exchange(connector, peer, request, Bytes::new(), LONGEST_ANSWER).await
     };
     let answered = tokio::time::timeout(PATIENCE, asking).await;
-    answered.map_err(|_| AskFault::TooSlow)?.map_err(|failure| match failure {
-        Failure::TooSlow => AskFault::TooSlow,
-        other => AskFault::Unreachable(other.to_string()),
+    answered.map_err(|_| AskFault::TooSlow)?.map_err(|failure| {
+        let slow = matches!(failure, Failure::TooSlow);
+        if slow { AskFault::TooSlow } else { AskFault::Unreachable(failure.to_string()) }
     })
 }
 

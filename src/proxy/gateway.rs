@@ -20,12 +20,13 @@ use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
 use super::inject::Injection;
-use super::observe::{self, Reading};
+use super::reading::{self, Reading};
 use super::settle::Settled;
 use super::suspect::Suspicion;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, forward, identify, kept, learn, receive, record, route, settle,
+    answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
+    settle,
 };
 use crate::clock::Stopwatch;
 use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
@@ -129,10 +130,11 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                observe::check_readable(&passage.site, incoming, &reading)?;
+                reading::check_readable(&passage.site, incoming, &reading)?;
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
+                reading::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 Ok(Next::Forward)
@@ -193,7 +195,7 @@ impl Gateway {
         incoming: &Incoming,
     ) -> Result<Reading, Failure> {
         match route::takes_password(site, incoming) {
-            true => observe::read(self, session, site, incoming).await,
+            true => reading::read(self, session, site, incoming).await,
             false => Ok(Reading::Other),
         }
     }
@@ -283,7 +285,11 @@ impl ProxyHttp for Gateway {
         if let Some(passage) = ctx.passage_mut() {
             let identity = &passage.site.portal.identity;
             let chunk = body.as_deref();
+            let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
+            if !before {
+                reading::note_doubt(self, passage);
+            }
         }
         match ctx.passage() {
             Some(passage) if self.still_stands(passage) => Ok(()),
@@ -382,9 +388,12 @@ pub(super) fn passage(
     let cookie_line = visit.read.for_portal(withheld);
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
+    let identity = &site.portal.identity;
     let suspicion = match &visit.who {
-        Who::Proven(..) => Suspicion::of_head(&site.portal.identity, head, incoming),
-        Who::Named(..) | Who::Unknown => Suspicion::Clear,
+        Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
+        Who::Proven(..) | Who::Named(..) | Who::Unknown => {
+            Suspicion::of_head(identity, head, incoming)
+        }
     };
     let origin = incoming.origin.clone();
     let injection = Injection::of(&site, head, incoming);
@@ -398,7 +407,7 @@ pub(super) fn passage(
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,
-        urlencoded: observe::is_form(head),
+        urlencoded: reading::is_form(head),
         injection,
         signs_out,
         ended_here: false,

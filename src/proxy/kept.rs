@@ -17,7 +17,7 @@ use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::{self, Gateway};
 use super::settle::{Settled, add_cookie, settle};
-use super::{answer, connection, forward, observe, receive, resent, route, upstream};
+use super::{answer, connection, forward, reading, receive, resent, route, upstream};
 use crate::net::cookies::SESSION;
 use crate::net::path::RequestPath;
 use crate::net::set_cookie;
@@ -50,9 +50,9 @@ pub(super) async fn hold(
     if challenge != Challenge::Verify || !is_form_of_the_portal(session, site, incoming) {
         return Ok(false);
     }
-    observe::answer_expectation(session).await?;
+    reading::answer_expectation(session).await?;
     let patience = gateway.parts.limits.header_deadline;
-    let body = observe::read_body(session, LONGEST_KEPT_BODY, patience).await?;
+    let body = reading::read_body(session, LONGEST_KEPT_BODY, patience).await?;
     let sealed = match body {
         Some(body) => site.seal_form(record.sid, &kept_form(session, incoming, visit, body))?,
         None => None,

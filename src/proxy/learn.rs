@@ -13,7 +13,8 @@ use super::fail::Failure;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
-use crate::identity::{SessionLine, normalise};
+use crate::config::jwt::{Carrier, JwtSource};
+use crate::identity::{CookieSet, SessionLine, normalise};
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::random;
@@ -57,7 +58,7 @@ pub(super) fn check_target(identity: &Identity, incoming: &Incoming) -> Result<(
         form_urlencoded::parse(query.as_bytes())
             .any(|(name, _)| name.to_ascii_lowercase().starts_with("access_token"))
     };
-    match identity.session_bearer.is_some() && has_token() {
+    match identity.takes_bearer() && has_token() {
         true => Err(Failure::BadRequest("a token of the portal is in the address")),
         false => Ok(()),
     }
@@ -70,7 +71,7 @@ fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, incoming: &Incomin
     let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.session_bearer.is_some();
+    let is_bearer = identity.takes_bearer();
     is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
 }
 
@@ -204,9 +205,32 @@ async fn told(
             return Ok(user);
         }
     }
-    match &identity.whoami {
-        Some(rule) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
-        None => Ok(None),
+    match (&identity.whoami, &identity.jwt) {
+        (Some(rule), _) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
+        (None, Some(source)) => Ok(signed(identity, source, gateway.parts.now(), &visit.cookies)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whom the portal's own token names. One that is not as it should be names nobody.
+pub(super) fn signed(
+    identity: &Identity,
+    source: &JwtSource,
+    now: UnixMillis,
+    session: &CookieSet,
+) -> Option<UserName> {
+    let token = match &source.carrier {
+        Carrier::Cookie(name) => {
+            session.iter().find(|(cookie, _)| cookie == name).map(|(_, value)| value)
+        }
+        Carrier::Bearer => session.line().and_then(SessionLine::bearer),
+    }?;
+    match source.verifier.read(now, token) {
+        Ok(name) => normalise(&identity.username, &name),
+        Err(fault) => {
+            tracing::info!(%fault, "a token of the portal names nobody");
+            None
+        }
     }
 }
 

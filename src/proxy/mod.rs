@@ -24,6 +24,7 @@ mod inject;
 mod kept;
 mod learn;
 mod observe;
+mod reading;
 mod receive;
 mod record;
 mod resent;

@@ -1,11 +1,10 @@
-//! Stage 7: a login passes through. The portal's session is held back while it is under way;
+//! Stage 7, its second half: a login passes through. The portal's session is held back while it is under way;
 //! the answer is judged, settled and only then given to the browser. The body goes on as it
 //! came and is forgotten here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
@@ -15,145 +14,22 @@ use super::context::{Incoming, Passage};
 use super::exchange::{Exchange, LONGEST_JUDGED, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
+use super::reading::Login;
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, forward, receive};
+use super::{ask, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
-use crate::identity::{
-    Answer, Attempt, BodyKind, CookieSet, LoginOutcome, Sent, SessionLine, Sight, bearer_of,
-    is_for_logins_alone, judge, names_a_user, read_attempt,
-};
+use crate::identity::{Answer, Attempt, CookieSet, LoginOutcome, SessionLine, bearer_of, judge};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie;
-use crate::policy::{Destination, Standing};
+use crate::policy::Standing;
 use crate::session::Suspension;
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
 use crate::visit::Who;
-
-/// What the body of a request at a login address says.
-pub(super) enum Reading {
-    /// It is a login.
-    Login(Login),
-    /// It certainly is none.
-    Other,
-    /// The portal may find a password in it where we cannot look.
-    Doubtful,
-}
-
-impl Reading {
-    /// What the request is for, where the body says so.
-    pub(super) fn destination(&self) -> Option<Destination> {
-        match self {
-            Self::Login(_) => Some(Destination::Login),
-            Self::Other | Self::Doubtful => None,
-        }
-    }
-}
-
-/// A login, ready to be passed on.
-pub(super) struct Login {
-    /// The body as it came.
-    pub body: Bytes,
-    /// Which of the portal's rules judges the answer.
-    pub rule: usize,
-    /// Who tries.
-    pub attempt: Attempt,
-}
-
-/// The most that the framework can hold for passing on, with room for one more read.
-const LONGEST_HELD: usize = 64 * 1024 - 1;
-
-/// Reads the body of a request at a login address, within the limit and the deadline. It is
-/// held so that it can still go on as it came.
-///
-/// # Errors
-/// When it is broken off, comes too slowly, or cannot be held.
-pub(super) async fn read(
-    gateway: &Gateway,
-    session: &mut Session,
-    site: &Site,
-    incoming: &Incoming,
-) -> Result<Reading, Failure> {
-    let limit = gateway.parts.limits.login_body.min(LONGEST_HELD);
-    if declared_length(session).is_some_and(|length| length > limit) {
-        return Ok(Reading::Doubtful);
-    }
-    session.as_mut().enable_retry_buffering();
-    answer_expectation(session).await?;
-    let patience = gateway.parts.limits.header_deadline;
-    let Some(body) = read_body(session, limit, patience).await? else {
-        return Ok(Reading::Doubtful);
-    };
-    if session.as_ref().retry_buffer_truncated() {
-        return Err(Failure::BodyTooLarge);
-    }
-    let sent = Sent {
-        method: &incoming.method,
-        path: &incoming.path,
-        query: incoming.query.as_deref(),
-        kind: &BodyKind::of(&session.req_header().headers),
-        body: &body,
-    };
-    match read_attempt(&site.portal.identity, sent) {
-        Sight::Login(_, Attempt::Ambiguous) => {
-            Err(Failure::BadRequest("the login can be read in two ways"))
-        }
-        Sight::Login(rule, attempt) => Ok(Reading::Login(Login { body, rule, attempt })),
-        Sight::Unclear => Ok(Reading::Doubtful),
-        Sight::Other => Ok(Reading::Other),
-    }
-}
-
-/// Refuses what can only be a login, and one that we cannot read: too long, in another form
-/// than browsers send, or with its name in the query. A portal that keeps its session at a
-/// login might take it, and a proof in that session would then open somebody else's (ID-5).
-///
-/// # Errors
-/// [`Failure::BadRequest`]; the portal does not get it.
-pub(super) fn check_readable(
-    site: &Site,
-    incoming: &Incoming,
-    reading: &Reading,
-) -> Result<(), Failure> {
-    let identity = &site.portal.identity;
-    let doubtful = matches!(reading, Reading::Doubtful);
-    let unreadable = doubtful || in_query(identity, incoming.query.as_deref());
-    match unreadable && is_for_logins_alone(identity, &incoming.path) {
-        true => Err(Failure::BadRequest("a login that cannot be read")),
-        false => Ok(()),
-    }
-}
-
-/// Reads a body of ours or of a login up to `limit`; nothing when it is longer.
-///
-/// # Errors
-/// When it is broken off or does not come in time.
-pub(super) async fn read_body(
-    session: &mut Session,
-    limit: usize,
-    patience: Duration,
-) -> Result<Option<Bytes>, Failure> {
-    let reading = async {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = session
-            .as_downstream_mut()
-            .read_request_body()
-            .await
-            .map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > limit {
-                return Ok(None);
-            }
-        }
-        Ok(Some(body.freeze()))
-    };
-    tokio::time::timeout(patience, reading).await.map_err(|_| Failure::BodyTooSlow)?
-}
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -333,6 +209,9 @@ impl Watched {
             site.answers.forget(site.binder.bind(cookies));
             return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
         }
+        if let Some(source) = &identity.jwt {
+            return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
+        }
         match (&identity.announce, &self.login.attempt) {
             (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
             (None, Attempt::By(user)) => Ok(Some(user.clone())),
@@ -484,35 +363,4 @@ fn redirect(head: &mut ResponseHeader, target: &str) -> pingora_error::Result<()
     head.insert_header(header::LOCATION, target)?;
     head.insert_header(header::CACHE_CONTROL, "no-store")?;
     head.insert_header(header::CONTENT_LENGTH, "0")
-}
-
-fn declared_length(session: &Session) -> Option<usize> {
-    let length = session.get_header(header::CONTENT_LENGTH)?;
-    length.to_str().ok().and_then(|length| length.parse().ok())
-}
-
-/// A client that waits for our word before it sends the body gets it.
-pub(super) async fn answer_expectation(session: &mut Session) -> Result<(), Failure> {
-    let expects = session
-        .get_header(header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects {
-        return Ok(());
-    }
-    let written = session.as_downstream_mut().write_continue_response().await;
-    written.map_err(|error| Failure::Gone(error.etype().as_str().to_owned()))
-}
-
-/// Whether the body is a form as browsers send it.
-pub(super) fn is_urlencoded(session: &Session) -> bool {
-    is_form(session.req_header())
-}
-
-/// The same, told by a head alone.
-pub(super) fn is_form(head: &RequestHeader) -> bool {
-    BodyKind::of(&head.headers) == BodyKind::UrlEncoded
-}
-
-fn in_query(identity: &Identity, query: Option<&str>) -> bool {
-    query.is_some_and(|query| names_a_user(identity, query.as_bytes()))
 }

@@ -9,7 +9,7 @@ use pingora_http::ResponseHeader;
 use super::context::Passage;
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{ask, sign_in};
+use super::{ask, learn, sign_in};
 use crate::clock::UnixMillis;
 use crate::config::Rotation;
 use crate::identity::CookieSet;
@@ -113,20 +113,24 @@ async fn whose(
     let site = &passage.site;
     let changed = !after.is_same(&passage.sent_cookies);
     let suspect = passage.suspicion.is_suspect();
-    match &site.portal.identity.whoami {
-        Some(rule) if changed || suspect => {
+    let identity = &site.portal.identity;
+    let user = match (&identity.whoami, &identity.jwt) {
+        (Some(rule), _) if changed || suspect => {
             site.answers.forget(site.binder.bind(after));
-            let user = ask::whoami(gateway, site, rule, &passage.origin, after).await?;
-            Ok(match user {
-                Some(user) if user == session.user => Whose::TheSame,
-                Some(_) => Whose::Anybodys,
-                None if suspect => Whose::Anybodys,
-                None => Whose::Nobodys,
-            })
+            ask::whoami(gateway, site, rule, &passage.origin, after).await?
         }
-        None if changed && suspect => Ok(Whose::Anybodys),
-        Some(_) | None => Ok(Whose::TheSame),
-    }
+        (None, Some(source)) if changed => {
+            learn::signed(identity, source, gateway.parts.now(), after)
+        }
+        (None, None) if changed && suspect => return Ok(Whose::Anybodys),
+        (Some(_), _) | (None, Some(_) | None) => return Ok(Whose::TheSame),
+    };
+    Ok(match user {
+        Some(user) if user == session.user => Whose::TheSame,
+        Some(_) => Whose::Anybodys,
+        None if suspect => Whose::Anybodys,
+        None => Whose::Nobodys,
+    })
 }
 
 /// A proven session follows the portal's session.

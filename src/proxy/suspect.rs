@@ -62,6 +62,11 @@ impl Suspicion {
         }
     }
 
+    /// Whether it is settled that it may be a login.
+    pub(super) fn is_certain(&self) -> bool {
+        matches!(self, Self::Suspect)
+    }
+
     /// Whether the portal's session may be somebody else's after this request. A body that
     /// is not all there yet may still say so.
     pub(super) fn is_suspect(&self) -> bool {

@@ -94,7 +94,8 @@ fn schema_keys(root: &Value, at: &Value, path: &str, keys: &mut Vec<String>) {
 
 /// Every key of a value, likewise; `names` are the mappings whose keys operators choose.
 fn written_keys(at: &serde_yaml::Value, path: &str, keys: &mut Vec<String>) {
-    const NAMES: [&str; 3] = [".portals", ".request.form", ".logout.query"];
+    const NAMES: [&str; 5] =
+        [".portals", ".request.form", ".logout.query", ".success.header", ".success.json"];
     if let Some(list) = at.as_sequence() {
         for element in list {
             written_keys(element, path, keys);
@@ -126,11 +127,15 @@ fn the_example_has_every_key_of_the_schema_and_no_other() {
 fn sorted(keys: Vec<String>) -> Vec<String> {
     let same = |key: String| {
         let key = key.replace(".failure.", ".success.");
-        let other = ["header", "pattern"].map(|place| format!(".whoami.username.{place}"));
-        match other.iter().find_map(|other| key.strip_suffix(other.as_str())) {
-            Some(above) => format!("{above}.whoami.username.json"),
-            None => key,
-        }
+        let others = [
+            (".whoami.username.header", ".whoami.username.json"),
+            (".whoami.username.pattern", ".whoami.username.json"),
+            (".jwt.bearer", ".jwt.cookie"),
+            (".jwt.keys.jwks", ".jwt.keys.secret"),
+            (".jwt.keys.pem", ".jwt.keys.secret"),
+        ];
+        let other = others.iter().find(|(other, _)| key.ends_with(other));
+        other.map_or_else(|| key.clone(), |(other, shown)| key.replace(other, shown))
     };
     let mut keys: Vec<_> = keys.into_iter().map(same).collect();
     keys.sort();
@@ -145,11 +150,12 @@ fn what_the_example_has_in_comments_loads_too() {
     folder.put("tls/wiki.crt", made.cert.pem());
     folder.put("tls/wiki.key", made.signing_key.serialize_pem());
     folder.put("branding/templates/verify.html", "");
+    folder.put("secrets/token.key", "a secret of forty letters, at the least.");
     let config = folder.config(&with_comments());
     assert!(config.listeners[1].tls.is_some());
     assert!(config.branding.templates.is_some());
     let success = &config.portals[0].identity.logins[0].success;
-    assert_eq!(success.body_contains.as_deref(), Some("Logged in as"));
+    assert_eq!(success.body_contains.as_deref(), Some("<p>Logged in as"));
 }
 
 /// The example with what it has in comments: those that hold a key or start a list.

@@ -110,11 +110,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");
         check(&[("    prefix:", &line)], &[&fault]);
     }
-    for key in ["jwt"] {
-        let line = format!("      {key}: x\n      rotation:");
-        let fault = format!("gateway.yaml:36:7: portals.wiki.identity.{key}: {later}");
-        check(&[("      rotation:", &line)], &[&fault]);
-    }
     for (section, key) in [
         ("branding", "logo"),
         ("branding", "languages"),
@@ -127,23 +122,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         assert!(lines.contains(&fault), "{lines:?}");
     }
     check(&[("limits:", "notify: {}\nlimits:")], &[&format!("gateway.yaml:46:1: notify: {later}")]);
-    for (from, to, key) in [
-        ("            form: u", "            form: u\n            json: /user", "username.json"),
-        (
-            "            form: u",
-            "            form: u\n            multipart: u",
-            "username.multipart",
-        ),
-    ] {
-        let fault = format!("gateway.yaml:29:13: portals.wiki.identity.logins[0].{key}: {later}");
-        check(&[(from, to)], &[&fault]);
-    }
-    for key in ["json", "header"] {
-        let line = format!("            {key}: {{}}\n            set_cookie:");
-        let fault =
-            format!("gateway.yaml:32:13: portals.wiki.identity.logins[0].success.{key}: {later}");
-        check(&[("            set_cookie:", &line)], &[&fault]);
-    }
 }
 
 #[test]

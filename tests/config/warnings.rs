@@ -69,7 +69,7 @@ fn a_success_that_a_wrong_password_may_meet_is_told() {
     let failure = "          failure:\n            body: { contains: wrong }\n";
     let location = "            location: { not: \"/login*\" }\n";
     let warning = "gateway.yaml:29:11: warning: portals.wiki.identity.logins[0].success: may also \
-                   be met by the answer to a wrong password; add location or body, or describe the \
+                   be met by the answer to a wrong password; add location, body or json, or describe the \
                    failure";
     check(&[(failure, ""), (location, ""), ("[302, 303]", "[200]")], &[warning]);
     check(&[(failure, ""), (location, ""), ("            status: [302, 303]\n", "")], &[warning]);

@@ -2,12 +2,14 @@
 
 use regex::Regex;
 
-use super::{all, login, optional, path, some, source};
+use super::{all, jwt, login, optional, path, some, source};
 use crate::config::fault::Findings;
 use crate::config::file::List;
 use crate::config::file_identity::{Case, IdentityFile, LogoutFile, UsernameFile};
 use crate::config::identity::{Identity, LogoutRule, Rotation, UsernameRule};
+use crate::config::jwt::{Carrier, JwtSource};
 use crate::config::key_path::KeyPath;
+use crate::config::surroundings::Surroundings;
 use crate::net::glob::Glob;
 
 /// The cookies of Portcullis. They never reach a portal, so no portal session is in them.
@@ -21,11 +23,13 @@ pub(super) fn identity(
     written: IdentityFile,
     at: &KeyPath,
     prefix: Option<&str>,
+    around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<Identity> {
     let whoami = optional(written.whoami, |w| source::whoami(w, &at.key("whoami"), findings));
     let header = optional(written.header, |w| source::header(w, &at.key("header"), findings));
     let basic = optional(written.basic, |w| source::basic(w, &at.key("basic"), findings));
+    let jwt = optional(written.jwt, |w| jwt::jwt(w, &at.key("jwt"), around, findings));
     let announce =
         optional(written.announce, |w| source::announce(w, &at.key("announce"), findings));
     let bearer = optional(written.session_bearer, |w| {
@@ -35,17 +39,20 @@ pub(super) fn identity(
     let is_there = |key: &str, found: bool| found || findings.knows_fault_within(&at.key(key));
     let asks = is_there("whoami", is_some(&whoami));
     let announces = is_there("announce", is_some(&announce));
-    let per_request = is_there("header", is_some(&header)) || is_there("basic", is_some(&basic));
+    let signs = is_there("jwt", is_some(&jwt));
+    let per_request =
+        is_there("header", is_some(&header)) || is_there("basic", is_some(&basic)) || signs;
     let in_header = per_request || is_there("session_bearer", is_some(&bearer));
     let login_url = match (written.login_url, per_request) {
         (None, true) => Some(None),
         (url, _) => login_url(url, &at.key("login_url"), prefix, findings).map(Some),
     };
     let username = username(written.username, &at.key("username"), findings);
-    let around = login::Around { prefix, names: username.as_ref(), is_asked: asks, announces };
+    let names_around =
+        login::Around { prefix, names: username.as_ref(), is_asked: asks || signs, announces };
     let logins = match (written.logins, asks || per_request) {
         (None, true) => Some(Vec::new()),
-        (logins, _) => login::logins(logins, &at.key("logins"), around, findings),
+        (logins, _) => login::logins(logins, &at.key("logins"), names_around, findings),
     };
     let url = login_url.as_ref().and_then(Option::as_deref);
     login::warn_of_shared_path(logins.as_deref(), url, at, findings);
@@ -54,7 +61,8 @@ pub(super) fn identity(
         (None, true) => Some(Vec::new()),
         (cookies, _) => session_cookies(cookies, &place, findings),
     };
-    let rotation = rotation(written.rotation, asks, &at.key("rotation"), findings);
+    let cookies = cookies.map(|cookies| with_token(cookies, jwt.as_ref()));
+    let rotation = rotation(written.rotation, asks, signs, &at.key("rotation"), findings);
     let logout =
         optional(written.logout, |written| logout(written, &at.key("logout"), prefix, findings));
     Some(Identity {
@@ -65,11 +73,23 @@ pub(super) fn identity(
         whoami: whoami?,
         header: header?,
         basic: basic?,
+        jwt: jwt?,
         announce: announce?,
         username: username?,
         login_url: login_url?,
         logout: logout?,
     })
+}
+
+/// The cookie of a token is a session cookie, named as one or not.
+fn with_token(mut cookies: Vec<Glob>, jwt: Option<&Option<JwtSource>>) -> Vec<Glob> {
+    let source = jwt.and_then(Option::as_ref);
+    if let Some(Carrier::Cookie(name)) = source.map(|source| &source.carrier)
+        && !cookies.iter().any(|pattern| pattern.matches(name))
+    {
+        cookies.push(Glob::new(name.clone()));
+    }
+    cookies
 }
 
 fn is_some<T>(checked: &Option<Option<T>>) -> bool {
@@ -87,7 +107,7 @@ fn session_cookies(
     all(checked.collect())
 }
 
-fn session_cookie(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Glob> {
+pub(super) fn session_cookie(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Glob> {
     let glob = cookie_pattern(text, at, findings)?;
     let mend = "name the portal's session cookie more closely";
     if text.bytes().all(|byte| byte == b'*') {
@@ -115,12 +135,13 @@ pub(super) fn cookie_pattern(text: &str, at: &KeyPath, findings: &mut Findings) 
 fn rotation(
     written: Option<Rotation>,
     asks: bool,
+    signs: bool,
     at: &KeyPath,
     findings: &mut Findings,
 ) -> Rotation {
     let usual = if asks { Rotation::Follow } else { Rotation::Reverify };
     let rotation = written.unwrap_or(usual);
-    if rotation == Rotation::Follow && !asks {
+    if rotation == Rotation::Follow && !asks && !signs {
         let what =
             "keeps a proof when the portal changes its session cookie, whoever it is for then";
         findings.warn(at, what, "add whoami, or choose reverify");

@@ -12,6 +12,9 @@ mod branding;
 mod certificate;
 mod host;
 mod identity;
+mod jwk;
+mod jwt;
+mod jwt_keys;
 mod keeping;
 mod limits;
 mod login;
@@ -20,6 +23,7 @@ mod network;
 mod path;
 mod portal;
 mod proof;
+mod public_key;
 mod source;
 
 /// Checks the whole file.
@@ -41,7 +45,8 @@ pub(super) fn check(
     let issuer = branding.as_ref().map(|branding| branding.name.as_str());
     let totp = proof::totp(file.totp, &root.key("totp"), issuer, findings);
     let recovery_codes = proof::recovery_codes(file.recovery_codes, findings);
-    let portals = portal::portals(file.portals, &root.key("portals"), &taken, findings);
+    let house = portal::House { taken, around };
+    let portals = portal::portals(file.portals, &root.key("portals"), &house, findings);
     let limits = limits::limits(file.limits, &root.key("limits"), findings);
     Some(Config {
         listeners: listeners?,

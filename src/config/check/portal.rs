@@ -8,6 +8,7 @@ use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
 use crate::config::named::Named;
+use crate::config::surroundings::Surroundings;
 use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
 
@@ -17,11 +18,19 @@ const PREFIX: &str = "/.mfa";
 /// Which portal has a host already.
 type Owners = HashMap<String, String>;
 
-/// All portals; `taken` are the addresses that Portcullis itself listens on.
+/// What stands around every portal.
+pub(super) struct House<'a> {
+    /// The addresses that Portcullis itself listens on.
+    pub(super) taken: Vec<SocketAddr>,
+    /// Where files and secrets are.
+    pub(super) around: &'a Surroundings<'a>,
+}
+
+/// All portals.
 pub(super) fn portals(
     written: Option<Named<PortalFile>>,
     at: &KeyPath,
-    taken: &[SocketAddr],
+    house: &House<'_>,
     findings: &mut Findings,
 ) -> Option<Vec<Portal>> {
     let Named(written) = findings.required(at, written, "add the first portal")?;
@@ -33,7 +42,7 @@ pub(super) fn portals(
     let checked = written.into_iter().map(|(name, written)| {
         let at = at.key(name.as_str());
         let name = portal_name(name, &at, findings);
-        portal(name, written?, &at, taken, &mut owners, findings)
+        portal(name, written?, &at, house, &mut owners, findings)
     });
     all(checked.collect())
 }
@@ -51,18 +60,19 @@ fn portal(
     name: Option<String>,
     written: PortalFile,
     at: &KeyPath,
-    taken: &[SocketAddr],
+    house: &House<'_>,
     owners: &mut Owners,
     findings: &mut Findings,
 ) -> Option<Portal> {
     let hosts = hosts(written.hosts, at, owners, findings);
-    let upstream = upstream(written.upstreams, &at.key("upstreams"), taken, findings);
+    let upstream = upstream(written.upstreams, &at.key("upstreams"), &house.taken, findings);
     let prefix = prefix(written.prefix, &at.key("prefix"), findings);
     let place = at.key("identity");
     let mend = "say how its users are known: logins, session_cookies and login_url";
     let identity = findings.required(&place, written.identity, mend);
-    let identity = identity
-        .and_then(|written| identity::identity(written, &place, prefix.as_deref(), findings));
+    let identity = identity.and_then(|written| {
+        identity::identity(written, &place, prefix.as_deref(), house.around, findings)
+    });
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
     Some(Portal {

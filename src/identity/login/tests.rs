@@ -31,6 +31,7 @@ fn identity() -> Identity {
         whoami: None,
         header: None,
         basic: None,
+        jwt: None,
         announce: None,
         rotation: Rotation::Reverify,
         username: UsernameRule {
@@ -285,7 +286,8 @@ fn a_password_of_the_second_step_may_only_repeat_the_name() {
     for body in ["user=a&user=b", "USER=bob", "user[]=bob", "x=1;user=bob", "user=%ff"] {
         assert_eq!(one(&format!("step=2&{body}")), "1 !", "{body}");
     }
-    assert_eq!(one("step=2&step=1&password=x"), "1 !");
+    assert_eq!(one("step=2&step=1&password=x"), "0 !");
+    assert_eq!(one("step=2&step=3&password=x"), "1 !");
     assert_eq!(sight(&identity, &BodyKind::UrlEncoded, "user=bob", "step=2"), "1 !");
 
     let identity = rules(vec![(UsernameSource::Remembered, &[]), (json_place("/user"), first)]);

@@ -22,6 +22,7 @@ fn identity() -> Identity {
         whoami: None,
         header: None,
         basic: None,
+        jwt: None,
         announce: None,
         username: UsernameRule {
             fold_case: true,

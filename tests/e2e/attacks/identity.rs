@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::dsl::steps::{enrol, enrol_with, sign_in, sign_in_again};
 use crate::dsl::{ALICE, BOB, Browser, Portal, eventually, gateway, member, portal};
 
-const SECRET: &str = "secret-page";
+pub(super) const SECRET: &str = "secret-page";
 
 /// Nothing that is behind the second factor shows in this browser, at any address.
-async fn sees_nothing(browser: &Browser, portal: &Portal) {
+pub(super) async fn sees_nothing(browser: &Browser, portal: &Portal) {
     let before = portal.seen_at("/home").len();
     for path in ["/home", "/login", "/public/page", "/.mfa/", "/.mfa/recovery-codes"] {
         let shown = browser.clone().open(path).await;
@@ -23,7 +23,7 @@ async fn sees_nothing(browser: &Browser, portal: &Portal) {
 }
 
 /// The same, and the gateway does not even know a name.
-async fn is_nobody(browser: &Browser, portal: &Portal) {
+pub(super) async fn is_nobody(browser: &Browser, portal: &Portal) {
     sees_nothing(browser, portal).await;
     let led = browser.clone().open("/home").await;
     assert_eq!((led.status, led.location()), (303, "/login"));
@@ -70,7 +70,7 @@ async fn id_1_no_way_of_saying_no_is_taken_for_a_yes() {
     }
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A login that two readers may read in two ways: query, kind of body, and the fields of the
 /// name in a form or a whole body.
@@ -122,21 +122,14 @@ fn ambiguous() -> Vec<(&'static str, &'static str, String)> {
     for kind in ["application/json", "text/plain", "", "application/json; charset=utf-8", FORM] {
         logins.push(("", kind, json.clone()));
     }
-    let part = |name: &str, value: &str| {
-        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-    };
-    let multipart = format!(
-        "{}{}{}--b--\r\n",
-        part("user", "alice"),
-        part("password", ALICE.1),
-        part("token", "TOKEN")
-    );
-    logins.push(("", "multipart/form-data; boundary=b", multipart));
     logins
 }
 
 /// What a browser sends that opened the login page, with a body of the test's own.
-async fn send_login(browser: &mut Browser, (query, kind, body): &(&str, &str, String)) -> u16 {
+pub(super) async fn send_login(
+    browser: &mut Browser,
+    (query, kind, body): &(&str, &str, String),
+) -> u16 {
     let page = browser.go("/login").await;
     let token = page.form("password").field("token").unwrap().to_owned();
     let target = format!("/login{query}");

@@ -1,6 +1,8 @@
 //! A legacy portal with its own login, as old as they come: a form, a session before the
 //! login with a token in it, a page behind it. It remembers every request as it saw it.
 
+mod streams;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,8 +15,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
+use streams::{big, drip, echo, flood, sink, upload};
+
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
+
+mod doors;
 
 /// Starts to describe a portal with a login form.
 pub fn form() -> Builder {
@@ -38,6 +44,10 @@ struct Ways {
     judged_by_body: bool,
     /// A second session cookie for `/private` alone is set at the login.
     folder_cookie: bool,
+    /// What its login looks like, where it is another than the form.
+    door: doors::Door,
+    /// The rules for its logins, where they are others than for the form.
+    logins: String,
     extra: String,
 }
 
@@ -69,6 +79,24 @@ impl Builder {
         self
     }
 
+    /// Its login page is a script that sends JSON and is answered in JSON.
+    pub fn by_script(mut self) -> Self {
+        self.ways.door = doors::Door::Script;
+        self.logins(doors::SCRIPT)
+    }
+
+    /// It asks for the name first, and on the next page for the password.
+    pub fn in_two_steps(mut self) -> Self {
+        self.ways.door = doors::Door::TwoSteps;
+        self.logins(doors::TWO_STEPS)
+    }
+
+    /// Other rules for its logins.
+    pub fn logins(mut self, yaml: &str) -> Self {
+        self.ways.logins = yaml.to_owned();
+        self
+    }
+
     /// Adds keys to the portal's entry in the configuration.
     pub fn yaml(mut self, yaml: &str) -> Self {
         self.ways.extra.push_str(yaml);
@@ -88,6 +116,8 @@ impl Builder {
 
 /// How many ways to say no there are.
 pub const ERRORS: usize = 10;
+/// How many there are to say it to a script.
+pub const REFUSALS: usize = doors::REFUSALS;
 
 /// A running portal.
 pub struct Portal {
@@ -126,6 +156,8 @@ struct Inner {
 struct Session {
     user: Option<String>,
     token: String,
+    /// Whom the first of two steps named.
+    named: Option<String>,
 }
 
 impl Portal {
@@ -186,15 +218,20 @@ impl Fronted for Portal {
             true => "{ body: { contains: \"Welcome\" } }",
             false => "{ status: [302], location: { not: \"/login*\" } }",
         };
+        let form = format!(
+            "- request: {{ method: POST, path: /login }}
+  username: {{ form: user }}
+  success: {success}
+  failure: {{ body: {{ contains: \"invalid\" }} }}"
+        );
+        let logins = if ways.logins.is_empty() { &form } else { &ways.logins };
+        let logins = logins.replace('\n', "\n    ");
         format!(
             "hosts: [{host}]
 upstreams: [\"http://{}\"]
 identity:
   logins:
-    - request: {{ method: POST, path: /login }}
-      username: {{ form: user }}
-      success: {success}
-      failure: {{ body: {{ contains: \"invalid\" }} }}
+    {logins}
   session_cookies: [portalsession, portalfolder]
   rotation: {rotation}
   login_url: /login
@@ -210,7 +247,7 @@ impl Inner {
     fn begin(&self, user: Option<String>) -> String {
         let number = self.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let name = format!("session{number}x{:08x}", number.wrapping_mul(2_654_435_761) as u32);
-        let session = Session { user, token: format!("token{number}") };
+        let session = Session { user, token: format!("token{number}"), named: None };
         self.sessions.lock().unwrap().insert(name.clone(), session);
         name
     }
@@ -257,6 +294,11 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
     let user = portal.session(&parts.headers).and_then(|(_, session)| session.user);
     match (parts.method.as_str(), path.as_str()) {
         ("GET", "/login") => login_page(&portal, &parts.headers, ""),
+        ("GET", "/public/password") => doors::password_page(&portal, &parts.headers),
+        ("POST", "/login" | "/name" | "/password") if portal.ways.door != doors::Door::Form => {
+            let fields = fields::read(&parts.headers, &body, parts.uri.query());
+            doors::login(&portal, &parts.headers, &path, &fields)
+        }
         ("POST", "/login") => {
             let fields = fields::read(&parts.headers, &body, parts.uri.query());
             let answer = login(&portal, &parts.headers, &fields);
@@ -312,8 +354,9 @@ fn login_page(portal: &Inner, headers: &HeaderMap, fault: &str) -> Response {
     }
     let name = known.map_or_else(|| portal.begin(None), |(name, _)| name);
     let token = portal.sessions.lock().unwrap()[&name].token.clone();
+    let (action, password) = doors::form_of(portal);
     let form = format!(
-        "<form method=\"post\" action=\"/login\"><p>{fault}</p><input name=\"token\" type=\"hidden\" value=\"{token}\"><input name=\"user\"><input name=\"password\" type=\"password\"><button>Sign in</button></form>"
+        "<form method=\"post\" action=\"{action}\"><p>{fault}</p><input name=\"token\" type=\"hidden\" value=\"{token}\"><input name=\"user\">{password}<button>Sign in</button></form>"
     );
     let mut response = page(StatusCode::OK, &form);
     set_session(&mut response, &name);
@@ -411,64 +454,6 @@ fn rotate(portal: &Inner, headers: &HeaderMap) -> Response {
     let mut response = page(StatusCode::OK, "rotated");
     set_session(&mut response, &name);
     response
-}
-
-async fn upload(portal: &Inner, body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(Ok(part)) = body.next().await {
-        bytes.extend_from_slice(&part);
-    }
-    let answer = page(StatusCode::OK, &format!("{} bytes", bytes.len()));
-    *portal.uploaded.lock().unwrap() = bytes;
-    answer
-}
-
-fn big() -> Response {
-    let chunks = (0..320)
-        .map(|number: u32| Ok::<_, std::io::Error>(Bytes::from(vec![number as u8; 64 * 1024])));
-    Body::from_stream(stream::iter(chunks)).into_response()
-}
-
-/// Counts what comes, and keeps none of it.
-async fn sink(body: Body) -> Response {
-    let mut body = body.into_data_stream();
-    let mut count = 0_u64;
-    while let Some(Ok(part)) = body.next().await {
-        count += part.len() as u64;
-    }
-    page(StatusCode::OK, &format!("{count} bytes"))
-}
-
-/// As many parts as are asked for, of which it holds one.
-fn flood(parts: usize) -> Response {
-    let part = Bytes::from(vec![b'f'; 64 * 1024]);
-    let parts = std::iter::repeat_n(part, parts).map(Ok::<_, std::io::Error>);
-    Body::from_stream(stream::iter(parts)).into_response()
-}
-
-/// Sends its first word at once, and the last when it is let go.
-fn drip(portal: Arc<Inner>) -> Response {
-    let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
-    let last = stream::once(async move {
-        portal.held.notified().await;
-        Ok(Bytes::from("last"))
-    });
-    Body::from_stream(first.chain(last)).into_response()
-}
-
-async fn echo(mut socket: axum::extract::ws::WebSocket, user: Option<String>) {
-    let greeting = format!("hello {}", user.unwrap_or_else(|| "nobody".to_owned()));
-    if socket.send(Message::Text(greeting.into())).await.is_err() {
-        return;
-    }
-    while let Some(Ok(message)) = socket.recv().await {
-        if matches!(message, Message::Text(_) | Message::Binary(_))
-            && socket.send(message).await.is_err()
-        {
-            return;
-        }
-    }
 }
 
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -38,8 +38,8 @@ pub async fn enrol_here(gateway: &Gateway, mut browser: Browser) -> Enrolled {
     enrol_at(gateway, browser, page).await
 }
 
-/// From the page that offers a secret to the portal's page.
-async fn enrol_at(gateway: &Gateway, mut browser: Browser, page: Shown) -> Enrolled {
+/// From the page that offers a secret to the portal's page, however somebody came there.
+pub async fn enrol_at(gateway: &Gateway, mut browser: Browser, page: Shown) -> Enrolled {
     let phone = Phone::scan(html::svg(&page.body).unwrap());
     let spent = gateway.now();
     let form = page.form("code").fill("code", &phone.code(spent));
@@ -66,6 +66,28 @@ pub async fn sign_in_anew(browser: &mut Browser, who: (&str, &str)) -> Shown {
 pub async fn give_code(browser: &mut Browser, page: &Shown, code: &str) -> Shown {
     let form = page.form("code").fill("code", code);
     browser.send(page, &form).await
+}
+
+/// What a login page's script sends: the fields as JSON, with the token of the page.
+pub async fn sign_in_by_script(browser: &mut Browser, more: &[(&str, &str)]) -> Shown {
+    let page = browser.go("/login").await;
+    let token = page.form("password").field("token").unwrap().to_owned();
+    let mut fields: std::collections::BTreeMap<&str, &str> = more.iter().copied().collect();
+    fields.insert("token", &token);
+    let mut call = browser.posting("/login", &[]).body(serde_json::to_string(&fields).unwrap());
+    let replaced = ["content-type", "accept", "sec-fetch-mode"];
+    call.lines.retain(|(name, _)| !replaced.contains(&name.as_str()));
+    let call = call.line("content-type", "application/json").line("accept", "application/json");
+    browser.visit("/login", call.line("sec-fetch-mode", "cors")).await
+}
+
+/// The first of two steps: names somebody in this browser's session of the portal.
+pub async fn name_first(browser: &mut Browser, user: &str) -> Shown {
+    let page = browser.go("/login").await;
+    let form = page.form("user").fill("user", user);
+    let led = browser.send(&page, &form).await;
+    assert_eq!((led.status, led.location()), (302, "/public/password"), "{:?}", led.answer);
+    browser.follow(led).await
 }
 
 /// Gives the code that the phone shows now, and goes on to the portal's page.
