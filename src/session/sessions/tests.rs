@@ -169,6 +169,33 @@ async fn answers_at_once_each_move_the_session() {
 }
 
 #[tokio::test]
+async fn many_answers_at_once_each_take_the_session_along() {
+    let place = place().await;
+    let sessions = &place.sessions;
+    let old = sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
+    let moved = |bind: u8, sid: u8| SessionRecord {
+        bind: opaque(bind),
+        sid: opaque(sid),
+        parts: vec![opaque(bind)],
+        ..(*old).clone()
+    };
+    let places = (100..116).map(|bind| sessions.rebind(NOW, &old, moved(bind, bind)));
+    for found in futures_util::future::join_all(places).await {
+        assert!(sessions.known(NOW, found.unwrap().bind).is_some());
+    }
+    // The same place in several answers is one session, whichever the browser keeps.
+    let same = (1..8).map(|sid| sessions.rebind(NOW, &old, moved(200, sid)));
+    let found = futures_util::future::join_all(same).await;
+    let sids: Vec<_> = found.into_iter().map(|found| found.unwrap().sid).collect();
+    assert!(sids.iter().all(|sid| *sid == sids[0]), "{sids:?}");
+    // The old place got no more time by all that.
+    let later = NOW.plus(Duration::from_secs(5));
+    sessions.rebind(later, &old, moved(201, 1)).await.unwrap();
+    assert_eq!(sessions.known(NOW.plus(Duration::from_secs(10)), opaque(10)), None);
+    assert!(sessions.known(NOW.plus(Duration::from_secs(60)), opaque(201)).is_some());
+}
+
+#[tokio::test]
 async fn a_session_that_ended_meanwhile_does_not_move() {
     let place = place().await;
     let sessions = &place.sessions;
