@@ -18,7 +18,7 @@ macro_rules! profiles {
 
 /// Every profile, in the order of the alphabet.
 const PROFILES: &[(&str, &str)] =
-    profiles!["django", "dokuwiki", "jupyter", "redmine", "wordpress"];
+    profiles!["adminer", "django", "dokuwiki", "jupyter", "redmine", "wordpress"];
 
 /// Keys of a profile that belong to the portal; all others belong to its identity.
 const OF_THE_PORTAL: [&str; 2] = ["public", "spa"];

@@ -17,6 +17,7 @@ mod habits;
 mod real;
 mod visits;
 
+mod adminer;
 mod django;
 mod dokuwiki;
 mod jupyter;
