@@ -18,6 +18,7 @@ macro_rules! profiles {
 
 /// Every profile, in the order of the alphabet.
 const PROFILES: &[(&str, &str)] = profiles![
+    "adminer",
     "django",
     "dokuwiki",
     "jupyter",

@@ -17,7 +17,7 @@ pub struct Habits {
     pub fields: (Option<&'static str>, &'static str),
     /// The form's box that makes the portal remember the browser, if there is one.
     pub remember: Option<&'static str>,
-    /// A page for who is signed in.
+    /// A page for who is signed in; USER stands for the name.
     pub page: &'static str,
     /// What stands on it.
     pub inside: &'static str,
@@ -27,6 +27,17 @@ pub struct Habits {
     /// Where the gateway sends who is not known.
     pub login: &'static str,
 }
+
+pub const ADMINER: Habits = Habits {
+    name: "adminer",
+    form: "/adminer/?sign-in=1",
+    fields: (Some("auth[username]"), "auth[password]"),
+    remember: Some("auth[permanent]"),
+    page: "/adminer/?username=USER",
+    inside: "Logged as: ",
+    asks: false,
+    login: "/adminer/?sign-in=1",
+};
 
 pub const DJANGO: Habits = Habits {
     name: "django",
@@ -87,6 +98,11 @@ impl Habits {
     /// Whether an answer gives away what stands behind the login.
     pub fn shows(&self, answer: &Answer) -> bool {
         answer.body.contains(self.inside)
+    }
+
+    /// The page of one of them.
+    pub fn page_of(&self, (user, _): (&str, &str)) -> String {
+        self.page.replace("USER", user)
     }
 
     /// Whether the portal knows no names, so that all are one user.
@@ -153,7 +169,7 @@ impl Habits {
         let call = Call::post(&host, &target, &form.pairs()).line("cookie", line(&jar));
         let call = call.line("origin", format!("https://{host}"));
         self.keep(&mut jar, &direct(call).await);
-        let call = Call::get(&host, self.page).line("cookie", line(&jar));
+        let call = Call::get(&host, &self.page_of(who)).line("cookie", line(&jar));
         let inside = direct(call).await;
         assert!(self.shows(&inside), "{} did not let {} in: {inside:?}", self.name, who.0);
         jar

@@ -18,6 +18,7 @@ mod lines;
 mod real;
 mod visits;
 
+mod adminer;
 mod django;
 mod dokuwiki;
 mod jupyter;

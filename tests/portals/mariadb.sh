@@ -14,7 +14,8 @@ start_mariadb() {
         rm -rf "$folder/data"
         mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" \
             --skip-test-db --auth-root-authentication-method=normal \
-            --innodb-log-file-size=8M >"$folder/install.log" 2>&1
+            --innodb-log-file-size=8M >"$folder/install.log" 2>&1 ||
+            { cat "$folder/install.log" >&2; exit 1; }
         touch "$folder/complete"
     fi
     setpriv --pdeathsig KILL mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/data" \

@@ -51,9 +51,21 @@ pub fn forms(page: &str) -> Vec<Form> {
                 .filter_map(|tag| {
                     Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))
                 })
+                .chain(lists(form))
                 .collect(),
         })
         .collect()
+}
+
+/// What is chosen in each list of a form before anybody chooses.
+fn lists(form: &str) -> impl Iterator<Item = (String, String)> {
+    form.match_indices("<select").filter_map(|(at, _)| {
+        let list = &form[at..];
+        let list = &list[..list.find("</select>").unwrap_or(list.len())];
+        let options: Vec<&str> = tags(list, "<option").collect();
+        let chosen = options.iter().find(|tag| tag.contains(" selected")).or(options.first())?;
+        Some((attribute(head(list), "name")?, attribute(chosen, "value")?))
+    })
 }
 
 /// The text of the first element with this mark in its opening tag.

@@ -22,14 +22,41 @@ GRANT ALL ON shop.* TO 'alice'@'localhost';
 GRANT SELECT ON shop.* TO 'bob'@'localhost';
 SQL
 start_mariadb "$state" "$state/init.sql"
-mkdir -p "$state/sessions"
+mkdir -p "$state/sessions" "$state/www/adminer"
 
 # A form that names no server means this one, so that the portal needs no port for it.
 # Adminer keeps the keys of its permanent logins in TMPDIR.
 export TMPDIR="$state/sessions"
 
+# Adminer's own way to be changed: a page that includes it. See its profile for the reason.
+cat >"$state/www/adminer/index.php" <<'PHP'
+<?php
+// The login page has an address of its own, so that all others are no login pages.
+if (isset($_GET['sign-in'])) {
+    $_SERVER['REQUEST_URI'] = strtok($_SERVER['REQUEST_URI'], '?');
+    $_SERVER['QUERY_STRING'] = '';
+}
+$auth = $_POST['auth'] ?? null;
+if ($auth !== null) {
+    // One system, one server, and one account in each session.
+    $name = $auth['username'] ?? null;
+    $password = $auth['password'] ?? null;
+    if (!is_string($name) || !is_string($password)) {
+        http_response_code(400);
+        exit;
+    }
+    $_POST['auth'] = ['driver' => 'server', 'server' => '', 'db' => ''] + $auth;
+    unset($_COOKIE['adminer_sid'], $_COOKIE['adminer_permanent']);
+    mysqli_report(MYSQLI_REPORT_OFF);
+    if (@mysqli_connect('localhost', $name, $password)) {
+        header('X-Portal-User: ' . rawurlencode($name));
+    }
+}
+include '/usr/share/adminer/adminer.php';
+PHP
+
 # One process: the workers of PHP_CLI_SERVER_WORKERS outlive a parent that is killed.
 exec php -d display_errors=0 -d session.save_path="$state/sessions" \
     -d mysqli.default_socket="$state/mariadb/socket" \
     -d pdo_mysql.default_socket="$state/mariadb/socket" \
-    -S "127.0.0.1:$port" -t /usr/share/adminer
+    -S "127.0.0.1:$port" -t "$state/www"
