@@ -33,6 +33,9 @@ pub enum AskFault {
     /// It answers, but not to the question.
     #[error("it answers with status {0}")]
     Status(u16),
+    /// It shows what it was asked for to somebody who does not exist.
+    #[error("it shows the probe whatever the password is, so the probe proves none")]
+    ProvesNothing,
     /// Its answer is longer than we look.
     #[error("its answer is too long")]
     TooLong,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header;
 use pingora_http::RequestHeader;
@@ -17,13 +19,16 @@ use crate::config::source::{BasicRule, WhoamiRule};
 use crate::identity::{
     AskFault, CookieSet, LONGEST_ANSWER, SessionLine, Told, normalise, says_nobody, user_of,
 };
+use crate::random;
 use crate::site::Site;
-use crate::user::UserName;
+use crate::user::{Opaque, UserName};
 
 /// How long a portal may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the portal's word on a password counts.
 const BASIC_CACHE: Duration = Duration::from_secs(30);
+/// How long it counts that the probe refuses strangers.
+const PROBE_CHECKED: Duration = Duration::from_secs(3600);
 
 /// Whose the portal says that a session is.
 ///
@@ -64,20 +69,57 @@ pub(super) async fn basic(
     let Some(user) = name.and_then(|name| normalise(&site.portal.identity.username, &name)) else {
         return Ok(None);
     };
-    let now = gateway.parts.now();
     // The line alone is asked with: a cookie may open the probe for whatever password.
     let alone = CookieSet::default().with_line(session.line().cloned());
     let asking = Box::pin(async {
-        let answer = ask(gateway, site, now, &rule.target, origin, &alone).await?;
-        let status = answer.header.status;
-        match status.is_success() {
-            true => Ok(Some(user)),
-            false if says_nobody(status) => Ok(None),
-            false => Err(AskFault::Status(status.as_u16())),
-        }
+        refuses_strangers(gateway, site, rule, origin).await?;
+        let takes = takes(gateway, site, rule, origin, &alone).await?;
+        Ok(takes.then_some(user))
     });
     let Some(key) = site.binder.parts(&alone).pop() else { return Ok(None) };
+    let now = gateway.parts.now();
     site.answers.ask(now, BASIC_CACHE, key, asking).await.map_err(Failure::NoWord)
+}
+
+/// Whether the portal shows the probe to these credentials.
+async fn takes(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &BasicRule,
+    origin: &Origin,
+    credentials: &CookieSet,
+) -> Result<bool, AskFault> {
+    let now = gateway.parts.now();
+    let answer = ask(gateway, site, now, &rule.target, origin, credentials).await?;
+    let status = answer.header.status;
+    match status.is_success() || says_nobody(status) {
+        true => Ok(status.is_success()),
+        false => Err(AskFault::Status(status.as_u16())),
+    }
+}
+
+/// A path that is shown whatever the password proves no password: then nobody is believed. Now
+/// and then somebody who does not exist asks for it.
+async fn refuses_strangers(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &BasicRule,
+    origin: &Origin,
+) -> Result<(), AskFault> {
+    let asking = Box::pin(async {
+        let made = random::bytes::<16>().map_err(|error| AskFault::Unreachable(error.to_string()));
+        let name = Opaque(made?).encode();
+        let line = format!("Basic {}", STANDARD.encode(format!("nobody-{name}:{name}")));
+        let stranger = CookieSet::default().with_line(Some(SessionLine::Authorization(line)));
+        match takes(gateway, site, rule, origin, &stranger).await? {
+            true => Err(AskFault::ProvesNothing),
+            false => Ok(None),
+        }
+    });
+    let check = SessionLine::NamedInFront("the probe itself".to_owned());
+    let key = site.binder.bind(&CookieSet::default().with_line(Some(check)));
+    let now = gateway.parts.now();
+    site.answers.ask(now, PROBE_CHECKED, key, asking).await.map(drop)
 }
 
 fn told(answer: &Exchange) -> Told<'_> {

@@ -193,3 +193,18 @@ fn read_all(folder: &Path, into: &mut Vec<u8>) {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn id_9_a_probe_that_is_shown_to_everybody_proves_no_password() {
+    let office = office::run("basic: { probe: /public/page }\n").await;
+    let gateway = gateway::new().portal("office", &office).run().await;
+    for http2 in [false, true] {
+        for who in [ALICE, (ALICE.0, "wrong"), ("stranger", "x")] {
+            let mut browser = browser_of(&gateway, who).over(http2);
+            assert_eq!(browser.open("/home").await.status, 503);
+            assert_eq!(browser.call("GET", "/home").await.status, 503);
+            assert!(browser.jar.is_empty(), "somebody was believed: {:?}", browser.jar);
+        }
+    }
+    assert_eq!(office.seen_at("/home").len(), 0);
+}
