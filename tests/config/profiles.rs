@@ -72,10 +72,10 @@ fn an_unknown_profile_is_one_fault() {
     let place = "gateway.yaml:19:7: portals.wiki.identity.profile";
     let faults = Folder::new().faults(&with("profile: dokuwik", ""));
     let near =
-        format!("{place}: is not a known profile; did you mean 'dokuwiki'? There are django");
+        format!("{place}: is not a known profile; did you mean 'dokuwiki'? There are adminer");
     assert!(faults.len() == 1 && faults[0].starts_with(&near), "{faults:?}");
     let faults = Folder::new().faults(&with("profile: sharepoint", ""));
-    let none = format!("{place}: is not a known profile; use one of django");
+    let none = format!("{place}: is not a known profile; use one of adminer");
     assert!(faults.len() == 1 && faults[0].starts_with(&none), "{faults:?}");
     for (wrong, kind) in [("12", "a number"), ("[django]", "a list"), ("{ a: b }", "a mapping")] {
         let faults = Folder::new().faults(&with(&format!("profile: {wrong}"), ""));
