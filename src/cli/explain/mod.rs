@@ -35,7 +35,7 @@ pub(super) struct ExplainArguments {
     /// The request's method, such as GET.
     #[arg(required_unless_present = "har", requires = "url")]
     method: Option<String>,
-    /// The address it asks for, such as https://wiki.example.com/start.
+    /// The address it asks for, such as `https://wiki.example.com/start`.
     url: Option<String>,
     /// A session that a browser recorded (HAR), in place of one request.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "url", "user", "level"])]
