@@ -23,6 +23,7 @@ mod attacks {
     mod header;
     mod host;
     mod identity;
+    mod jwt;
     mod logins;
     mod matrix;
     mod path;
