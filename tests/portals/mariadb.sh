@@ -9,16 +9,19 @@ PATH="$PATH:/usr/sbin"
 start_mariadb() {
     local folder=$1/mariadb
     need_packages mariadb-server-core mariadb-client-core
-    mkdir -p "$folder"
+    # Not the folder that all share: two that start at once delete each other's files there.
+    mkdir -p "$folder/tmp"
     if [ ! -e "$folder/complete" ]; then
         rm -rf "$folder/data"
-        mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$folder/data" \
+        TMPDIR="$folder/tmp" mariadb-install-db --no-defaults --user="$(id -un)" \
+            --datadir="$folder/data" \
             --skip-test-db --auth-root-authentication-method=normal \
             --innodb-log-file-size=8M >"$folder/install.log" 2>&1 ||
             { cat "$folder/install.log" >&2; exit 1; }
         touch "$folder/complete"
     fi
     setpriv --pdeathsig KILL mariadbd --no-defaults --user="$(id -un)" --datadir="$folder/data" \
+        --tmpdir="$folder/tmp" \
         --socket="$folder/socket" --pid-file="$folder/pid" --skip-networking --skip-log-bin \
         --innodb-log-file-size=8M --innodb-buffer-pool-size=32M --innodb-flush-log-at-trx-commit=0 \
         --performance-schema=OFF --init-file="$2" >"$folder/log" 2>&1 &
