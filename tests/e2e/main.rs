@@ -26,6 +26,7 @@ mod attacks {
     mod jwt;
     mod logins;
     mod matrix;
+    mod parallel;
     mod path;
     mod return_to;
     mod websocket;

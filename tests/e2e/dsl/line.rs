@@ -2,6 +2,8 @@
 //! hold the portal's. So a test knows what has gone on while a request is still under way.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,6 +21,7 @@ pub struct Line {
     address: SocketAddr,
     up: Way,
     down: Way,
+    opened: Arc<AtomicUsize>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -36,8 +39,11 @@ impl Line {
         let address = listener.local_addr().unwrap();
         let (up, down, portal_address) = (Way::open(), Way::open(), portal.address);
         let (upwards, downwards) = (up.clone(), down.clone());
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let far = TcpStream::connect(portal_address).await.unwrap();
                 let ((near_in, near_out), (far_in, far_out)) =
                     (near.into_split(), far.into_split());
@@ -45,7 +51,13 @@ impl Line {
                 tokio::spawn(downwards.clone().carry(far_in, near_out));
             }
         });
-        Self { entry: portal.entry("HOST"), portal: portal.address, address, up, down, accepting }
+        let entry = portal.entry("HOST");
+        Self { entry, portal: portal.address, address, up, down, opened, accepting }
+    }
+
+    /// How many connections the gateway has made so far.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::SeqCst)
     }
 
     /// How many bytes the portal got so far.

@@ -13,7 +13,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 
-use streams::{big, drip, echo, flood, sink, upload};
+pub use streams::LINES;
+use streams::{big, drip, echo, flood, mine, sink, upload};
 
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
@@ -333,6 +334,7 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
         }
         (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
         _ => match user {
+            Some(user) if path == "/mine" => mine(&user, parts.uri.query() == Some("held")),
             Some(user) => page(
                 StatusCode::OK,
                 &format!("<h1>Welcome, {user}</h1><p id=\"secret-page\">for {user} alone</p>"),

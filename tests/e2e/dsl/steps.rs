@@ -39,8 +39,24 @@ pub async fn enrol_here(gateway: &Gateway, mut browser: Browser) -> Enrolled {
 }
 
 /// From the page that offers a secret to the portal's page, however somebody came there.
-pub async fn enrol_at(gateway: &Gateway, mut browser: Browser, page: Shown) -> Enrolled {
+pub async fn enrol_at(gateway: &Gateway, browser: Browser, page: Shown) -> Enrolled {
     let phone = Phone::scan(html::svg(&page.body).unwrap());
+    enrol_phone(gateway, browser, page, phone).await
+}
+
+/// The first visit of somebody who opens the link in the app; no camera looks at a picture.
+pub async fn enrol_by_link(gateway: &Gateway, mut browser: Browser, who: (&str, &str)) -> Enrolled {
+    let page = sign_in_anew(&mut browser, who).await;
+    let phone = Phone::from_link(&html::link(&page.body, "otpauth"));
+    enrol_phone(gateway, browser, page, phone).await
+}
+
+async fn enrol_phone(
+    gateway: &Gateway,
+    mut browser: Browser,
+    page: Shown,
+    phone: Phone,
+) -> Enrolled {
     let spent = gateway.now();
     let form = page.form("code").fill("code", &phone.code(spent));
     let told = browser.send(&page, &form).await;

@@ -44,6 +44,20 @@ pub(super) fn flood(parts: usize) -> Response {
     Body::from_stream(stream::iter(parts)).into_response()
 }
 
+/// How often a long page says whose it is.
+pub const LINES: usize = 1024;
+
+/// A long page of one user's. Where it is to be held, its second half is never sent.
+pub(super) fn mine(user: &str, held: bool) -> Response {
+    let part = Bytes::from(format!("for {user} alone\n").repeat(LINES / 16));
+    let half =
+        move || stream::iter(std::iter::repeat_n(part.clone(), 8).map(Ok::<_, std::io::Error>));
+    if !held {
+        return Body::from_stream(half().chain(half())).into_response();
+    }
+    Body::from_stream(half().chain(stream::pending())).into_response()
+}
+
 /// Sends its first word at once, and the last when it is let go.
 pub(super) fn drip(portal: Arc<Inner>) -> Response {
     let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from("first"))]);
