@@ -200,7 +200,14 @@ pub(super) async fn failure(
 ) -> u16 {
     let refusal = failure.is_refusal();
     let verdict = if refusal { VerdictLabel::Refuse } else { VerdictLabel::Error };
-    ctx.ends(verdict, failure.reason());
+    let begun = session.response_written().is_some_and(|head| {
+        // Into a WebSocket nothing of ours may be written either.
+        !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
+    });
+    // An answer that is cut or left in its middle was a forwarded one all the same.
+    if !(begun && matches!(failure, Failure::SessionEnded | Failure::Gone(_))) {
+        ctx.ends(verdict, failure.reason());
+    }
     let shown = failure.shown();
     if let (Some(site), Failure::Throttled(_)) = (ctx.site(), failure) {
         gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
@@ -209,7 +216,6 @@ pub(super) async fn failure(
         true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),
         false => tracing::error!(request = %ctx.request_id, %failure, "a request failed"),
     }
-    let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
     session.set_keepalive(None);
     if begun || matches!(failure, Failure::Gone(_)) {
         return 0;

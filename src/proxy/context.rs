@@ -11,8 +11,8 @@ use crate::net::host::Host;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::policy::{Destination, Permit};
-use crate::site::Site;
 use crate::site::destination::Target;
+use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
@@ -27,6 +27,19 @@ pub struct Context {
     pub progress: Progress,
     /// What became of it.
     pub ending: Ending,
+    /// What of the portal's answer went to the client so far.
+    pub(super) sent: Sent,
+    /// Where its line goes if it is dropped before its end.
+    pub(super) unfinished: Option<Arc<Parts>>,
+}
+
+/// How much of an answer is under way to the client.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    /// The status, once it is known.
+    pub status: Option<u16>,
+    /// Bytes of the body.
+    pub bytes: u64,
 }
 
 /// How far a request has come. Each step holds what the next one needs.
@@ -53,6 +66,8 @@ pub struct Passage {
     pub sent_cookies: CookieSet,
     /// The `Cookie` line that goes along.
     pub cookie_line: Option<String>,
+    /// The method it came with.
+    pub(super) method: http::Method,
     /// The path it is for.
     pub(super) path: String,
     /// Where from and to, for the lines that we set.
@@ -140,6 +155,8 @@ impl Context {
             since: Stopwatch::start(),
             progress: Progress::Arrived,
             ending: Ending { verdict: VerdictLabel::Error, reason: ReasonLabel::Internal },
+            sent: Sent::default(),
+            unfinished: None,
         }
     }
 

@@ -137,6 +137,7 @@ impl Gateway {
                 reading::note_doubt(self, &passage);
                 connection::carries(passage.carrier());
                 ctx.progress = Progress::Permitted(Box::new(passage));
+                ctx.unfinished = Some(Arc::clone(&self.parts));
                 Ok(Next::Forward)
             }
         }
@@ -327,6 +328,7 @@ impl ProxyHttp for Gateway {
                 return Err(broken(&failure));
             }
         }
+        ctx.sent.status = Some(head.status.as_u16());
         // Last, since the head is made to fit a body that is longer than the portal's.
         ctx.passage_mut().map_or(Ok(()), |passage| passage.injection.begin(head, session))
     }
@@ -342,10 +344,12 @@ impl ProxyHttp for Gateway {
         match ctx.passage_mut() {
             Some(passage) if self.still_stands(passage) => {
                 passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
-                Ok(None)
             }
-            _ => Err(Error::explain(ErrorType::InternalError, "the session ended")),
+            _ => return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
         }
+        let length = body.as_ref().map_or(0, Bytes::len);
+        ctx.sent.bytes += u64::try_from(length).unwrap_or(u64::MAX);
+        Ok(None)
     }
 
     async fn fail_to_proxy(
@@ -405,6 +409,7 @@ pub(super) fn passage(
         visit,
         sent_cookies,
         cookie_line,
+        method: head.method.clone(),
         path: incoming.path.as_str().to_owned(),
         origin,
         suspicion,

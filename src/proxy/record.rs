@@ -1,4 +1,7 @@
-//! Stage 9: one line in the access log and one count for every request that was read.
+//! Stage 9: one line in the access log and one count for every request that was read, be it
+//! to its end or until its session ended.
+
+use std::net::IpAddr;
 
 use pingora_error::Error;
 use pingora_proxy::Session;
@@ -6,6 +9,7 @@ use pingora_proxy::Session;
 use super::context::Context;
 use super::gateway::Gateway;
 use crate::random;
+use crate::site::Parts;
 use crate::telemetry::access::AccessLine;
 
 /// A name for a request: 128 random bits in hex.
@@ -16,33 +20,76 @@ pub(super) fn request_id() -> String {
 }
 
 /// Writes the line and moves the counters.
-pub(super) fn record(gateway: &Gateway, session: &Session, error: Option<&Error>, ctx: &Context) {
-    let duration = ctx.since.elapsed();
-    let (site, metrics) = (ctx.site(), &gateway.parts.metrics);
-    let counted = site.map_or(metrics.nowhere(), |site| metrics.portal(site.index));
-    counted.request(ctx.ending.verdict, ctx.ending.reason, duration);
+pub(super) fn record(
+    gateway: &Gateway,
+    session: &Session,
+    error: Option<&Error>,
+    ctx: &mut Context,
+) {
+    ctx.unfinished = None;
     if let Some(error) = error {
         let kind = error.etype().as_str();
         tracing::debug!(request = %ctx.request_id, kind, "a request ended with an error");
     }
-    if !gateway.parts.access_log {
-        return;
-    }
     let request = session.req_header();
-    let user = ctx.passage().and_then(|passage| passage.visit.session());
-    let user = user.map(|session| session.sub.encode());
     let client = session.client_addr().and_then(|address| address.as_inet());
-    let line = AccessLine {
-        request_id: &ctx.request_id,
-        portal: site.map(|site| site.portal.name.as_str()),
+    let seen = Seen {
         method: request.method.as_str(),
         path: request.uri.path(),
         status: session.response_written().map(|head| head.status.as_u16()),
+        bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
+        client: client.map(|address| address.ip().to_canonical()),
+    };
+    note(&gateway.parts, ctx, &seen);
+}
+
+/// What passes on a connection whose session ends is dropped in its middle, and the framework
+/// does not say so: whoever was cut leaves the line and the count all the same.
+impl Drop for Context {
+    fn drop(&mut self) {
+        let Some(parts) = self.unfinished.take() else { return };
+        let Some(passage) = self.passage() else { return };
+        let seen = Seen {
+            method: passage.method.as_str(),
+            path: &passage.path,
+            status: self.sent.status,
+            bytes: self.sent.bytes,
+            client: passage.origin.client,
+        };
+        note(&parts, self, &seen);
+    }
+}
+
+/// What of a request the log tells that is not in its context.
+struct Seen<'a> {
+    method: &'a str,
+    path: &'a str,
+    status: Option<u16>,
+    bytes: u64,
+    client: Option<IpAddr>,
+}
+
+fn note(parts: &Parts, ctx: &Context, seen: &Seen<'_>) {
+    let duration = ctx.since.elapsed();
+    let (site, metrics) = (ctx.site(), &parts.metrics);
+    let counted = site.map_or(metrics.nowhere(), |site| metrics.portal(site.index));
+    counted.request(ctx.ending.verdict, ctx.ending.reason, duration);
+    if !parts.access_log {
+        return;
+    }
+    let user = ctx.passage().and_then(|passage| passage.visit.session());
+    let user = user.map(|session| session.sub.encode());
+    let line = AccessLine {
+        request_id: &ctx.request_id,
+        portal: site.map(|site| site.portal.name.as_str()),
+        method: seen.method,
+        path: seen.path,
+        status: seen.status,
         verdict: ctx.ending.verdict,
         reason: ctx.ending.reason,
         duration,
-        bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
-        client: client.map(|address| address.ip().to_canonical()),
+        bytes: seen.bytes,
+        client: seen.client,
         user: user.as_deref(),
     };
     line.write();
