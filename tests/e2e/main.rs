@@ -37,6 +37,7 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod ends;
     mod first_visit;
     mod identified;
     mod idle;

@@ -7,11 +7,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::dsl::gateway::Fronted;
 use crate::dsl::socket::{Socket, handshake, refusal};
-use crate::dsl::steps::{enrol, give_code, sign_in, sign_in_again};
+use crate::dsl::steps::{enrol, give_code, sign_in, sign_in_again, sign_in_inside, sign_out};
 use crate::dsl::{ALICE, BOB, Browser, Call, Gateway, Portal, gateway, portal};
 
-/// The promise is a second; a busy machine gets one more.
-const SOON: Duration = Duration::from_secs(2);
+/// How soon a socket ends after its session.
+const A_SECOND: Duration = Duration::from_secs(1);
 
 async fn portal_never_saw(portal: &Portal, gateway: &Gateway, browser: &Browser, head: &str) {
     let before = portal.seen().len();
@@ -123,7 +123,7 @@ async fn c09_nothing_but_a_websocket_is_upgraded_to() {
 }
 
 async fn ends_soon(mut socket: Socket, why: &str) {
-    let ended = tokio::time::timeout(SOON, socket.next()).await;
+    let ended = tokio::time::timeout(A_SECOND, socket.next()).await;
     assert_eq!(ended.unwrap_or_else(|_| panic!("the socket outlives {why}")), None);
 }
 
@@ -147,15 +147,11 @@ async fn ws_1_a_socket_ends_with_the_session_that_opened_it() {
         assert_eq!(socket.next().await.as_deref(), Some("hello alice"));
         let tab = &mut alice.browser;
         match why {
-            "signing out" => {
-                let page = tab.open("/.mfa/logout").await;
-                assert_eq!(tab.send(&page, &page.form("csrf")).await.location(), "/login");
-            }
+            "signing out" => sign_out(tab).await,
             "the portal's sign-out" => assert_eq!(tab.open("/logout").await.status, 302),
             "another login" => {
                 let token = portal.token_of(&tab.jar["portalsession"]);
-                let fields = [("user", BOB.0), ("password", BOB.1), ("token", token.as_str())];
-                assert_eq!(tab.post("/login", &fields).await.status, 303);
+                sign_in_inside(tab, &token, BOB).await;
             }
             _ => gateway.advance(Duration::from_secs(12 * 3600)),
         }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 
 pub use streams::LINES;
-use streams::{big, drip, echo, flood, mine, sink, upload};
+use streams::{big, drip, echo, events, flood, mine, sink, upload};
 
 use super::gateway::Fronted;
 use super::{fields, is_known, notes};
@@ -334,6 +334,7 @@ async fn serve(State(portal): State<Arc<Inner>>, request: Request) -> Response {
         }
         (_, path) if path.starts_with("/public/") => page(StatusCode::OK, "open to all"),
         _ => match user {
+            Some(user) if path == "/events" => events(&user),
             Some(user) if path == "/mine" => mine(&user, parts.uri.query() == Some("held")),
             Some(user) => page(
                 StatusCode::OK,

@@ -121,3 +121,16 @@ pub async fn sign_in_again(browser: &mut Browser, who: (&str, &str)) -> Shown {
     assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
     browser.follow(led).await
 }
+
+/// Signs out at our page.
+pub async fn sign_out(browser: &mut Browser) {
+    let page = browser.open("/.mfa/logout").await;
+    let led = browser.send(&page, &page.form("csrf")).await;
+    assert_eq!((led.status, led.location()), (303, "/login"));
+}
+
+/// Signs somebody else in within a portal session, as its form with this token would.
+pub async fn sign_in_inside(browser: &mut Browser, token: &str, who: (&str, &str)) {
+    let fields = [("user", who.0), ("password", who.1), ("token", token)];
+    assert_eq!(browser.post("/login", &fields).await.status, 303);
+}

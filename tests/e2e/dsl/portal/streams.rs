@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ws::Message;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 
@@ -56,6 +56,14 @@ pub(super) fn mine(user: &str, held: bool) -> Response {
         return Body::from_stream(half().chain(half())).into_response();
     }
     Body::from_stream(half().chain(stream::pending())).into_response()
+}
+
+/// Greets a listener, who hears nothing more for as long as they stay.
+pub(super) fn events(user: &str) -> Response {
+    let greeting = Bytes::from(format!("event: hello\ndata: {user}\n\n"));
+    let once = stream::iter([Ok::<_, std::io::Error>(greeting)]);
+    let body = Body::from_stream(once.chain(stream::pending()));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 /// Sends its first word at once, and the last when it is let go.
