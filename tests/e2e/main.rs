@@ -29,6 +29,7 @@ mod attacks {
     mod parallel;
     mod path;
     mod return_to;
+    mod rotation;
     mod websocket;
     mod whoami;
 }

@@ -35,7 +35,7 @@ async fn sees_nothing(browser: &Browser) {
 }
 
 /// The same, and the portal does not see the session either.
-async fn brings_nothing(browser: &Browser, office: &Office) {
+pub(super) async fn brings_nothing(browser: &Browser, office: &Office) {
     let session = browser.jar["officesession"].clone();
     office.take_seen();
     sees_nothing(browser).await;
