@@ -30,6 +30,7 @@ mod attacks {
     mod path;
     mod return_to;
     mod rotation;
+    mod upstream_tls;
     mod websocket;
     mod whoami;
 }

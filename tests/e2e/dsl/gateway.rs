@@ -24,6 +24,7 @@ pub fn new() -> Builder {
 pub struct Builder {
     portals: Vec<(String, String)>,
     top: String,
+    authorities: Option<PathBuf>,
 }
 
 /// What can stand behind a gateway: it gives its entry below `portals`.
@@ -45,6 +46,12 @@ impl Builder {
         self
     }
 
+    /// Lets it trust this certificate of a portal, and no other.
+    pub fn trusting(mut self, certificate: PathBuf) -> Self {
+        self.authorities = Some(certificate);
+        self
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn run(self) -> Gateway {
         let folder = tempfile::tempdir().unwrap();
@@ -62,6 +69,7 @@ impl Builder {
             log: Arc::default(),
             moved: Duration::ZERO,
             trusted,
+            authorities: self.authorities,
             expected: if self.top.contains("admin:") { 2 } else { 3 },
         };
         gateway.start().await;
@@ -92,6 +100,7 @@ pub struct Gateway {
     log: Arc<Mutex<String>>,
     moved: Duration,
     trusted: Arc<rustls::ClientConfig>,
+    authorities: Option<PathBuf>,
     expected: usize,
 }
 
@@ -260,6 +269,9 @@ impl Gateway {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(authorities) = &self.authorities {
+            command.env("SSL_CERT_FILE", authorities);
+        }
         command
     }
 

@@ -16,6 +16,7 @@ pub mod phone;
 pub mod portal;
 pub mod probed;
 pub mod scene;
+pub mod secure;
 pub mod shelf;
 pub mod socket;
 pub mod steps;

@@ -3,14 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::dsl::gateway::Fronted;
 use crate::dsl::steps::{enrol, give_code, sign_in_again};
 use crate::dsl::{ALICE, Call, Gateway, client, eventually, gateway, portal};
 
@@ -217,82 +212,6 @@ fn the_schema_is_json_that_names_every_section() {
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     for section in ["listeners", "admin", "store", "keys", "session", "portals", "limits"] {
         assert!(schema["properties"][section].is_object(), "{section} is missing");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_portal_whose_certificate_nobody_vouches_for_gets_nothing() {
-    let portal = SelfSigned::run().await;
-    let gateway = gateway::new().portal("wiki", &portal).run().await;
-    for http2 in [false, true] {
-        let call = Call { http2, ..Call::get("wiki.test", "/public/page") };
-        assert_eq!(gateway.send(call).await.status, 502);
-    }
-    let errors = gateway.metric("portcullis_upstream_errors_total", &[("kind", "connect")]).await;
-    assert_eq!(errors, 2.0);
-    assert_eq!(portal.trusted.load(Ordering::SeqCst), 0);
-}
-
-/// A portal over TLS that vouches for itself.
-struct SelfSigned {
-    port: u16,
-    /// How many handshakes came to an end.
-    trusted: Arc<AtomicUsize>,
-    server: tokio::task::JoinHandle<()>,
-    /// Where its certificate lies.
-    _folder: tempfile::TempDir,
-}
-
-impl SelfSigned {
-    async fn run() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        client::certificate(folder.path(), &["localhost".to_owned()]);
-        let chain = vec![CertificateDer::from_pem_file(folder.path().join("tls.crt")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(folder.path().join("tls.key")).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let trusted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&trusted);
-        let server = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                if acceptor.accept(stream).await.is_ok() {
-                    count.fetch_add(1, Ordering::SeqCst);
-                }
-            }
-        });
-        Self { port, trusted, server, _folder: folder }
-    }
-}
-
-impl Drop for SelfSigned {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-impl Fronted for SelfSigned {
-    fn entry(&self, host: &str) -> String {
-        format!(
-            "hosts: [{host}]
-upstreams: [\"https://localhost:{}\"]
-identity:
-  logins:
-    - request: {{ method: POST, path: /login }}
-      username: {{ form: user }}
-      success: {{ status: [302] }}
-  session_cookies: [portalsession]
-  login_url: /login
-public: [/public/**]",
-            self.port
-        )
     }
 }
 
