@@ -125,7 +125,7 @@ impl Gateway {
     ) -> Result<Next, Failure> {
         match reading {
             Reading::Login(login) => {
-                let exchange = observe::carry(self, session, incoming, passage, login).await?;
+                let exchange = observe::carry(self, session, passage, login).await?;
                 answer::relay(session, exchange).await?;
                 Ok(Next::Answered)
             }

@@ -10,7 +10,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 use zeroize::Zeroize;
 
-use super::context::{Incoming, Passage};
+use super::context::Passage;
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
@@ -25,7 +25,7 @@ use crate::identity::{
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
-use crate::net::set_cookie;
+use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::Standing;
 use crate::session::Suspension;
 use crate::site::Site;
@@ -42,7 +42,6 @@ use crate::visit::Who;
 pub(super) async fn carry(
     gateway: &Gateway,
     session: &Session,
-    incoming: &Incoming,
     passage: Passage,
     login: Login,
 ) -> Result<Exchange, Failure> {
@@ -52,7 +51,7 @@ pub(super) async fn carry(
     let watched = Watched {
         gateway: gateway.clone(),
         shows_page: receive::navigates(session),
-        base: incoming.path.as_str().to_owned(),
+        touched: passage.site.binder.parts(&passage.sent_cookies),
         passage,
         login,
     };
@@ -63,7 +62,9 @@ pub(super) async fn carry(
 struct Watched {
     gateway: Gateway,
     shows_page: bool,
-    base: String,
+    /// What of the portal's session goes along. What stays behind is not touched: who only
+    /// holds a copy of somebody's portal session cannot end it by a login of their own.
+    touched: Vec<Opaque>,
     passage: Passage,
     login: Login,
 }
@@ -71,10 +72,7 @@ struct Watched {
 impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
-        // What stayed behind is not touched: who only holds a copy of somebody's portal session
-        // cannot end it by a login of their own.
-        let touched = self.passage.site.binder.parts(&self.passage.sent_cookies);
-        let suspension = parts.sessions.suspend(&touched).await;
+        let suspension = parts.sessions.suspend(&self.touched).await;
         self.recall();
         let result = self.pass_on(request).await;
         // Whatever was said of this portal session before may no longer be true.
@@ -86,14 +84,14 @@ impl Watched {
         }
         match result {
             Ok(mut exchange) => {
-                self.judged(&mut exchange, &touched, suspension).await?;
+                self.judged(&mut exchange, suspension).await?;
                 Ok(exchange)
             }
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
                 self.doubt_name();
-                self.left_to_nobody(&touched, &self.passage.sent_cookies).await?;
+                self.left_to_nobody(&self.passage.sent_cookies).await?;
                 drop(suspension);
                 Err(failure)
             }
@@ -110,9 +108,8 @@ impl Watched {
         let Attempt::Remembered(said) = &self.login.attempt else {
             return;
         };
-        let site = &self.passage.site;
-        let sent = site.binder.parts(&self.passage.sent_cookies);
-        let given = site.steps.recall(self.gateway.parts.now(), &sent);
+        let steps = &self.passage.site.steps;
+        let given = steps.recall(self.gateway.parts.now(), &self.touched);
         let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
         self.login.attempt = agreed.map_or(Attempt::Nameless, Attempt::By);
     }
@@ -120,9 +117,7 @@ impl Watched {
     /// Nobody can say any more whose name the portal remembers.
     fn doubt_name(&self) {
         if self.is_step() {
-            let site = &self.passage.site;
-            let sent = site.binder.parts(&self.passage.sent_cookies);
-            site.steps.doubt(self.gateway.parts.now(), &sent);
+            self.passage.site.steps.doubt(self.gateway.parts.now(), &self.touched);
         }
     }
 
@@ -149,40 +144,40 @@ impl Watched {
         exchange(&self.gateway.connector, peer, request, body, hold).await
     }
 
-    async fn judged(
-        &self,
-        exchange: &mut Exchange,
-        touched: &[Opaque],
-        suspension: Suspension,
-    ) -> Result<(), Failure> {
+    async fn judged(&self, exchange: &mut Exchange, suspension: Suspension) -> Result<(), Failure> {
         drop_our_names(&mut exchange.header)?;
+        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+        let verdict = self.verdict(exchange, &changes);
         if self.is_step() {
-            return self.named(exchange, touched, suspension).await;
+            self.note_name(verdict, &self.session_after(exchange, &changes));
+            return self.refused(exchange, suspension).await;
         }
-        let verdict = self.verdict(exchange);
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
         match verdict {
             LoginOutcome::Success => {}
             LoginOutcome::Failure => {
                 self.outcome(LoginOutcomeLabel::Failure);
-                return self.refused(exchange, touched, suspension).await;
+                return self.refused(exchange, suspension).await;
             }
-            LoginOutcome::Unclear => return self.doubted(exchange, touched, suspension).await,
+            LoginOutcome::Unclear => {
+                let after = self.session_after(exchange, &changes);
+                return self.doubted(exchange, &after, suspension).await;
+            }
         }
-        let cookies = self.session_after(exchange);
+        let cookies = self.session_after(exchange, &changes);
         let user = match cookies.is_empty() {
             true => Ok(None),
             false => self.who(announced, &cookies).await,
         };
         let settled = match user {
-            Ok(Some(user)) => self.learned(exchange, user, &cookies, touched).await,
+            Ok(Some(user)) => self.learned(exchange, user, &cookies, &changes).await,
             Ok(None) => {
                 self.outcome(LoginOutcomeLabel::NoSession);
-                self.end_touched(touched).await
+                self.end_touched().await
             }
             Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName);
-                self.left_to_nobody(touched, &cookies).await?;
+                self.left_to_nobody(&cookies).await?;
                 Err(failure)
             }
         };
@@ -191,11 +186,10 @@ impl Watched {
     }
 
     /// What the portal knows its session by after the login.
-    fn session_after(&self, exchange: &Exchange) -> CookieSet {
+    fn session_after(&self, exchange: &Exchange, changes: &[CookieChange]) -> CookieSet {
         let identity = self.identity();
-        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
-        let sent = &self.passage.sent_cookies;
-        let cookies = sent.after(&changes, &identity.session_cookies, &self.base);
+        let Passage { sent_cookies, path, .. } = &self.passage;
+        let cookies = sent_cookies.after(changes, &identity.session_cookies, path);
         let Some(pointer) = &identity.session_bearer else { return cookies };
         let token = readable_body(exchange).and_then(|body| bearer_of(body, pointer));
         cookies.with_line(token.map(SessionLine::Authorization))
@@ -228,9 +222,9 @@ impl Watched {
         }
     }
 
-    async fn end_touched(&self, touched: &[Opaque]) -> Result<(), Failure> {
+    async fn end_touched(&self) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
-        parts.sessions.end_sharing(parts.now(), touched, None).await?;
+        parts.sessions.end_sharing(parts.now(), &self.touched, None).await?;
         // A session that is not carried by cookies, or whose cookies stayed behind, shares none
         // with its requests.
         if let Some(session) = self.passage.visit.session()
@@ -246,13 +240,13 @@ impl Watched {
     async fn doubted(
         &self,
         exchange: &mut Exchange,
-        touched: &[Opaque],
+        after: &CookieSet,
         suspension: Suspension,
     ) -> Result<(), Failure> {
         self.outcome(LoginOutcomeLabel::Unreadable);
-        self.left_to_nobody(touched, &self.session_after(exchange)).await?;
+        self.left_to_nobody(after).await?;
         if exchange.header.status.is_server_error() {
-            return self.refused(exchange, touched, suspension).await;
+            return self.refused(exchange, suspension).await;
         }
         drop(suspension);
         Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
@@ -260,8 +254,8 @@ impl Watched {
 
     /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
     /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
-    async fn left_to_nobody(&self, touched: &[Opaque], after: &CookieSet) -> Result<(), Failure> {
-        self.end_touched(touched).await?;
+    async fn left_to_nobody(&self, after: &CookieSet) -> Result<(), Failure> {
+        self.end_touched().await?;
         let (parts, site) = (&self.gateway.parts, &self.passage.site);
         for cookies in [&self.passage.sent_cookies, after] {
             if !cookies.is_empty() {
@@ -275,23 +269,19 @@ impl Watched {
 
     /// The first of two steps: the name waits for its password, under the cookies that the
     /// portal's session has after this answer.
-    async fn named(
-        &self,
-        exchange: &mut Exchange,
-        touched: &[Opaque],
-        suspension: Suspension,
-    ) -> Result<(), Failure> {
-        let (site, now) = (&self.passage.site, self.gateway.parts.now());
-        let after = site.binder.parts(&self.session_after(exchange));
-        match (self.verdict(exchange), &self.login.attempt) {
-            (LoginOutcome::Success, Attempt::By(user)) => site.steps.remember(now, &after, user),
+    fn note_name(&self, verdict: LoginOutcome, after: &CookieSet) {
+        let site = &self.passage.site;
+        let after = site.binder.parts(after);
+        match (verdict, &self.login.attempt) {
+            (LoginOutcome::Success, Attempt::By(user)) => {
+                site.steps.remember(self.gateway.parts.now(), &after, user);
+            }
             (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
                 // The portal may remember whom we could not read, or somebody from before.
-                site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+                site.steps.forget(&self.touched);
                 site.steps.forget(&after);
             }
         }
-        self.refused(exchange, touched, suspension).await
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
@@ -299,7 +289,6 @@ impl Watched {
     async fn refused(
         &self,
         exchange: &mut Exchange,
-        touched: &[Opaque],
         suspension: Suspension,
     ) -> Result<(), Failure> {
         let Who::Proven(..) = self.passage.visit.who else {
@@ -307,17 +296,16 @@ impl Watched {
             let _goes_on = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
             return Ok(());
         };
-        self.end_touched(touched).await?;
+        self.end_touched().await?;
         drop(suspension);
         add_cookie(&mut exchange.header, &cookie_line::clear_session())
     }
 
-    fn verdict(&self, exchange: &Exchange) -> LoginOutcome {
-        let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+    fn verdict(&self, exchange: &Exchange, changes: &[CookieChange]) -> LoginOutcome {
         let answer = Answer {
             status: exchange.header.status,
             headers: &exchange.header.headers,
-            cookies: &changes,
+            cookies: changes,
             body: readable_body(exchange),
             user: match &self.login.attempt {
                 Attempt::By(user) => Some(user),
@@ -336,18 +324,17 @@ impl Watched {
         exchange: &mut Exchange,
         user: UserName,
         cookies: &CookieSet,
-        touched: &[Opaque],
+        changes: &[CookieChange],
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         let site = &self.passage.site;
         let now = parts.now();
-        let changes = set_cookie::changes(&exchange.header.headers, now);
-        site.steps.forget(&site.binder.parts(&self.passage.sent_cookies));
+        site.steps.forget(&self.touched);
         site.steps.forget(&site.binder.parts(cookies));
-        self.end_touched(touched).await?;
+        self.end_touched().await?;
         let record = sign_in::begin(parts, site, user, cookies).await?;
         let standing = parts.accounts.standing(now, site.account(&record)).await?;
-        forget_withheld(&self.passage, &changes, &mut exchange.header)?;
+        forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
         self.outcome(LoginOutcomeLabel::Success);
         if self.shows_page {
@@ -370,7 +357,12 @@ impl Watched {
         let location = exchange.header.headers.get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
         let return_to = location.map_or_else(ReturnTo::start, |location| {
-            ReturnTo::from_location(location, &self.base, &site.portal.hosts, &site.portal.prefix)
+            ReturnTo::from_location(
+                location,
+                &self.passage.path,
+                &site.portal.hosts,
+                &site.portal.prefix,
+            )
         });
         let prefix = &site.portal.prefix;
         let target = format!("{prefix}/{page}?return_to={}", return_to.as_query_value());
