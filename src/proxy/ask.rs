@@ -42,14 +42,10 @@ pub(super) async fn whoami(
     session: &CookieSet,
 ) -> Result<Option<UserName>, Failure> {
     let (now, key) = (gateway.parts.now(), site.binder.bind(session));
-    if let Some(user) = site.answers.kept(now, rule.cache, key) {
-        return Ok(user);
-    }
-    // Boxed, since it is large and nearly every request goes by without it.
-    let asking = Box::pin(async {
+    let asking = async {
         let answer = ask(gateway, site, now, &rule.target, origin, session).await?;
         user_of(&site.portal.identity, &rule.name, &told(&answer))
-    });
+    };
     site.answers.ask(now, rule.cache, key, asking).await.map_err(Failure::NoWord)
 }
 
@@ -71,11 +67,11 @@ pub(super) async fn basic(
     };
     // The line alone is asked with: a cookie may open the probe for whatever password.
     let alone = CookieSet::default().with_line(session.line().cloned());
-    let asking = Box::pin(async {
+    let asking = async {
         refuses_strangers(gateway, site, rule, origin).await?;
         let takes = takes(gateway, site, rule, origin, &alone).await?;
         Ok(takes.then_some(user))
-    });
+    };
     let Some(key) = site.binder.parts(&alone).pop() else { return Ok(None) };
     let now = gateway.parts.now();
     site.answers.ask(now, BASIC_CACHE, key, asking).await.map_err(Failure::NoWord)
@@ -106,7 +102,7 @@ async fn refuses_strangers(
     rule: &BasicRule,
     origin: &Origin,
 ) -> Result<(), AskFault> {
-    let asking = Box::pin(async {
+    let asking = async {
         let made = random::bytes::<16>().map_err(|error| AskFault::Unreachable(error.to_string()));
         let name = Opaque(made?).encode();
         let line = format!("Basic {}", STANDARD.encode(format!("nobody-{name}:{name}")));
@@ -115,7 +111,7 @@ async fn refuses_strangers(
             true => Err(AskFault::ProvesNothing),
             false => Ok(None),
         }
-    });
+    };
     let check = SessionLine::NamedInFront("the probe itself".to_owned());
     let key = site.binder.bind(&CookieSet::default().with_line(Some(check)));
     let now = gateway.parts.now();
@@ -140,11 +136,12 @@ async fn ask(
 ) -> Result<Exchange, AskFault> {
     let request = question(target, origin, session)
         .map_err(|_| AskFault::Unreachable("it cannot be asked".to_owned()))?;
-    let asking = async {
+    // Boxed, since it is large and nearly every request goes by without it.
+    let asking = Box::pin(async {
         let peer = gateway.door(site)?.peer(now, PATIENCE).await?;
         let connector = &gateway.connector;
         exchange::exchange(connector, peer, request, Bytes::new(), LONGEST_ANSWER).await
-    };
+    });
     let answered = tokio::time::timeout(PATIENCE, asking).await;
     answered.map_err(|_| AskFault::TooSlow)?.map_err(|failure| {
         let slow = matches!(failure, Failure::TooSlow);
