@@ -32,6 +32,20 @@ pub(super) fn writes(record: &SessionRecord) -> Result<Vec<Write>, StoreError> {
     Ok(writes)
 }
 
+/// The same, if the place of `record` is as `expect` says when they are committed.
+pub(super) fn writes_if(expect: Expect, record: &SessionRecord) -> Result<Vec<Write>, StoreError> {
+    let mut writes = writes(record)?;
+    if let Some(first) = writes.first_mut() {
+        first.expect = expect;
+    }
+    Ok(writes)
+}
+
+/// What a write has to expect at a place where `found` was read.
+pub(super) fn as_found(found: Option<Version>) -> Expect {
+    found.map_or(Expect::Absent, Expect::Is)
+}
+
 /// Every session, expired ones left out.
 pub(super) async fn all(
     store: &dyn Store,

@@ -145,16 +145,11 @@ impl Sessions {
             return Err(StoreError::Conflict { index: 0 });
         }
         let unchanged = index::unchanged(&*self.store, now, old).await?;
-        let mut writes = match new.bind == old.bind {
-            true => index::writes(new)?,
-            false => index::writes(&ended(now, old))?,
-        };
-        if let Some(first) = writes.first_mut() {
-            first.expect = unchanged;
+        if new.bind == old.bind {
+            return index::writes_if(unchanged, new);
         }
-        if new.bind != old.bind {
-            writes.extend(index::writes(new)?);
-        }
+        let mut writes = index::writes_if(unchanged, &ended(now, old))?;
+        writes.extend(index::writes(new)?);
         Ok(writes)
     }
 
@@ -190,11 +185,8 @@ impl Sessions {
             return Ok(there);
         }
         let before = index::at(&*self.store, now, record.bind).await?;
-        let expected = before.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
-        let mut writes = index::writes(&record)?;
-        if let Some(first) = writes.first_mut() {
-            first.expect = expected;
-        }
+        let expected = index::as_found(before.map(|(_, version)| version));
+        let writes = index::writes_if(expected, &record)?;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 let record = Arc::new(record);
@@ -283,11 +275,8 @@ impl Sessions {
                 self.remember(&there, &[*version]);
                 return Ok(there);
             }
-            let mut arriving = index::writes(&record)?;
-            if let Some(first) = arriving.first_mut() {
-                first.expect = new.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
-            }
-            writes.extend(arriving);
+            let expected = index::as_found(new.map(|(_, version)| version));
+            writes.extend(index::writes_if(expected, &record)?);
             match self.store.commit(now, writes).await {
                 Ok(versions) => {
                     self.remember(&Arc::new(fading), &versions);
@@ -315,10 +304,7 @@ impl Sessions {
         let found = found.filter(|(there, _)| same(there));
         let (there, version) = found.ok_or(StoreError::Conflict { index: 0 })?;
         let fading = SessionRecord { ends: there.ends.min(now.plus(ROTATION_GRACE)), ..there };
-        let mut writes = index::writes(&fading)?;
-        if let Some(first) = writes.first_mut() {
-            first.expect = Expect::Is(version);
-        }
+        let writes = index::writes_if(Expect::Is(version), &fading)?;
         Ok((fading, writes))
     }
 
