@@ -3,14 +3,13 @@
 //! session that we know has to be the same user's as before.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::{HeaderMap, header};
 
-use super::ask;
 use super::context::{Incoming, Origin};
 use super::fail::Failure;
 use super::gateway::Gateway;
+use super::{ask, sign_in};
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::config::jwt::JwtSource;
@@ -19,10 +18,9 @@ use crate::identity::{
 };
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
-use crate::random;
-use crate::session::{Learned, Level, ROTATION_GRACE, SessionRecord};
+use crate::session::{Learned, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
-use crate::user::{Opaque, UserName};
+use crate::user::UserName;
 use crate::visit::{Visit, Who};
 
 /// The line of a request that is part of the portal's session.
@@ -215,21 +213,8 @@ async fn named(
     user: UserName,
 ) -> Result<Visit, Failure> {
     let parts = &gateway.parts;
-    let record = SessionRecord {
-        portal: site.portal.name.clone(),
-        root: Opaque(random::bytes()?),
-        sid: Opaque(random::bytes()?),
-        sub: site.binder.subject(&user),
-        bind: site.binder.waiting(&visit.cookies, &user),
-        user,
-        parts: site.binder.parts(&visit.cookies),
-        scoped: site.binder.scoped_parts(&visit.cookies),
-        started: now,
-        ends: now.plus(parts.session_limits.lifetime),
-        level: Level::Password,
-        learned: Learned::Told,
-    };
-    let session: Arc<SessionRecord> = parts.sessions.begin_or_join(now, record).await?;
+    let record = sign_in::record(parts, site, now, user, &visit.cookies, Learned::Told)?;
+    let session = parts.sessions.begin_or_join(now, record).await?;
     let standing = parts.accounts.standing(now, site.account(&session)).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;
     let fresh = Some(cookie_line::set_session(&token));

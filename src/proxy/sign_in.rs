@@ -6,9 +6,10 @@ use std::sync::Arc;
 use pingora_http::ResponseHeader;
 
 use super::fail::Failure;
+use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::identity::{CookieSet, announced};
-use crate::random;
+use crate::random::{self, NoRandomness};
 use crate::session::{Learned, Level, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
@@ -24,22 +25,42 @@ pub(super) async fn begin(
     cookies: &CookieSet,
 ) -> Result<Arc<SessionRecord>, Failure> {
     let now = parts.now();
-    let record = SessionRecord {
+    let record = record(parts, site, now, user, cookies, Learned::Login)?;
+    parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
+    Ok(parts.sessions.begin(now, record).await?)
+}
+
+/// The session of `user`, who gave the password, in the portal session known by `cookies`.
+/// Where its login was not seen it waits at a place of its own.
+///
+/// # Errors
+/// When nothing secret can be made.
+pub(super) fn record(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    user: UserName,
+    cookies: &CookieSet,
+    learned: Learned,
+) -> Result<SessionRecord, NoRandomness> {
+    let bind = match learned {
+        Learned::Login => site.binder.bind(cookies),
+        Learned::Told => site.binder.waiting(cookies, &user),
+    };
+    Ok(SessionRecord {
         portal: site.portal.name.clone(),
         root: Opaque(random::bytes()?),
         sid: Opaque(random::bytes()?),
         sub: site.binder.subject(&user),
         user,
-        bind: site.binder.bind(cookies),
+        bind,
         parts: site.binder.parts(cookies),
         scoped: site.binder.scoped_parts(cookies),
         started: now,
         ends: now.plus(parts.session_limits.lifetime),
         level: Level::Password,
-        learned: Learned::Login,
-    };
-    parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
-    Ok(parts.sessions.begin(now, record).await?)
+        learned,
+    })
 }
 
 /// Takes out the line in which the portal names who signed in; nobody but us is to see it.
