@@ -2,12 +2,13 @@
 
 use super::body::BodyKind;
 use super::form::{Field, ended_by_semicolons, is_reading_of, names_other_letters, urlencoded};
-use super::{multipart, normalise};
+use super::{Steps, multipart, normalise};
+use crate::clock::UnixMillis;
 use crate::config::identity::Identity;
 use crate::config::login_rule::{LoginRule, UsernameSource};
 use crate::net::json::{self, Found, JsonPointer};
 use crate::net::path::RequestPath;
-use crate::user::UserName;
+use crate::user::{Opaque, UserName};
 
 /// A request at a login address, all of it.
 #[derive(Clone, Copy)]
@@ -49,6 +50,26 @@ pub enum Attempt {
     Nameless,
     /// A field that counts can be read in two ways, so nobody knows what the portal reads.
     Ambiguous,
+}
+
+impl Attempt {
+    /// Whose it is, where it says so.
+    pub fn user(&self) -> Option<&UserName> {
+        match self {
+            Self::By(user) => Some(user),
+            Self::Remembered(_) | Self::Unnamed | Self::Nameless | Self::Ambiguous => None,
+        }
+    }
+
+    /// With the name of the step before, where the rule counts on it: as the portal session of
+    /// these parts has it now. Where the request says a name too, both have to be the same.
+    #[must_use]
+    pub fn recalled(self, steps: &Steps, now: UnixMillis, parts: &[Opaque]) -> Self {
+        let Self::Remembered(said) = self else { return self };
+        let given = steps.recall(now, parts);
+        let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
+        agreed.map_or(Self::Nameless, Self::By)
+    }
 }
 
 /// Whether the portal takes a password at this address. Which rule applies, if any, depends

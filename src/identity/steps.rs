@@ -41,6 +41,24 @@ impl Steps {
         }
     }
 
+    /// Takes note of a step that came to its end. Without a name the portal may remember whom
+    /// we could not read, or somebody from before.
+    pub fn settle(
+        &self,
+        now: UnixMillis,
+        before: &[Opaque],
+        after: &[Opaque],
+        name: Option<&UserName>,
+    ) {
+        match name {
+            Some(name) => self.remember(now, after, name),
+            None => {
+                self.forget(before);
+                self.forget(after);
+            }
+        }
+    }
+
     /// Forgets what was said under each of these parts, doubts left standing.
     pub fn forget(&self, parts: &[Opaque]) {
         let mut given = self.given();

@@ -19,13 +19,21 @@ pub struct CookieChange {
 }
 
 impl CookieChange {
-    /// Whether a browser sends it with every request, or only below some folder: one that
-    /// names no path is for the folder of the request (RFC 6265 section 5.1.4).
+    /// Whether a browser sends it with every request, or only below some folder, which is
+    /// that of the request where it names none.
     pub fn is_for_all_paths(&self, request_path: &str) -> bool {
         match self.path.as_deref().filter(|path| path.starts_with('/')) {
             Some(path) => path == "/",
-            None => request_path.rfind('/').is_none_or(|last| last == 0),
+            None => folder(request_path) == "/",
         }
+    }
+}
+
+/// The folder of a request, for which a cookie is that names no path (RFC 6265 section 5.1.4).
+pub fn folder(request_path: &str) -> &str {
+    match request_path.rfind('/') {
+        None | Some(0) => "/",
+        Some(last) => request_path.get(..last).unwrap_or("/"),
     }
 }
 

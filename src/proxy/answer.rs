@@ -12,6 +12,7 @@ use super::context::{Context, Incoming};
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
+use super::receive::Sender;
 use super::{kept, reading, receive, route, upstream};
 use crate::identity::LONGEST_JUDGED;
 use crate::net::cookie_line;
@@ -297,11 +298,9 @@ async fn form(
 /// A form of ours is sent by our own page. The hidden field says so too; this says it before
 /// anything is read. Our pages send no referrer, so browsers send `Origin: null` with them.
 fn check_same_site(session: &Session, incoming: &Incoming) -> Result<(), Failure> {
-    let line = |name: &str| session.get_header(name).map(http::HeaderValue::as_bytes);
-    match (line("sec-fetch-site"), line("origin")) {
-        (Some(b"same-origin" | b"none"), _) | (None, None | Some(b"null")) => Ok(()),
-        (None, Some(origin)) if receive::is_same_site(origin, &incoming.origin.host) => Ok(()),
-        (Some(_), _) | (None, Some(_)) => Err(Failure::CrossSite("a form of ours")),
+    match receive::sender(session, &incoming.origin.host) {
+        Sender::Here | Sender::Unsaid => Ok(()),
+        Sender::Elsewhere => Err(Failure::CrossSite("a form of ours")),
     }
 }
 

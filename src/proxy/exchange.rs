@@ -59,6 +59,22 @@ impl Exchange {
         Ok(chunk)
     }
 
+    /// Reads on until `least` bytes of the body are there, or all of it.
+    ///
+    /// # Errors
+    /// When the portal breaks off.
+    pub(super) async fn read_until(&mut self, least: usize) -> Result<(), Failure> {
+        let mut held = BytesMut::from(&self.body[..]);
+        while held.len() < least {
+            match self.next_chunk().await? {
+                Some(chunk) => held.extend_from_slice(&chunk),
+                None => break,
+            }
+        }
+        self.body = held.freeze();
+        Ok(())
+    }
+
     /// Closes the connection. A login gets one of its own: on an old one that the portal
     /// closes just then, nobody could say whether it came through.
     pub(super) async fn close(mut self) {
@@ -82,7 +98,10 @@ async fn talk(
     let header = answer_head(&mut session).await?;
     let mut exchange = Exchange { header, body: Bytes::new(), complete: false, session };
     exchange.complete = exchange.session.response_done();
-    hold_body(&mut exchange, hold).await?;
+    if hold > 0 {
+        // One byte more says that it is longer.
+        exchange.read_until(hold + 1).await?;
+    }
     Ok(exchange)
 }
 
@@ -114,18 +133,6 @@ async fn answer_head(session: &mut HttpSession) -> Result<ResponseHeader, Failur
             return Ok(head);
         }
     }
-}
-
-async fn hold_body(exchange: &mut Exchange, most: usize) -> Result<(), Failure> {
-    let mut held = BytesMut::new();
-    while most > 0 && held.len() <= most {
-        match exchange.next_chunk().await? {
-            Some(chunk) => held.extend_from_slice(&chunk),
-            None => break,
-        }
-    }
-    exchange.body = held.freeze();
-    Ok(())
 }
 
 /// The head for a body of known length, on a connection of HTTP/1.1.

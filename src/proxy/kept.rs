@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderName, header};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::answer::NotSent;
 use super::context::{Context, Incoming, Passage};
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::{self, Gateway};
+use super::receive::Sender;
 use super::settle::{Settled, add_cookie, settle};
 use super::{answer, connection, forward, reading, receive, resent, route, upstream};
 use crate::net::cookies::SESSION;
@@ -77,24 +78,15 @@ pub(super) async fn hold(
     Ok(true)
 }
 
-/// A form that a page of this host sent by a navigation. At a login address nothing is kept:
+/// A form that a page of this host sent by a navigation: another site must not have one sent
+/// in the visitor's name, be it a code later. At a login address nothing is kept:
 /// it may hold a password.
 fn is_form_of_the_portal(session: &Session, site: &Site, incoming: &Incoming) -> bool {
     incoming.method == "POST"
         && receive::navigates(session)
-        && is_same_site(session, incoming)
+        && receive::sender(session, &incoming.origin.host) == Sender::Here
         && content_type(session).is_some_and(is_form)
         && may_be_resent(site, incoming)
-}
-
-/// Another site must not have a form sent in the visitor's name, be it a code later.
-fn is_same_site(session: &Session, incoming: &Incoming) -> bool {
-    let line = |name: &str| session.get_header(name).map(HeaderValue::as_bytes);
-    match (line("sec-fetch-site"), line("origin")) {
-        (Some(b"same-origin" | b"none"), _) | (None, None) => true,
-        (None, Some(origin)) => receive::is_same_site(origin, &incoming.origin.host),
-        (Some(_), _) => false,
-    }
 }
 
 fn content_type(session: &Session) -> Option<&str> {
@@ -127,7 +119,7 @@ fn kept_form(session: &Session, incoming: &Incoming, visit: &Visit, body: Bytes)
         cookies: visit.read.for_portal(&[]),
     };
     let form = KeptForm { lines, body: Zeroizing::new(body.to_vec()) };
-    wipe(body);
+    reading::wipe(body);
     form
 }
 
@@ -142,12 +134,6 @@ async fn discard(session: &mut Session, patience: Duration) {
         }
     };
     let _given_up = tokio::time::timeout(patience, reading).await;
-}
-
-fn wipe(body: Bytes) {
-    if let Ok(mut body) = body.try_into_mut() {
-        body.zeroize();
-    }
 }
 
 /// Sends a kept form to its portal, under the proof that `proven` tells the browser of, and
@@ -290,7 +276,7 @@ impl Sending {
             self.gateway.door(&self.passage.site)?.peer(parts.now(), upstream::ANSWER).await?;
         let body = Bytes::from(std::mem::take(&mut *self.form.body));
         let sent = exchange(&self.gateway.connector, peer, head, body.clone(), 0).await;
-        wipe(body);
+        reading::wipe(body);
         let mut exchange = sent?;
         if !self.gateway.still_stands(&self.passage) {
             return Err(Failure::SessionEnded);
@@ -308,17 +294,4 @@ fn keep_the_proof(exchange: &mut Exchange, proven: &PageAnswer) -> Result<(), Fa
         return Ok(());
     }
     proven.cookies.iter().try_for_each(|line| add_cookie(&mut exchange.header, line))
-}
-
-/// The body of a portal's answer as far as its beginning goes, in bytes.
-pub(super) async fn read_beginning(exchange: &mut Exchange, most: usize) -> Result<(), Failure> {
-    let mut body = BytesMut::from(&exchange.body[..]);
-    while body.len() < most {
-        match exchange.next_chunk().await? {
-            Some(chunk) => body.extend_from_slice(&chunk),
-            None => break,
-        }
-    }
-    exchange.body = body.freeze();
-    Ok(())
 }

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
-use zeroize::Zeroize;
 
 use super::context::Passage;
 use super::exchange::{Exchange, exchange};
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::reading::Login;
+use super::reading::{self, Login};
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
 use super::{ask, forward, learn, receive};
@@ -73,15 +72,15 @@ impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
         let suspension = parts.sessions.suspend(&self.touched).await;
-        self.recall();
+        // From here on no other login is under way in it.
+        let attempt = std::mem::replace(&mut self.login.attempt, Attempt::Nameless);
+        let steps = &self.passage.site.steps;
+        self.login.attempt = attempt.recalled(steps, parts.now(), &self.touched);
         let result = self.pass_on(request).await;
         // Whatever was said of this portal session before may no longer be true.
         let site = &self.passage.site;
         site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
-        let body = std::mem::take(&mut self.login.body);
-        if let Ok(mut body) = body.try_into_mut() {
-            body.zeroize();
-        }
+        reading::wipe(std::mem::take(&mut self.login.body));
         match result {
             Ok(mut exchange) => {
                 self.judged(&mut exchange, suspension).await?;
@@ -100,18 +99,6 @@ impl Watched {
 
     fn identity(&self) -> &Identity {
         &self.passage.site.portal.identity
-    }
-
-    /// Takes the name of the step before, as the portal's session has it now: no other login
-    /// is under way in it.
-    fn recall(&mut self) {
-        let Attempt::Remembered(said) = &self.login.attempt else {
-            return;
-        };
-        let steps = &self.passage.site.steps;
-        let given = steps.recall(self.gateway.parts.now(), &self.touched);
-        let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
-        self.login.attempt = agreed.map_or(Attempt::Nameless, Attempt::By);
     }
 
     /// Nobody can say any more whose name the portal remembers.
@@ -211,15 +198,12 @@ impl Watched {
         if let Some(source) = &identity.jwt {
             return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
         }
-        match (&identity.announce, &self.login.attempt) {
-            (Some(_), _) => announced.map(Some).ok_or(Failure::Nameless),
-            (None, Attempt::By(user)) => Ok(Some(user.clone())),
-            // The answer may show what only somebody with a name may see.
-            (
-                None,
-                Attempt::Nameless | Attempt::Ambiguous | Attempt::Unnamed | Attempt::Remembered(_),
-            ) => Err(Failure::Nameless),
-        }
+        let user = match &identity.announce {
+            Some(_) => announced,
+            None => self.login.attempt.user().cloned(),
+        };
+        // The answer may show what only somebody with a name may see.
+        user.map(Some).ok_or(Failure::Nameless)
     }
 
     async fn end_touched(&self) -> Result<(), Failure> {
@@ -271,17 +255,9 @@ impl Watched {
     /// portal's session has after this answer.
     fn note_name(&self, verdict: LoginOutcome, after: &CookieSet) {
         let site = &self.passage.site;
+        let name = self.login.attempt.user().filter(|_| verdict == LoginOutcome::Success);
         let after = site.binder.parts(after);
-        match (verdict, &self.login.attempt) {
-            (LoginOutcome::Success, Attempt::By(user)) => {
-                site.steps.remember(self.gateway.parts.now(), &after, user);
-            }
-            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
-                // The portal may remember whom we could not read, or somebody from before.
-                site.steps.forget(&self.touched);
-                site.steps.forget(&after);
-            }
-        }
+        site.steps.settle(self.gateway.parts.now(), &self.touched, &after, name);
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
@@ -307,13 +283,7 @@ impl Watched {
             headers: &exchange.header.headers,
             cookies: changes,
             body: readable_body(exchange),
-            user: match &self.login.attempt {
-                Attempt::By(user) => Some(user),
-                Attempt::Remembered(_)
-                | Attempt::Unnamed
-                | Attempt::Nameless
-                | Attempt::Ambiguous => None,
-            },
+            user: self.login.attempt.user(),
         };
         self.rule().map_or(LoginOutcome::Failure, |rule| judge(rule, &answer))
     }

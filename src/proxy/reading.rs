@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header;
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
+use zeroize::Zeroize as _;
 
 use super::context::{Incoming, Passage};
 use super::fail::Failure;
@@ -147,6 +148,13 @@ pub(super) async fn read_body(
         Ok(Some(body.freeze()))
     };
     tokio::time::timeout(patience, reading).await.map_err(|_| Failure::BodyTooSlow)?
+}
+
+/// Overwrites a body that may hold a password, if nobody else has it.
+pub(super) fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.zeroize();
+    }
 }
 
 fn declared_length(session: &Session) -> Option<usize> {

@@ -186,8 +186,30 @@ fn check_upgrade(session: &Session, upgrade: bool, host: &Host) -> Result<(), Fa
     }
 }
 
+/// Which page had a browser send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// One of this host, or nobody's: it was typed, or no browser sent it.
+    Here,
+    /// One that does not say where it is, as ours, which send no referrer.
+    Unsaid,
+    /// One of another site.
+    Elsewhere,
+}
+
+/// Who sent a request, as far as a browser says so, which no page can make lie.
+pub(super) fn sender(session: &Session, host: &Host) -> Sender {
+    let line = |name: &str| session.get_header(name).map(http::HeaderValue::as_bytes);
+    match (line("sec-fetch-site"), line("origin")) {
+        (Some(b"same-origin" | b"none"), _) | (None, None) => Sender::Here,
+        (None, Some(b"null")) => Sender::Unsaid,
+        (None, Some(origin)) if is_same_site(origin, host) => Sender::Here,
+        (Some(_), _) | (None, Some(_)) => Sender::Elsewhere,
+    }
+}
+
 /// Whether an `Origin` names this host.
-pub(super) fn is_same_site(origin: &[u8], host: &Host) -> bool {
+fn is_same_site(origin: &[u8], host: &Host) -> bool {
     let text = std::str::from_utf8(origin).unwrap_or_default();
     let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     authority.is_some_and(|authority| Host::parse(authority).is_ok_and(|named| named == *host))

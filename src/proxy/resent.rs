@@ -10,8 +10,8 @@ use pingora_proxy::Session;
 use super::context::Incoming;
 use super::exchange::Exchange;
 use super::fail::Failure;
-use super::kept::read_beginning;
 use crate::net::return_to::{self, ReturnTo};
+use crate::net::set_cookie;
 use crate::site::Site;
 
 /// Where the head of a page is looked for, in bytes.
@@ -46,7 +46,7 @@ pub(super) async fn fit(exchange: &mut Exchange, path: &str) -> Result<(), Failu
     if !is_plain_page(&exchange.header) {
         return Ok(());
     }
-    read_beginning(exchange, BEGINNING).await?;
+    exchange.read_until(BEGINNING).await?;
     if let Some(body) = with_base(&exchange.body, path) {
         exchange.body = body;
         exchange.header.remove_header(&header::CONTENT_LENGTH);
@@ -72,10 +72,7 @@ fn fit_cookies(head: &mut ResponseHeader, path: &str) -> pingora_error::Result<(
     if lines.iter().all(names_a_path) {
         return Ok(());
     }
-    let folder = match path.rfind('/') {
-        None | Some(0) => "/",
-        Some(last) => path.get(..last).unwrap_or("/"),
-    };
+    let folder = set_cookie::folder(path);
     let lines: Vec<HeaderValue> = lines.iter().cloned().collect();
     head.remove_header(&header::SET_COOKIE);
     for line in lines {

@@ -37,7 +37,8 @@ pub(super) fn carry(
 ) {
     let site = journey.site;
     let Some(rule) = site.portal.identity.logins.get(number) else { return };
-    let attempt = recalled(journey, passing, attempt);
+    let sent = site.binder.parts(&passing.sent);
+    let attempt = attempt.recalled(&site.steps, passing.recorded.at, &sent);
     let mut told = LoginLine {
         rule: rule_name(number, rule),
         names: named(&attempt),
@@ -65,15 +66,6 @@ pub(super) fn carry(
     line.login = Some(told);
 }
 
-/// The name of the step before, where the rule counts on it.
-fn recalled(journey: &Journey<'_>, passing: &Passing<'_>, attempt: Attempt) -> Attempt {
-    let Attempt::Remembered(said) = attempt else { return attempt };
-    let parts = journey.site.binder.parts(&passing.sent);
-    let given = journey.site.steps.recall(passing.recorded.at, &parts);
-    let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
-    agreed.map_or(Attempt::Nameless, Attempt::By)
-}
-
 impl Judged<'_> {
     fn answer(&self) -> Answer<'_> {
         Answer {
@@ -81,13 +73,7 @@ impl Judged<'_> {
             headers: &self.answer.headers,
             cookies: &self.changes,
             body: judged_body(self.answer),
-            user: match &self.attempt {
-                Attempt::By(user) => Some(user),
-                Attempt::Remembered(_)
-                | Attempt::Unnamed
-                | Attempt::Nameless
-                | Attempt::Ambiguous => None,
-            },
+            user: self.attempt.user(),
         }
     }
 
@@ -101,22 +87,16 @@ impl Judged<'_> {
         let site = journey.site;
         let sent = site.binder.parts(&self.passing.sent);
         let after = site.binder.parts(&self.session_after(journey));
-        let said = match (outcome, &self.attempt) {
-            (LoginOutcome::Success, Attempt::By(user)) => {
-                site.steps.remember(self.passing.recorded.at, &after, user);
-                "the name waits for the password of the next step"
-            }
-            (LoginOutcome::Success | LoginOutcome::Failure | LoginOutcome::Unclear, _) => {
-                site.steps.forget(&sent);
-                site.steps.forget(&after);
-                "no name is remembered"
-            }
-        };
+        let name = self.attempt.user().filter(|_| outcome == LoginOutcome::Success);
+        site.steps.settle(self.passing.recorded.at, &sent, &after, name);
         if after.is_empty() && outcome == LoginOutcome::Success {
             line.warn("no session cookie goes with this step: the name cannot be remembered");
         }
         self.refused(journey, line);
-        said
+        match name {
+            Some(_) => "the name waits for the password of the next step",
+            None => "no name is remembered",
+        }
     }
 
     fn refused(&self, journey: &mut Journey<'_>, line: &mut Line) -> &'static str {
@@ -160,12 +140,7 @@ impl Judged<'_> {
 
     fn who(&self, journey: &Journey<'_>, after: &CookieSet, line: &mut Line) -> Option<UserName> {
         let identity = &journey.site.portal.identity;
-        let typed = match &self.attempt {
-            Attempt::By(user) => Some(user.clone()),
-            Attempt::Remembered(_) | Attempt::Unnamed | Attempt::Nameless | Attempt::Ambiguous => {
-                None
-            }
-        };
+        let typed = self.attempt.user().cloned();
         if identity.whoami.is_some() {
             // Where the recording does not have the portal's word, the typed name stands in.
             return whoami(journey, after, line).unwrap_or(typed);

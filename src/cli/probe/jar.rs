@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use crate::net::set_cookie::CookieChange;
+use crate::net::set_cookie::{CookieChange, folder};
 
 /// Cookies of one portal. A value is a secret: there is no `Debug`.
 /// Some portals set one name with a value for each of several paths.
@@ -63,14 +63,6 @@ impl Jar {
     /// Whether a cookie is the same in both.
     pub(super) fn shares(&self, other: &Self, name: &str) -> bool {
         self.only(name).0 == other.only(name).0
-    }
-}
-
-/// The folder of a path (RFC 6265 section 5.1.4).
-fn folder(path: &str) -> &str {
-    match path.rfind('/') {
-        None | Some(0) => "/",
-        Some(last) => path.get(..last).unwrap_or("/"),
     }
 }
 
