@@ -4,7 +4,7 @@
 use crate::dsl::steps::give_code;
 use crate::dsl::{ALICE, BOB, Browser};
 use crate::habits::ADMINER;
-use crate::visits::{Place, whole_story};
+use crate::visits::{Place, Visited, whole_story};
 
 const SECRET: &str = "Read by who is signed in alone.";
 

@@ -4,7 +4,7 @@
 use crate::dsl::steps::give_code;
 use crate::dsl::{ALICE, BOB};
 use crate::habits::DJANGO;
-use crate::visits::{Place, whole_story};
+use crate::visits::{Place, Visited, whole_story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn djangos_admin_gets_a_second_factor() {

@@ -5,7 +5,7 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{Enrolled, give_code};
 use crate::dsl::{ALICE, BOB, Browser, Call};
 use crate::habits::DOKUWIKI;
-use crate::visits::{Place, whole_story};
+use crate::visits::{Place, Visited, whole_story};
 
 /// What the wiki writes for who is signed in as alice.
 const AS_ALICE: &str = "(<bdi>alice</bdi>)";

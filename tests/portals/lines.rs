@@ -4,12 +4,10 @@
 use serde_json::Value;
 
 use crate::dsl::browser::Shown;
-use crate::dsl::steps::{Enrolled, give_code};
-use crate::dsl::{
-    ALICE, Answer, BOB, Browser, Call, Gateway, Phone, Probed, client, gateway, html,
-};
+use crate::dsl::steps::{Enrolled, confirm, give_code};
+use crate::dsl::{ALICE, Answer, BOB, Browser, Call, Gateway, Phone, Probed, client, gateway};
 use crate::real::RealPortal;
-use crate::visits::qr;
+use crate::visits::{Visited, a_code_opens_once, a_recovery_code_opens_once, qr};
 
 /// A portal as its users see it.
 #[derive(Debug)]
@@ -151,33 +149,10 @@ impl Place {
         self.keyed.sign_in(&mut browser, who).await;
         let page = self.led_to(&mut browser, "enrol").await;
         let phone = Phone::scan(qr(&page.body));
-        let spent = self.gateway.now();
-        let told = give_code(&mut browser, &page, &phone.code(spent)).await;
-        assert!(told.location().starts_with("/.mfa/recovery-codes"), "{:?}", told.answer);
-        let page = browser.follow(told).await;
-        let codes = html::texts_of(&page.body, "recovery-code\"");
-        assert_eq!(codes.len(), 10, "{}", page.body);
-        let form = page.form("acknowledged").fill("acknowledged", "yes");
-        let page = browser.send(&page, &form).await;
+        let (page, codes, spent) = confirm(&self.gateway, &mut browser, &page, &phone).await;
         assert_eq!(page.status, 303, "{:?}", page.answer);
         self.lets_in(&mut browser).await;
         Enrolled { browser, phone, codes, spent }
-    }
-
-    /// The password of a later visit, with a code as answer; gives the browser and whether
-    /// the code was taken.
-    pub async fn come_again(&self, who: (&str, &str), code: &str) -> (Browser, bool) {
-        let mut browser = self.browser();
-        self.keyed.sign_in(&mut browser, who).await;
-        let page = self.led_to(&mut browser, "verify").await;
-        let answer = give_code(&mut browser, &page, code).await;
-        if answer.status == 401 {
-            self.is_kept_out(&mut browser, "mfa_required").await;
-            return (browser, false);
-        }
-        assert_eq!(answer.status, 303, "{:?}", answer.answer);
-        self.lets_in(&mut browser).await;
-        (browser, true)
     }
 
     /// What a person does after the password: a call says what is missing, and a visit to the
@@ -192,6 +167,26 @@ impl Place {
         };
         assert!(page.path.starts_with(&ours), "led to {}: {:?}", page.path, page.answer);
         page
+    }
+}
+
+impl Visited for Place {
+    fn gateway(&mut self) -> &mut Gateway {
+        &mut self.gateway
+    }
+
+    async fn come_again(&self, who: (&str, &str), code: &str) -> (Browser, bool) {
+        let mut browser = self.browser();
+        self.keyed.sign_in(&mut browser, who).await;
+        let page = self.led_to(&mut browser, "verify").await;
+        let answer = give_code(&mut browser, &page, code).await;
+        if answer.status == 401 {
+            self.is_kept_out(&mut browser, "mfa_required").await;
+            return (browser, false);
+        }
+        assert_eq!(answer.status, 303, "{:?}", answer.answer);
+        self.lets_in(&mut browser).await;
+        (browser, true)
     }
 }
 
@@ -222,23 +217,6 @@ async fn a_wrong_password_makes_nobody_known(place: &Place) {
         let page = browser.open("/.mfa/enrol").await;
         assert!(!page.body.contains("id=\"secret\""), "{who:?} is offered a phone");
     }
-}
-
-async fn a_code_opens_once(place: &mut Place, alice: &Enrolled) {
-    let (_, again) = place.come_again(ALICE, &alice.phone.code(alice.spent)).await;
-    assert!(!again, "the code of the enrolment was taken again");
-    place.gateway.next_code();
-    let code = alice.phone.code(place.gateway.now());
-    let (_, first) = place.come_again(ALICE, &code).await;
-    let (_, second) = place.come_again(ALICE, &code).await;
-    assert!(first && !second, "a code opens once: {first}, {second}");
-}
-
-async fn a_recovery_code_opens_once(place: &Place, alice: &Enrolled) {
-    let (_, first) = place.come_again(ALICE, &alice.codes[2]).await;
-    let (_, second) = place.come_again(ALICE, &alice.codes[2]).await;
-    let (_, other) = place.come_again(ALICE, &alice.codes[7]).await;
-    assert!(first && !second && other, "each opens once: {first}, {second}, {other}");
 }
 
 /// Neither a line of somebody who gave the password alone, nor no line at all.

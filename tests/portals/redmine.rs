@@ -5,7 +5,7 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{Enrolled, give_code};
 use crate::dsl::{ALICE, BOB, Browser};
 use crate::habits::REDMINE;
-use crate::visits::{Place, whole_story};
+use crate::visits::{Place, Visited, whole_story};
 
 /// The cookie that Debian's Redmine keeps its session in.
 const SESSION: &str = "Redmine";

@@ -1,7 +1,7 @@
 //! The visits that every portal gets: the first, the next, the one without the phone, and
 //! those of people who have somebody else's cookies.
 
-use crate::dsl::steps::{Enrolled, give_code};
+use crate::dsl::steps::{Enrolled, confirm, give_code};
 use crate::dsl::{ALICE, BOB, Browser, Gateway, Phone, Probed, gateway, html};
 use crate::habits::Habits;
 use crate::real::RealPortal;
@@ -43,23 +43,38 @@ impl Place {
         let phone = Phone::scan(qr(&page.body));
         let shown = html::text_of(&page.body, "id=\"secret\"").unwrap();
         assert_eq!(shown.replace(' ', ""), phone.secret(), "the picture and the text differ");
-        let spent = self.gateway.now();
-        let told = give_code(&mut browser, &page, &phone.code(spent)).await;
-        assert!(told.location().starts_with("/.mfa/recovery-codes"), "{:?}", told.answer);
-        let page = browser.follow(told).await;
-        let codes = html::texts_of(&page.body, "recovery-code\"");
-        assert_eq!(codes.len(), 10, "{}", page.body);
-        let form = page.form("acknowledged").fill("acknowledged", "yes");
-        let page = browser.send(&page, &form).await;
+        let (page, codes, spent) = confirm(&self.gateway, &mut browser, &page, &phone).await;
         assert_eq!((page.status, page.location()), (303, &*self.habits.page_of(who)));
         let page = browser.follow(page).await;
         assert!(self.habits.shows(&page), "{:?}", page.answer);
         Enrolled { browser, phone, codes, spent }
     }
 
+    /// The portal's page is not shown; the browser is led elsewhere.
+    pub async fn is_kept_out(&self, browser: &mut Browser, elsewhere: &str) {
+        let answer = browser.open(&self.habits.page_of(ALICE)).await;
+        assert!(!self.habits.shows(&answer), "{:?}", answer.answer);
+        assert_eq!(answer.status, 303, "{:?}", answer.answer);
+        assert!(answer.location().starts_with(elsewhere), "led to {}", answer.location());
+    }
+}
+
+/// A portal that can be visited again, whatever its users bring.
+pub trait Visited {
+    /// The gateway in front of it.
+    fn gateway(&mut self) -> &mut Gateway;
+
     /// The password of a later visit, with a code as answer; gives the browser and whether
     /// the code was taken.
-    pub async fn come_again(&self, who: (&str, &str), code: &str) -> (Browser, bool) {
+    async fn come_again(&self, who: (&str, &str), code: &str) -> (Browser, bool);
+}
+
+impl Visited for Place {
+    fn gateway(&mut self) -> &mut Gateway {
+        &mut self.gateway
+    }
+
+    async fn come_again(&self, who: (&str, &str), code: &str) -> (Browser, bool) {
         let mut browser = self.browser();
         let led = self.habits.sign_in(&mut browser, who).await;
         assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
@@ -74,14 +89,6 @@ impl Place {
         let page = browser.follow(answer).await;
         assert!(self.habits.shows(&page), "{:?}", page.answer);
         (browser, true)
-    }
-
-    /// The portal's page is not shown; the browser is led elsewhere.
-    pub async fn is_kept_out(&self, browser: &mut Browser, elsewhere: &str) {
-        let answer = browser.open(&self.habits.page_of(ALICE)).await;
-        assert!(!self.habits.shows(&answer), "{:?}", answer.answer);
-        assert_eq!(answer.status, 303, "{:?}", answer.answer);
-        assert!(answer.location().starts_with(elsewhere), "led to {}", answer.location());
     }
 }
 
@@ -120,17 +127,17 @@ async fn a_wrong_password_makes_nobody_known(place: &Place) {
     assert_eq!(failed.await as usize, tries);
 }
 
-async fn a_code_opens_once(place: &mut Place, alice: &Enrolled) {
+pub async fn a_code_opens_once(place: &mut impl Visited, alice: &Enrolled) {
     let (_, again) = place.come_again(ALICE, &alice.phone.code(alice.spent)).await;
     assert!(!again, "the code of the enrolment was taken again");
-    place.gateway.next_code();
-    let code = alice.phone.code(place.gateway.now());
+    place.gateway().next_code();
+    let code = alice.phone.code(place.gateway().now());
     let (_, first) = place.come_again(ALICE, &code).await;
     let (_, second) = place.come_again(ALICE, &code).await;
     assert!(first && !second, "a code opens once: {first}, {second}");
 }
 
-async fn a_recovery_code_opens_once(place: &Place, alice: &Enrolled) {
+pub async fn a_recovery_code_opens_once(place: &impl Visited, alice: &Enrolled) {
     let (_, first) = place.come_again(ALICE, &alice.codes[2]).await;
     let (_, second) = place.come_again(ALICE, &alice.codes[2]).await;
     let (_, other) = place.come_again(ALICE, &alice.codes[7]).await;

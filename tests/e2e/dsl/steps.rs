@@ -57,18 +57,28 @@ async fn enrol_phone(
     page: Shown,
     phone: Phone,
 ) -> Enrolled {
+    let (page, codes, spent) = confirm(gateway, &mut browser, &page, &phone).await;
+    let page = browser.follow(page).await;
+    assert!(page.body.contains("secret-page"), "{}", page.body);
+    Enrolled { browser, phone, codes, spent }
+}
+
+/// Gives the first code of a phone and takes the recovery codes; shows where that leads, the
+/// codes, and when the code was given.
+pub async fn confirm(
+    gateway: &Gateway,
+    browser: &mut Browser,
+    page: &Shown,
+    phone: &Phone,
+) -> (Shown, Vec<String>, u64) {
     let spent = gateway.now();
-    let form = page.form("code").fill("code", &phone.code(spent));
-    let told = browser.send(&page, &form).await;
+    let told = give_code(browser, page, &phone.code(spent)).await;
     assert!(told.location().starts_with("/.mfa/recovery-codes"), "{:?}", told.answer);
     let page = browser.follow(told).await;
     let codes = html::texts_of(&page.body, "recovery-code\"");
     assert_eq!(codes.len(), 10, "{}", page.body);
     let form = page.form("acknowledged").fill("acknowledged", "yes");
-    let page = browser.send(&page, &form).await;
-    let page = browser.follow(page).await;
-    assert!(page.body.contains("secret-page"), "{}", page.body);
-    Enrolled { browser, phone, codes, spent }
+    (browser.send(&page, &form).await, codes, spent)
 }
 
 /// A first visit up to the page that offers a secret.
