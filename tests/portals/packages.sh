@@ -52,3 +52,32 @@ answer_no() {
     is_installed "$1" || [ "$(id -u)" != 0 ] || ! command -v debconf-set-selections >/dev/null ||
         echo "$1 $2 boolean false" | debconf-set-selections
 }
+
+# Runs a command that fills a folder of the cache, once: install_once FOLDER COMMAND... . The
+# mark is made last, so that an interrupted installation is done again.
+install_once() {
+    alone "${1##*/}" fill_folder "$@"
+}
+
+fill_folder() {
+    local folder=$1
+    shift
+    [ ! -e "$folder/complete" ] || return 0
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    "$@"
+    touch "$folder/complete"
+}
+
+# Makes a Python of its own with these packages, once: python_once FOLDER PACKAGE... .
+python_once() {
+    python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
+    install_once "$1" make_python "$@"
+}
+
+make_python() {
+    local folder=$1
+    shift
+    python3 -m venv "$folder"
+    PIP_DISABLE_PIP_VERSION_CHECK=1 "$folder/bin/pip" install -q "$@"
+}

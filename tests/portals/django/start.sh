@@ -10,17 +10,8 @@ state=$(cd "$2" && pwd)
 version=5.2
 venv="$cache/django-$version"
 
-# The mark is made last, so that an interrupted installation is done again.
-install_django() {
-    [ ! -e "$venv/complete" ] || return 0
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/pip" install -q "django==$version.*"
-    touch "$venv/complete"
-}
-
-python3 -c 'import ensurepip, sqlite3' 2>/dev/null || need_packages python3 python3-venv
-alone django install_django
+python3 -c 'import sqlite3' 2>/dev/null || need_packages python3
+python_once "$venv" "django==$version.*"
 
 # The header is what Django's manual asks for behind a proxy that ends TLS; without it the
 # Origin check takes every login for a forgery.

@@ -10,20 +10,10 @@ state=$(cd "$2" && pwd)
 version=2.21.1
 venv="$cache/jupyter-server-$version"
 
-# The mark is made last, so that an interrupted installation is done again.
-install_jupyter() {
-    [ ! -e "$venv/complete" ] || return 0
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/pip" install -q "jupyter-server==$version" ipykernel
-    touch "$venv/complete"
-}
-
-python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
-alone jupyter install_jupyter
+python_once "$venv" "jupyter-server==$version" ipykernel
 
 # A kernel ends with the server, however that ends.
-mkdir -p "$state"/{config,work,data/kernels/python3}
+mkdir -p "$state"/{config,notebooks,data/kernels/python3}
 cat >"$state/data/kernels/python3/kernel.json" <<JSON
 {
   "display_name": "Python 3",
@@ -31,7 +21,7 @@ cat >"$state/data/kernels/python3/kernel.json" <<JSON
   "argv": ["setpriv", "--pdeathsig", "KILL", "$venv/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 }
 JSON
-printf 'Read by who is signed in alone.\n' >"$state/work/secret.txt"
+printf 'Read by who is signed in alone.\n' >"$state/notebooks/secret.txt"
 export JUPYTER_CONFIG_DIR="$state/config" JUPYTER_DATA_DIR="$state/data" \
     JUPYTER_RUNTIME_DIR="$state/runtime" IPYTHONDIR="$state/ipython"
 [ -e "$state/config/jupyter_server_config.json" ] || "$venv/bin/python" - >"$state/config/new" <<PYTHON
@@ -43,7 +33,7 @@ print(json.dumps({
     "ServerApp": {
         "allow_root": True,
         "open_browser": False,
-        "root_dir": "$state/work",
+        "root_dir": "$state/notebooks",
         # Behind a proxy the page's address is not the server's own.
         "allow_remote_access": True,
         "trust_xheaders": True,

@@ -11,17 +11,9 @@ state=$(cd "$2" && pwd)
 version=4.1.8
 home="$cache/node-red-$version"
 
-# The mark is made last, so that an interrupted installation is done again.
-install_node_red() {
-    [ ! -e "$home/complete" ] || return 0
-    rm -rf "$home"
-    mkdir -p "$home"
-    npm install --prefix "$home" --no-audit --no-fund --loglevel=error "node-red@$version"
-    touch "$home/complete"
-}
-
 command -v npm >/dev/null || need_packages nodejs npm
-alone node-red install_node_red
+install_once "$home" npm install --prefix "$home" --no-audit --no-fund --loglevel=error \
+    "node-red@$version"
 
 cd "$state"
 NODE_PATH="$home/node_modules" node >settings.js <<'JS'

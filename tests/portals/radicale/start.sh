@@ -13,17 +13,7 @@ here=$(dirname "$(readlink -f "$0")")
 version=3.9.0
 venv="$cache/radicale-$version"
 
-# The mark is made last, so that an interrupted installation is done again.
-install_radicale() {
-    [ ! -e "$venv/complete" ] || return 0
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    PIP_DISABLE_PIP_VERSION_CHECK=1 "$venv/bin/pip" install -q "radicale==$version"
-    touch "$venv/complete"
-}
-
-python3 -c 'import ensurepip' 2>/dev/null || need_packages python3 python3-venv
-alone radicale install_radicale
+python_once "$venv" "radicale==$version"
 
 printf '%s\n' alice:Correct-Horse-9 bob:Battery-Staple-7 >"$state/users"
 
