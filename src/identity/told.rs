@@ -145,12 +145,7 @@ pub struct Answers {
 
 impl Answers {
     /// What was said about `session` within the last `age`, from memory alone.
-    pub fn kept(
-        &self,
-        now: UnixMillis,
-        age: Duration,
-        session: Opaque,
-    ) -> Option<Option<UserName>> {
+    fn kept(&self, now: UnixMillis, age: Duration, session: Opaque) -> Option<Option<UserName>> {
         let kept = self.kept.pin();
         let (at, user) = kept.get(&session)?;
         // An answer from the future is none: the clock went back.

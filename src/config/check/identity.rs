@@ -204,13 +204,10 @@ fn login_url(
     findings: &mut Findings,
 ) -> Option<String> {
     let text = findings.required(at, written, "write the path of the portal's login page")?;
-    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
     let fault = if text.starts_with("http://") || text.starts_with("https://") {
         Some(("has a host", "write the path alone: the login page is on the portal itself"))
-    } else if !query.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\\\"<>".contains(&byte)) {
-        Some(("has a query that no address may hold", "escape it as a browser does"))
     } else {
-        path::canonical_fault(path)
+        path::target_fault(&text)
     };
     if let Some((what, mend)) = fault {
         findings.fault(at, format!("'{text}' {what}"), mend);

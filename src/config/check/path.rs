@@ -20,6 +20,16 @@ pub(super) fn exact_path(text: &str, at: &KeyPath, findings: &mut Findings) -> O
     Some(text.to_owned())
 }
 
+/// What is wrong with a path and an optional query.
+pub(super) fn target_fault(text: &str) -> Option<(&'static str, &'static str)> {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"#\\\"<>".contains(&byte);
+    if !query.bytes().all(is_plain) {
+        return Some(("has a query that no address may hold", "escape it as a browser does"));
+    }
+    canonical_fault(path)
+}
+
 /// What is wrong with a path that no request would ever be equal to.
 pub(super) fn canonical_fault(text: &str) -> Option<(&'static str, &'static str)> {
     if !text.starts_with('/') {

@@ -180,14 +180,7 @@ fn target(
     findings: &mut Findings,
 ) -> Option<String> {
     let text = findings.required(at, written, mend)?;
-    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let fault = if query.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\\\"<>".contains(&byte))
-    {
-        path::canonical_fault(path)
-    } else {
-        Some(("has a query that no address may hold", "escape it as a browser does"))
-    };
-    if let Some((what, mend)) = fault {
+    if let Some((what, mend)) = path::target_fault(&text) {
         findings.fault(at, format!("'{text}' {what}"), mend);
         return None;
     }
