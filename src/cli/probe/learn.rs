@@ -13,6 +13,7 @@ use super::names;
 use super::page::Html;
 use super::written::{Learned, Login, Mark, NameSource, Told};
 use super::{Account, Options, ProbeError, whoami};
+use crate::identity::bearer_of;
 use crate::net::glob::Glob;
 use crate::random;
 
@@ -346,10 +347,7 @@ async fn look_inside(
 }
 
 fn visitor(right: &Attempt, marks: &Marks) -> Visitor {
-    let token = marks.bearer.as_ref().and_then(|pointer| {
-        let read: serde_json::Value = serde_json::from_slice(&right.answer.body).ok()?;
-        let token = read.pointer(&pointer.value)?.as_str()?.to_owned();
-        Some(format!("Bearer {token}"))
-    });
+    let token = marks.bearer.as_ref();
+    let token = token.and_then(|pointer| bearer_of(&right.answer.body, &pointer.value));
     Visitor { jar: right.jar.clone(), authorization: token.or(right.authorization.clone()) }
 }
