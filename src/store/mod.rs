@@ -48,6 +48,14 @@ pub enum Space {
     Config = 7,
     /// Enrolments that are not confirmed yet; minutes old at most.
     Pending = 8,
+    /// When a user of a portal was seen first and last, and what the user was told.
+    Sight = 9,
+    /// Mails that wait for their server.
+    Outbox = 10,
+    /// Devices that a user had remembered.
+    Device = 11,
+    /// Invitations to enrol, hashed.
+    Invite = 12,
 }
 
 impl Space {
