@@ -6,6 +6,7 @@
 
 mod decide;
 mod facts;
+pub mod rules;
 mod verdict;
 
 pub use decide::{Permit, decide};
