@@ -159,6 +159,8 @@ pub struct Portal {
     pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
+    /// What requests need, with `public` behind all rules.
+    pub rules: crate::policy::rules::Rules,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.

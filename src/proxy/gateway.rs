@@ -74,7 +74,15 @@ impl Gateway {
         let visit = self.visit(session, &site, &incoming, purpose.destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let purpose = reading.purpose(purpose);
-        let facts = facts::gather(&self.parts, &site, &incoming, purpose, &visit).await?;
+        let facts = facts::gather(
+            &self.parts,
+            &site,
+            &session.req_header().headers,
+            &incoming,
+            purpose,
+            &visit,
+        )
+        .await?;
         let verdict = decide(&facts);
         facts::note(&self.parts, &site, &visit, &verdict).await?;
         self.parts.metrics.portal(site.index).decision(watch.elapsed());

@@ -206,7 +206,7 @@ async fn judge(
     }
     let purpose = route::purpose(site, &kept);
     let visit = gateway.identified(&head.headers, site, &kept, purpose.destination).await?;
-    let facts = facts::gather(&gateway.parts, site, &kept, purpose, &visit).await?;
+    let facts = facts::gather(&gateway.parts, site, &head.headers, &kept, purpose, &visit).await?;
     let (Verdict::Forward(permit), Who::Proven(..)) = (decide(&facts), &visit.who) else {
         return Ok(None);
     };
