@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::account::AccountError;
 use crate::admin::{self, Readiness};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Fixed};
 use crate::pages::render::RenderError;
 use crate::proxy::in_force::InForce;
 use crate::proxy::{service, tls};
@@ -24,10 +24,14 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::metered::Metered;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
+mod files;
 mod lasting;
+mod reload;
 mod upkeep;
 
 use lasting::{Lasting, Prepared};
+use reload::Reload;
+pub use reload::Source;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,20 +73,28 @@ pub enum ServerError {
     Signals(std::io::Error),
 }
 
-/// Runs the gateway until a signal to stop. `ready` hears one line for each listener, once
+/// Runs the gateway until a signal to stop. Where it has a `source`, another configuration may
+/// come from there meanwhile. `ready` hears one line for each listener, once
 /// all of them take requests.
 ///
 /// # Errors
 /// When it cannot start; or when the store cannot be closed cleanly in the end.
-pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), ServerError> {
+pub async fn run(
+    config: Config,
+    source: Option<Source>,
+    ready: impl FnOnce(&[String]),
+) -> Result<(), ServerError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keyring = Keyring::load(&config.master_key)?;
     let metrics = Arc::new(Metrics::new()?);
     let opened = SledStore::open(&config.store.path, &keyring, clock.now())?;
     let store: Arc<dyn Store> = Arc::new(Metered::new(opened, Arc::clone(&metrics)));
-    let places = Places::of(&config);
+    let fixed = Fixed::of(&config);
     let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
-        Ok(house) => serve(house, &places, ready).await,
+        Ok(house) => {
+            let reload = source.map(|source| house.reload(source, fixed.clone()));
+            serve(&house, &fixed, reload, ready).await
+        }
         Err(error) => Err(error),
     };
     // What was opened is left as it was found, whatever happened.
@@ -105,7 +117,7 @@ pub async fn build(
 
 /// What outlives a configuration, and the one in force.
 struct House {
-    lasting: Lasting,
+    lasting: Arc<Lasting>,
     in_force: InForce,
 }
 
@@ -119,57 +131,49 @@ impl House {
     ) -> Result<Self, ServerError> {
         let lasting = Lasting::load(keyring, store, clock, metrics).await?;
         let (parts, certificates) = lasting.parts(Prepared::read(config)?, None).await?;
-        Ok(Self { lasting, in_force: InForce::new(parts, certificates) })
+        Ok(Self { lasting: Arc::new(lasting), in_force: InForce::new(parts, certificates) })
     }
-}
 
-/// Where we listen, which stays as it is while we run.
-struct Places {
-    /// Whether each public listener speaks TLS.
-    listeners: Vec<(SocketAddr, bool)>,
-    admin: Option<SocketAddr>,
-}
-
-impl Places {
-    fn of(config: &Config) -> Self {
-        let listeners = config.listeners.iter();
-        Self {
-            listeners: listeners.map(|there| (there.address, there.tls.is_some())).collect(),
-            admin: config.admin.as_ref().map(|admin| admin.address),
-        }
+    fn reload(&self, source: Source, fixed: Fixed) -> Reload {
+        Reload::of(source, fixed, Arc::clone(&self.lasting), self.in_force.clone())
     }
 }
 
 async fn serve(
-    house: House,
-    places: &Places,
+    house: &House,
+    fixed: &Fixed,
+    reload: Option<Reload>,
     ready: impl FnOnce(&[String]),
 ) -> Result<(), ServerError> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
     let House { lasting, in_force } = house;
-    let front = service::front(&in_force);
+    let front = service::front(in_force);
     let mut services = JoinSet::new();
     let mut lines = Vec::new();
-    for (index, (address, speaks_tls)) in places.listeners.iter().enumerate() {
+    for (index, (address, speaks_tls)) in fixed.listeners.iter().enumerate() {
         let bound = bind(*address).await?;
         let acceptor = match speaks_tls {
             false => None,
-            true => Some(Arc::new(tls::settings(&in_force, index)?.build())),
+            true => Some(Arc::new(tls::settings(in_force, index)?.build())),
         };
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         lines.push(format!("listening on {scheme}://{}", local(&bound, *address)));
         services.spawn(service::serve(bound, acceptor, Arc::clone(&front), stopped.clone()));
     }
-    if let Some(address) = places.admin {
+    if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
         let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(&lasting.store)));
         let metrics = Arc::clone(&lasting.metrics);
         services.spawn(watch_over(bound, metrics, readiness, stopped.clone()));
     }
-    services.spawn(upkeep::keep(in_force, Arc::clone(&lasting.store), stopped.clone()));
+    if let Some(reload) = reload {
+        let hangup = signal(SignalKind::hangup()).map_err(ServerError::Signals)?;
+        services.spawn(reload.keep(hangup, stopped.clone()));
+    }
+    services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     ready(&lines);
     tokio::select! {
         _ = terminate.recv() => {}
