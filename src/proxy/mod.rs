@@ -19,6 +19,7 @@ mod answer;
 mod ask;
 mod context;
 mod exchange;
+mod facts;
 mod fail;
 mod forward;
 mod inject;

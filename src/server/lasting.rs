@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use zeroize::Zeroizing;
 
-use super::{ServerError, whole};
+use super::ServerError;
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -76,8 +76,11 @@ impl Lasting {
             let known = sites_before.is_some_and(|sites| sites.of(&site.portal.name).is_some());
             // Those of a portal that stays are counted as they come.
             if !known {
-                let enrolled = accounts.enrolled(self.clock.now(), site.tag).await?;
-                site.metrics.enrolled_users(whole(enrolled));
+                let now = self.clock.now();
+                accounts.watch(now, site.tag).await?;
+                let counts = accounts.counts(now, site.tag).await?;
+                site.metrics.enrolled_users(counts.enrolled);
+                site.metrics.rollout().begin(counts);
             }
         }
         let parts = Parts {

@@ -54,6 +54,7 @@ impl Portals {
         gauges.into_iter().for_each(|family| drop_series(family, &gone.name));
         let histograms = [&families.decisions, &families.durations];
         histograms.into_iter().for_each(|family| drop_series(family, &gone.name));
+        families.rollout.forget(&gone.name);
     }
 
     fn counted(&self) -> MutexGuard<'_, HashMap<String, Weak<PortalMetrics>>> {
@@ -70,7 +71,8 @@ impl Drop for PortalMetrics {
     }
 }
 
-fn drop_series<B: MetricVecBuilder>(family: &MetricVec<B>, portal: &str) {
+/// Drops every series of a family that has this portal.
+pub(in crate::telemetry) fn drop_series<B: MetricVecBuilder>(family: &MetricVec<B>, portal: &str) {
     for metric in family.collect().iter().flat_map(|family| family.get_metric()) {
         let pairs = metric.get_label().iter().map(|pair| (pair.name(), pair.value()));
         let labels: HashMap<&str, &str> = pairs.collect();
