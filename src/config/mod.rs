@@ -14,6 +14,7 @@ mod file_identity;
 mod file_jwt;
 mod file_login;
 mod file_source;
+pub mod fixed;
 pub mod identity;
 pub mod jwt;
 mod key_path;
@@ -32,8 +33,9 @@ mod tree;
 mod units;
 
 pub use fault::{Fault, Faults};
+pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
-pub use load::{Loaded, load, load_text, load_with};
+pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
@@ -220,4 +222,14 @@ pub struct Telemetry {
 pub enum LogFormat {
     Json,
     Text,
+}
+
+impl LogFormat {
+    /// As the YAML has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }

@@ -145,7 +145,7 @@ pub(super) async fn note(
         Verdict::Forward(permit) => match permit.reason() {
             Reason::Report(challenge) => {
                 let (_, reason) = challenge_labels(challenge);
-                parts.metrics.portal(site.index).rollout().would_block(reason);
+                site.metrics.rollout().would_block(reason);
                 (Mark::Reported, challenge)
             }
             Reason::Public | Reason::Proven | Reason::Grace | Reason::Bypass => return Ok(()),
@@ -156,7 +156,7 @@ pub(super) async fn note(
     let account = site.account(session);
     let first = parts.accounts.mark(parts.now(), account, mark).await?;
     if first && mark == Mark::Reported {
-        parts.metrics.portal(site.index).rollout().one_more_reported();
+        site.metrics.rollout().one_more_reported();
     }
     Ok(())
 }
