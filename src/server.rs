@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Listener};
 use crate::pages::render::{RenderError, Renderer};
 use crate::proxy::{service, tls};
-use crate::session::{KeyRing, KeyRingError, Sessions};
+use crate::session::{AssertionKeys, Assertions, KeyRing, KeyRingError, Sessions};
 use crate::site::{Parts, Sites};
 use crate::store::keyring::{Keyring, KeyringError};
 use crate::store::sled::{OpenError, SledStore};
@@ -115,6 +115,7 @@ pub async fn build(
 ) -> Result<Parts, ServerError> {
     let now = clock.now();
     let keys = KeyRing::load_or_make(&*store, now).await?;
+    let assertions = Assertions::new(AssertionKeys::load_or_make(&*store, now).await?);
     let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
     let pepper = keyring.derive("recovery codes");
     let accounts =
@@ -130,6 +131,7 @@ pub async fn build(
         accounts,
         sessions,
         keys,
+        assertions: Arc::new(assertions),
         session_limits: config.session,
         renderer: Renderer::new(&config.branding)?,
         metrics,
@@ -228,6 +230,7 @@ async fn sweep(parts: Arc<Parts>, store: Arc<dyn Store>, stopped: watch::Receive
             _ = every.tick() => {
                 let now = parts.now();
                 parts.sessions.sweep(now);
+                parts.assertions.sweep(now);
                 if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
                     tracing::error!(%error, "what is over could not be removed from the store");
                 }
