@@ -267,7 +267,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         match ctx.passage() {
             Some(passage) => {
-                forward::clean(request, passage)?;
+                forward::clean(request, passage, &self.parts)?;
                 passage.injection.ask(request)
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),

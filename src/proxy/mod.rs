@@ -21,6 +21,7 @@ mod exchange;
 mod fail;
 mod forward;
 mod inject;
+mod introduce;
 mod kept;
 mod learn;
 mod observe;
