@@ -23,6 +23,7 @@ mod attacks {
     mod header;
     mod host;
     mod identity;
+    mod introduced;
     mod jwt;
     mod logins;
     mod matrix;
@@ -36,6 +37,7 @@ mod attacks {
 }
 
 mod stories {
+    mod assertion;
     mod calls;
     mod crash;
     mod cut_short;
