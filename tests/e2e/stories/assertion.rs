@@ -262,6 +262,24 @@ async fn a_login_and_a_kept_form_are_told_as_any_request() {
     tells_nothing(&portal.take_seen());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_let_through_without_a_proof_is_named_to_nobody() {
+    for mode in ["report", "off"] {
+        let enforcement = format!("enforcement: {{ mode: {mode} }}");
+        let portal = portal::form().yaml(TELLS).yaml(&enforcement).run().await;
+        let gateway = gateway::new().portal("wiki", &portal).run().await;
+        for http2 in [false, true] {
+            let mut browser = gateway.browser("wiki").over(http2);
+            sign_in(&mut browser, ALICE).await;
+            portal.take_seen();
+            let shown = browser.open("/home").await;
+            assert!(shown.body.contains("for alice alone"), "{mode}: {:?}", shown.answer);
+            browser.open("/public/echo").await;
+            tells_nothing(&portal.take_seen());
+        }
+    }
+}
+
 /// A portal with more keys than it says itself.
 struct Told<'a, F>(&'a F);
 
