@@ -187,6 +187,18 @@ fn in_parts(criterion: &mut Criterion, house: &House) {
     group.bench_function("session", |bencher| {
         bencher.iter(|| parts.sessions.known(NOW, black_box(bind)).unwrap());
     });
+    let session = parts.sessions.known(NOW, bind).unwrap();
+    group.bench_function("assertion", |bencher| {
+        bencher.iter(|| parts.assertions.of(NOW, &site.portal, black_box(&session)).unwrap());
+    });
+    // What it costs once in forty seconds.
+    let mut now = NOW;
+    group.bench_function("assertion signed", |bencher| {
+        bencher.iter(|| {
+            now = now.plus(Duration::from_secs(60));
+            parts.assertions.of(now, &site.portal, black_box(&session)).unwrap()
+        });
+    });
     group.bench_function("decide", |bencher| bencher.iter(|| verdict(black_box(&visit))));
     group.finish();
 }

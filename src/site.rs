@@ -23,7 +23,7 @@ use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
-use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
+use crate::session::{Assertions, Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::{Metrics, MetricsError, PortalMetrics};
 use crate::user::Opaque;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The keys that sign them.
     pub keys: Arc<KeyRing>,
+    /// What portals are told of a proven visitor, signed.
+    pub assertions: Arc<Assertions>,
     /// How long they last.
     pub session_limits: SessionLimits,
     /// Pages.

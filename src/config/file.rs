@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
+use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
@@ -189,6 +190,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// What the portal is told of a visitor who gave the second factor. Absent: nothing.
+    pub(super) upstream_headers: Option<UpstreamHeadersFile>,
 }
 
 /// What operators may make their own.

@@ -15,6 +15,7 @@ mod file_jwt;
 mod file_login;
 mod file_source;
 pub mod fixed;
+mod file_upstream_headers;
 pub mod identity;
 pub mod jwt;
 mod key_path;
@@ -31,6 +32,7 @@ pub mod source;
 mod surroundings;
 mod tree;
 mod units;
+pub mod upstream_headers;
 
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
@@ -39,6 +41,7 @@ pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
+pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.
 #[derive(Debug)]
@@ -167,6 +170,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// What it is told of a proven visitor.
+    pub upstream_headers: UpstreamHeaders,
 }
 
 /// The portal's address.

@@ -12,6 +12,7 @@ pub mod kind;
 pub mod path;
 pub mod return_to;
 pub mod set_cookie;
+pub mod user_line;
 
 #[cfg(test)]
 mod properties;

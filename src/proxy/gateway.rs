@@ -283,7 +283,7 @@ impl ProxyHttp for InForce {
     ) -> Result<()> {
         match ctx.passage() {
             Some(passage) => {
-                forward::clean(request, passage)?;
+                forward::clean(request, passage, &ctx.gateway.parts)?;
                 passage.injection.ask(request)
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),

@@ -23,6 +23,7 @@ mod facts;
 mod fail;
 mod forward;
 mod inject;
+mod introduce;
 mod kept;
 mod learn;
 mod observe;

@@ -44,7 +44,7 @@ pub(super) async fn carry(
     login: Login,
 ) -> Result<Exchange, Failure> {
     let mut request = session.req_header().clone();
-    forward::clean(&mut request, &passage)
+    forward::clean(&mut request, &passage, &gateway.parts)
         .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
     let watched = Watched {
         gateway: gateway.clone(),

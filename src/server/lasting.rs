@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::pages::render::Renderer;
 use crate::proxy::tls::{self, Certificates};
-use crate::session::{KeyRing, Sessions};
+use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
 use crate::site::{Parts, Sites};
 use crate::store::Store;
 use crate::store::keyring::Keyring;
@@ -26,6 +26,7 @@ pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
     sessions: Arc<Sessions>,
     keys: Arc<KeyRing>,
+    assertions: Arc<Assertions>,
     latest: Arc<AtomicU64>,
 }
 
@@ -55,9 +56,11 @@ impl Lasting {
     ) -> Result<Self, ServerError> {
         let now = clock.now();
         let keys = Arc::new(KeyRing::load_or_make(&*store, now).await?);
+        let assertions = AssertionKeys::load_or_make(&*store, now).await?;
+        let assertions = Arc::new(Assertions::new(assertions));
         let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
-        Ok(Self { clock, keyring, store, metrics, sessions, keys, latest })
+        Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, latest })
     }
 
     /// The parts of a configuration, and its certificates. What people are in the middle of
@@ -89,6 +92,7 @@ impl Lasting {
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
+            assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,
             metrics: Arc::clone(metrics),

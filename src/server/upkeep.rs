@@ -40,6 +40,7 @@ pub(super) async fn keep(
 async fn sweep(parts: &Parts, store: &dyn Store) {
     let now = parts.now();
     parts.sessions.sweep(now);
+    parts.assertions.sweep(now);
     if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
         tracing::error!(%error, "what is over could not be removed from the store");
     }

@@ -129,7 +129,12 @@ impl House {
     /// What the portal cookies of a line are to the sessions.
     pub(crate) fn parts_of(&self, cookies: &str) -> Vec<Opaque> {
         let site = self.parts.sites.named("wiki.test");
-        site.binder.parts(&set_of(site, &line(cookies)))
+        site.binder.parts(&self.cookies_of(cookies))
+    }
+
+    /// The portal's session cookies of a line.
+    pub(crate) fn cookies_of(&self, cookies: &str) -> CookieSet {
+        set_of(self.parts.sites.named("wiki.test"), &line(cookies))
     }
 }
 

@@ -19,4 +19,5 @@ mod meaning;
 mod mutation;
 mod profiles;
 mod schema;
+mod upstream_headers;
 mod warnings;

@@ -24,6 +24,7 @@ mod attacks {
     mod header;
     mod host;
     mod identity;
+    mod introduced;
     mod jwt;
     mod logins;
     mod matrix;
@@ -37,6 +38,7 @@ mod attacks {
 }
 
 mod stories {
+    mod assertion;
     mod calls;
     mod crash;
     mod cut_short;

@@ -26,6 +26,7 @@ mod portal;
 mod proof;
 mod public_key;
 mod source;
+mod upstream_headers;
 
 /// Checks the whole file.
 pub(super) fn check(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, enforcement, host, identity, path, placed, some};
+use super::{all, enforcement, host, identity, path, placed, some, upstream_headers};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -79,6 +79,12 @@ fn portal(
     let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let headers = upstream_headers::upstream_headers(
+        written.upstream_headers,
+        &at.key("upstream_headers"),
+        identity.as_ref(),
+        findings,
+    );
     Some(Portal {
         name: name?,
         hosts: hosts?,
@@ -89,6 +95,7 @@ fn portal(
         rules: Rules::new(public.as_deref()?, Vec::new()),
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
+        upstream_headers: headers?,
     })
 }
 
