@@ -15,7 +15,9 @@ use crate::account::{AccountError, Accounts};
 use crate::admin::{self, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Listener};
+use crate::net::client::TrustedProxies;
 use crate::pages::render::{RenderError, Renderer};
+use crate::proxy::service::PeerNamed;
 use crate::proxy::{service, tls};
 use crate::session::{KeyRing, KeyRingError, Sessions};
 use crate::site::{Parts, Sites};
@@ -134,6 +136,7 @@ pub async fn build(
         renderer: Renderer::new(&config.branding)?,
         metrics,
         limits: config.limits,
+        proxies: TrustedProxies::new(config.trusted_proxies),
         access_log: config.telemetry.access_log,
         latest: AtomicU64::new(now.0),
     })
@@ -161,7 +164,11 @@ async fn serve(
         };
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         lines.push(format!("listening on {scheme}://{}", local(&bound, listener.address)));
-        services.spawn(service::serve(bound, acceptor, Arc::clone(&front), stopped.clone()));
+        let named = match listener.proxy_protocol {
+            true => PeerNamed::ByHeader,
+            false => PeerNamed::BySocket,
+        };
+        services.spawn(service::serve(bound, acceptor, named, Arc::clone(&front), stopped.clone()));
     }
     if let Some(address) = admin_address {
         let bound = bind(address).await?;

@@ -2,7 +2,7 @@
 //! of whatever runs on it when the session that carries it ends.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +14,10 @@ use pingora_core::protocols::http::v2::server::H2Options;
 use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
+use tokio::net::TcpStream;
 
 use super::gateway::Gateway;
+use super::proxy_header::{self, Refused};
 use crate::clock::Stopwatch;
 use crate::config::Limits;
 use crate::session::Sessions;
@@ -91,6 +93,25 @@ impl Front {
         Self { streams, parts, clients }
     }
 
+    /// The address that the header of a new connection names; nothing where the connection has
+    /// to be closed.
+    pub(super) async fn named(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Option<SocketAddr> {
+        match proxy_header::read(stream, peer, &self.parts.proxies).await {
+            Ok(named) => Some(named),
+            // A balancer that only looks whether somebody listens leaves at once.
+            Err(Refused::Gone) => None,
+            Err(refused @ (Refused::Untrusted | Refused::Malformed(_) | Refused::Late)) => {
+                tracing::info!(peer = %peer.ip(), %refused, "a connection was closed");
+                self.parts.metrics.connection_refused();
+                None
+            }
+        }
+    }
+
     async fn watch(&self, state: &State, http2: bool) {
         let limits = self.parts.limits;
         let mut waiting_since = Stopwatch::start();
@@ -131,10 +152,12 @@ impl ServerApp for Front {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let client = stream
+        let peer = stream
             .get_socket_digest()
             .and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()))
             .map(|peer| peer.ip().to_canonical());
+        // All clients behind a proxy would share the allowance of one.
+        let client = peer.filter(|peer| !self.parts.proxies.contains(*peer));
         let limit = self.parts.limits.connections_per_client;
         let Some(_place) = self.clients.enter(client, limit) else {
             self.parts.metrics.nowhere().throttled(ThrottleScope::Client);

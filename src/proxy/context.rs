@@ -128,7 +128,9 @@ impl Incoming {
 /// Where a request came from and what it is addressed to.
 #[derive(Clone)]
 pub struct Origin {
-    /// The address of the client.
+    /// The address that speaks to us: a proxy's, where there is one in front.
+    pub peer: Option<IpAddr>,
+    /// The address of the client, as trusted proxies tell it.
     pub client: Option<IpAddr>,
     /// The host it asked for.
     pub host: Host,

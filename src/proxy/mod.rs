@@ -24,6 +24,8 @@ mod inject;
 mod kept;
 mod learn;
 mod observe;
+mod peer;
+mod proxy_header;
 mod reading;
 mod receive;
 mod record;

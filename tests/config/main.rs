@@ -18,5 +18,6 @@ mod logins;
 mod meaning;
 mod mutation;
 mod profiles;
+mod proxies;
 mod schema;
 mod warnings;
