@@ -2,7 +2,7 @@
 //! from a trusted proxy alone, once, at the start, where it is expected.
 
 use crate::dsl::balancer::{binary, exchange, version_1, version_2};
-use crate::dsl::client::{self, Call};
+use crate::dsl::client::Call;
 use crate::dsl::steps::enrol_with;
 use crate::dsl::{ALICE, Balancer, Browser, Gateway, Portal, eventually, gateway, portal};
 
@@ -219,10 +219,11 @@ async fn net_1_each_client_behind_the_balancer_has_its_own_connections() {
         }
     }
     // The balancer's own health checks are nobody's.
-    let own = Balancer::to(gateway.http(), BALANCER, &binary(0x20, 0, &[])).await;
+    let own = Balancer::to(gateway.https(), BALANCER, &binary(0x20, 0, &[])).await;
     for _ in 0..4 {
-        let answer = client::plain(own.address, Call::get("wiki.test", "/public/a")).await;
-        assert_eq!(answer.status, 200);
+        let mut connection = through(&own, &gateway).connect().await;
+        assert_eq!(connection.send(Call::get("wiki.test", "/public/a")).await.unwrap().status, 200);
+        held.push(connection);
     }
 }
 
