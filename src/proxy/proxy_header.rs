@@ -13,6 +13,10 @@ use crate::net::proxy_header::{HeaderFault, Named, Step, parse};
 /// be lost on the way.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// The port of a balancer that named nobody; no socket has it. Such a peer is trusted, and yet
+/// it wrote nothing of a request: the lines in it are those of somebody whom it does not know.
+pub(super) const NO_PORT: u16 = 0;
+
 /// Why a connection is closed before anything else is read from it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -31,7 +35,7 @@ pub(super) enum Refused {
 }
 
 /// Reads the header and not a byte more; gives the address that counts as the peer's from now
-/// on: the one that is named, or `peer` where the balancer speaks for itself.
+/// on: the one that is named. Where the balancer names nobody it is its own, of [`NO_PORT`].
 ///
 /// # Errors
 /// [`Refused`]; the connection has to be closed.
@@ -47,7 +51,7 @@ pub(super) async fn read(
         tokio::time::timeout(DEADLINE, header(stream)).await.map_err(|_| Refused::Late)??;
     Ok(match named {
         Named::Client(client) => client,
-        Named::Own => peer,
+        Named::Own => SocketAddr::new(peer.ip(), NO_PORT),
     })
 }
 
@@ -87,7 +91,7 @@ mod tests {
     async fn the_header_is_taken_and_nothing_that_follows() {
         for (header, expected) in [
             ("PROXY TCP4 192.0.2.1 10.0.0.1 5000 443\r\n", "192.0.2.1:5000"),
-            ("PROXY UNKNOWN\r\n", "10.0.0.1:9"),
+            ("PROXY UNKNOWN\r\n", "10.0.0.1:0"),
         ] {
             // The pipe holds one byte at a time.
             let (mut near, mut far) = tokio::io::duplex(1);

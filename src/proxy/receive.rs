@@ -159,7 +159,7 @@ fn origin(session: &Session, proxies: &TrustedProxies) -> Result<Origin, Failure
     };
     let host = Host::parse(authority).map_err(|_| Failure::BadRequest("the host is no host"))?;
     Ok(Origin {
-        peer: peer::address(session),
+        peer: peer::writer(session),
         client: peer::client(session, proxies),
         host,
         authority: authority.to_owned(),

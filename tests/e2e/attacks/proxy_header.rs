@@ -4,7 +4,7 @@
 use crate::dsl::balancer::{binary, exchange, version_1, version_2};
 use crate::dsl::client::Call;
 use crate::dsl::steps::enrol_with;
-use crate::dsl::{ALICE, Balancer, Browser, Gateway, Portal, eventually, gateway, portal};
+use crate::dsl::{ALICE, Balancer, Browser, Gateway, Portal, eventually, gateway, office, portal};
 
 /// The balancer is at 3; anybody else at 2.
 const BALANCER: u8 = 3;
@@ -52,13 +52,13 @@ async fn net_1_the_header_names_the_client() {
         let balancer = Balancer::to(gateway.https(), BALANCER, &header).await;
         for http2 in [false, true] {
             let mut browser = through(&balancer, &gateway).over(http2);
-            // What is said of an outsider's hops stays an outsider's word.
-            let word = if expected == "127.0.0.3" { "192.0.2.50" } else { "203.0.113.7" };
-            let said =
-                browser.clone().with_line("x-forwarded-for", word).open("/public/echo").await;
-            assert_eq!(said.status, 200);
-            let counts = if expected == "127.0.0.3" { word } else { expected };
-            assert_eq!(seen(&portal), [counts], "{header:?}");
+            // A balancer writes nothing into a request: what is there is the client's own word.
+            let said = browser.clone().with_line("x-forwarded-for", "203.0.113.7");
+            let mut said = said.with_line("x-forwarded-proto", "http");
+            assert_eq!(said.open("/public/echo").await.status, 200);
+            let lines = portal.take_seen().remove(0);
+            assert_eq!(lines.all("x-forwarded-for"), [expected], "{header:?}");
+            assert_eq!(lines.all("x-forwarded-proto"), ["https"], "{header:?}");
             assert_eq!(browser.open("/public/echo").await.status, 200);
             assert_eq!(seen(&portal), [expected], "{header:?}");
         }
@@ -235,4 +235,31 @@ async fn net_1_who_sends_no_header_is_not_waited_for() {
     assert_eq!(answer, "");
     eventually("the count", async || (gateway.metric(REFUSED, &[]).await == 1.0).then_some(()))
         .await;
+}
+
+/// A balancer writes no request, so it names no user; whoever it names may.
+#[tokio::test(flavor = "multi_thread")]
+async fn hdr_2_a_balancer_itself_names_no_user() {
+    let rule = "header: { name: X-Remote-User, from: [127.0.0.3/32, 192.0.2.9/32] }\n";
+    let office = office::run(rule).await;
+    let gateway =
+        gateway::new().yaml(TRUSTED).behind_balancer().portal("office", &office).run().await;
+    for (header, named) in [
+        (version_1("192.0.2.9:1"), true),
+        (version_2("192.0.2.9:1"), true),
+        (version_1("192.0.2.10:1"), false),
+        (version_2("10.9.0.7:1"), false),
+        (b"PROXY UNKNOWN\r\n".to_vec(), false),
+        (binary(0x20, 0, &[]), false),
+        (binary(0x21, 0, &[]), false),
+    ] {
+        let balancer = Balancer::to(gateway.https(), BALANCER, &header).await;
+        for http2 in [false, true] {
+            let browser = Browser::new(balancer.address, gateway.trusted(), "office.test");
+            let browser = browser.over(http2).with_line("x-forwarded-for", "192.0.2.9");
+            let shown = browser.with_line("x-remote-user", "alice").open("/home").await;
+            let expected = if named { 303 } else { 401 };
+            assert_eq!(shown.status, expected, "{header:?}: {:?}", shown.answer);
+        }
+    }
 }
