@@ -28,8 +28,8 @@ pub(super) struct File {
     pub(super) listeners: Option<List<ListenerFile>>,
     /// Where ops and Prometheus arrive: metrics and health. Absent: nowhere.
     pub(super) admin: Option<AdminFile>,
-    /// Networks whose X-Forwarded-For is believed. This version believes none: [].
-    #[schemars(length(max = 0))]
+    /// Networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto
+    /// are believed; nobody's unless set.
     pub(super) trusted_proxies: Option<List<String>>,
     /// What is remembered, and where.
     #[schemars(required)]
@@ -67,6 +67,9 @@ pub(super) struct ListenerFile {
     pub(super) address: Option<String>,
     /// Certificates; absent means plain HTTP, for localhost or behind another TLS end.
     pub(super) tls: Option<TlsFile>,
+    /// Whether each connection begins with a PROXY header, version 1 or 2, which
+    /// `trusted_proxies` alone may send; false unless set.
+    pub(super) proxy_protocol: Option<bool>,
 }
 
 /// TLS 1.2 and 1.3.

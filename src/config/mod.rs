@@ -50,7 +50,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Where ops and Prometheus arrive; never a public address.
     pub admin: Option<Admin>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and PROXY header are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// What is remembered, and where.
     pub store: StoreConfig,
@@ -79,6 +79,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Certificates, chosen by SNI; none means plain HTTP.
     pub tls: Option<Vec<CertificateFiles>>,
+    /// Whether each connection begins with a PROXY header.
+    pub proxy_protocol: bool,
 }
 
 /// A certificate chain and its key, in PEM.

@@ -52,6 +52,7 @@ pub struct Metrics {
     portals: Arc<Portals>,
     nowhere: Arc<PortalMetrics>,
     gate_alarms: IntCounter,
+    connections_refused: IntCounter,
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
@@ -71,6 +72,14 @@ impl Metrics {
                     "portcullis_gate_alarms_total",
                     "Requests that reached the forwarding stage without a permit, and were \
                      refused there. Anything above zero is a fault in Portcullis.",
+                ),
+            )?,
+            connections_refused: registered(
+                &registry,
+                IntCounter::new(
+                    "portcullis_connections_refused_total",
+                    "Connections that were closed because no trusted proxy began them with a \
+                     PROXY header.",
                 ),
             )?,
             store_seconds: histograms(
@@ -114,6 +123,11 @@ impl Metrics {
     /// Counts a request that reached the forwarding stage without a permit.
     pub fn gate_alarm(&self) {
         self.gate_alarms.inc();
+    }
+
+    /// Counts a connection that was closed for want of a PROXY header.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Times a call of the store.

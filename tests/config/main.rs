@@ -18,6 +18,7 @@ mod logins;
 mod meaning;
 mod mutation;
 mod profiles;
+mod proxies;
 mod schema;
 mod upstream_headers;
 mod warnings;

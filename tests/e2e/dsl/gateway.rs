@@ -25,6 +25,7 @@ pub struct Builder {
     portals: Vec<(String, String)>,
     top: String,
     authorities: Option<PathBuf>,
+    proxy_protocol: bool,
 }
 
 /// What can stand behind a gateway: it gives its entry below `portals`.
@@ -43,6 +44,12 @@ impl Builder {
     pub fn yaml(mut self, yaml: &str) -> Self {
         self.top.push_str(yaml);
         self.top.push('\n');
+        self
+    }
+
+    /// Has each connection begin with a PROXY header.
+    pub fn behind_balancer(mut self) -> Self {
+        self.proxy_protocol = true;
         self
     }
 
@@ -77,8 +84,9 @@ impl Builder {
     }
 
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
+        let header = self.proxy_protocol;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
             self.top
         );
         for (name, entry) in &self.portals {
