@@ -10,7 +10,6 @@ const KEYS: &[&str] = &[
     "store.require_sync_replication",
     "notify",
     "portals.*.enforcement",
-    "portals.*.rules",
     "portals.*.enrolment",
     "portals.*.organisation",
     "portals.*.remember_device",

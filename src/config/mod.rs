@@ -12,6 +12,7 @@ mod file;
 mod file_identity;
 mod file_jwt;
 mod file_login;
+mod file_rules;
 mod file_source;
 pub mod identity;
 pub mod jwt;
@@ -156,6 +157,8 @@ pub struct Portal {
     pub identity: Identity,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
+    /// What requests need, with `public` behind all rules.
+    pub rules: crate::policy::rules::Rules,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.

@@ -99,7 +99,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
     let later = "is not known yet in this version; remove it";
     let portal = [
         ("enforcement", "{ mode: required }"),
-        ("rules", "[]"),
         ("enrolment", "{}"),
         ("organisation", "{}"),
         ("remember_device", "{}"),

@@ -18,5 +18,6 @@ mod logins;
 mod meaning;
 mod mutation;
 mod profiles;
+mod rules;
 mod schema;
 mod warnings;

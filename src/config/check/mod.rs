@@ -24,6 +24,10 @@ mod path;
 mod portal;
 mod proof;
 mod public_key;
+mod rule_doubts;
+mod rule_match;
+mod rules;
+mod service_tokens;
 mod source;
 
 /// Checks the whole file.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, host, identity, path, placed, some};
+use super::{all, host, identity, path, placed, rules, some};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -11,6 +11,7 @@ use crate::config::named::Named;
 use crate::config::surroundings::Surroundings;
 use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
+use crate::policy::rules::Rules;
 
 /// Where our own pages are unless set.
 const PREFIX: &str = "/.mfa";
@@ -75,11 +76,14 @@ fn portal(
     });
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
+    let rules = rules::rules(written.rules, &at.key("rules"), &known, findings);
     Some(Portal {
         name: name?,
         hosts: hosts?,
         upstream: upstream?,
         identity: identity?,
+        rules: Rules::new(public.as_deref()?, rules?),
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
