@@ -9,6 +9,7 @@ mod check;
 mod explain;
 mod fault;
 mod file;
+mod file_enforcement;
 mod file_identity;
 mod file_jwt;
 mod file_login;
@@ -155,6 +156,8 @@ pub struct Portal {
     pub upstream: Upstream,
     /// How users are learned.
     pub identity: Identity,
+    /// From when on whom a second factor is asked of.
+    pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
     /// What requests need, with `public` behind all rules.

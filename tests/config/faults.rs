@@ -98,7 +98,6 @@ fn a_key_that_resembles_nothing_is_told_with_what_there_is() {
 fn keys_of_later_versions_are_told_apart_from_typos() {
     let later = "is not known yet in this version; remove it";
     let portal = [
-        ("enforcement", "{ mode: required }"),
         ("enrolment", "{}"),
         ("organisation", "{}"),
         ("remember_device", "{}"),

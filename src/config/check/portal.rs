@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, host, identity, path, placed, rules, some};
+use super::{all, enforcement, host, identity, path, placed, rules, some};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -74,6 +74,9 @@ fn portal(
     let identity = identity.and_then(|written| {
         identity::identity(written, &place, prefix.as_deref(), house.around, findings)
     });
+    let names = identity.as_ref().map(|identity| &identity.username);
+    let place = at.key("enforcement");
+    let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
     let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
@@ -84,6 +87,7 @@ fn portal(
         upstream: upstream?,
         identity: identity?,
         rules: Rules::new(public.as_deref()?, rules?),
+        enforcement: enforcement?,
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
