@@ -7,6 +7,7 @@ mod explain;
 mod probe;
 pub mod schema;
 mod serve;
+mod service_token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +44,12 @@ enum Command {
     Probe(Box<probe::Options>),
     /// Say what would happen to a request, and why.
     Explain(Box<explain::ExplainArguments>),
+    /// Make a token for a service that can give no code, and its line for the configuration.
+    ServiceToken {
+        /// What to call the service.
+        #[arg(long, value_name = "NAME", default_value = "service")]
+        name: String,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of a small portal of its own, to see how it works.
@@ -57,6 +64,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check { config, offline } => check::run(&config, offline),
         Command::Probe(options) => probe::run(&options),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
+use super::file_rules::RuleFile;
 use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
@@ -187,6 +188,9 @@ pub(super) struct PortalFile {
     /// Paths that need no session; none unless set. '*' stands for one segment, a closing
     /// '**' for all below. Everything else is protected.
     pub(super) public: Option<List<String>>,
+    /// What requests need; none unless set. The first rule that a request meets counts, before
+    /// public. What no rule says needs the second factor.
+    pub(super) rules: Option<List<RuleFile>>,
     /// The path under which the pages of Portcullis are; /.mfa unless set.
     pub(super) prefix: Option<String>,
     /// Whether the portal's pages get a small script of ours that turns a 401 of ours into a

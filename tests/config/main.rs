@@ -19,6 +19,7 @@ mod meaning;
 mod mutation;
 mod profiles;
 mod proxies;
+mod rules;
 mod schema;
 mod upstream_headers;
 mod warnings;

@@ -26,6 +26,10 @@ mod portal;
 mod proof;
 mod proxies;
 mod public_key;
+mod rule_doubts;
+mod rule_match;
+mod rules;
+mod service_tokens;
 mod source;
 mod upstream_headers;
 
