@@ -7,6 +7,7 @@ use pingora_http::RequestHeader;
 use super::context::{Origin, Passage};
 use crate::identity::SessionLine;
 use crate::net::headers::{is_spelling_of, trusted_names};
+use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
 use crate::visit::Who;
 
@@ -29,12 +30,21 @@ pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_e
         // then show what is behind it.
         request.remove_header(&header::AUTHORIZATION);
     }
+    without_service_token(request);
     session_line(request, passage)?;
     request.remove_header(&header::COOKIE);
     if let Some(line) = &passage.cookie_line {
         request.insert_header(header::COOKIE, line.as_str())?;
     }
     set_origin(request, &passage.origin)
+}
+
+/// A service's token is for us: whoever runs the portal could use it elsewhere.
+fn without_service_token(request: &mut RequestHeader) {
+    let line = request.headers.get(header::AUTHORIZATION);
+    if line.is_some_and(|line| tokens::carries(&String::from_utf8_lossy(line.as_bytes()))) {
+        request.remove_header(&header::AUTHORIZATION);
+    }
 }
 
 /// The line that is part of the portal's session goes where its cookies go.
