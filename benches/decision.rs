@@ -90,8 +90,8 @@ async fn house() -> House {
     let keyring = Keyring::load(&config.master_key).unwrap();
     let store = Arc::new(SledStore::open(&config.store.path, &keyring, NOW).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
-    let metrics = Arc::new(Metrics::new(&["intranet"]).unwrap());
-    let parts = server::build(config, &keyring, store, clock, metrics).await.unwrap();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let parts = server::build(config, keyring, store, clock, metrics).await.unwrap();
     let host = Host::parse("intranet.example.com").unwrap();
     let site = Arc::clone(parts.sites.at(&host).unwrap());
     let session = begin(&parts, &site).await;

@@ -15,6 +15,7 @@ mod file_jwt;
 mod file_login;
 mod file_source;
 mod file_upstream_headers;
+pub mod fixed;
 pub mod identity;
 pub mod jwt;
 mod key_path;
@@ -34,8 +35,9 @@ mod units;
 pub mod upstream_headers;
 
 pub use fault::{Fault, Faults};
+pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
-pub use load::{Loaded, load, load_text, load_with};
+pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
@@ -162,6 +164,8 @@ pub struct Portal {
     pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
+    /// What requests need, with `public` behind all rules.
+    pub rules: crate::policy::rules::Rules,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
@@ -223,4 +227,14 @@ pub struct Telemetry {
 pub enum LogFormat {
     Json,
     Text,
+}
+
+impl LogFormat {
+    /// As the YAML has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::context::{Origin, Passage};
 use super::introduce::introduce;
 use crate::identity::SessionLine;
 use crate::net::headers::{spellings_of, trusted_names};
+use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
 use crate::site::Parts;
 use crate::visit::Who;
@@ -35,6 +36,7 @@ pub(super) fn clean(
         // then show what is behind it.
         request.remove_header(&header::AUTHORIZATION);
     }
+    without_service_token(request);
     session_line(request, passage)?;
     request.remove_header(&header::COOKIE);
     if let Some(line) = &passage.cookie_line {
@@ -42,6 +44,14 @@ pub(super) fn clean(
     }
     introduce(request, passage, parts)?;
     set_origin(request, &passage.origin)
+}
+
+/// A service's token is for us: whoever runs the portal could use it elsewhere.
+fn without_service_token(request: &mut RequestHeader) {
+    let line = request.headers.get(header::AUTHORIZATION);
+    if line.is_some_and(|line| tokens::carries(&String::from_utf8_lossy(line.as_bytes()))) {
+        request.remove_header(&header::AUTHORIZATION);
+    }
 }
 
 /// The line that is part of the portal's session goes where its cookies go.

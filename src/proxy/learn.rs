@@ -18,6 +18,7 @@ use crate::identity::{
 };
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
+use crate::policy::rules::tokens;
 use crate::session::{Learned, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::UserName;
@@ -41,6 +42,8 @@ pub(super) fn line(
     match identity.reads_authorization() {
         true => {
             let given = only(headers, &header::AUTHORIZATION)?;
+            // A service's token is none of the portal's.
+            let given = given.filter(|line| !tokens::carries(line));
             Ok(given.map(|line| SessionLine::authorization(&line)))
         }
         false => Ok(None),

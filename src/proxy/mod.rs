@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod gateway;
+pub mod in_force;
 pub mod service;
 pub mod tls;
 

@@ -363,7 +363,7 @@ impl Watched {
     }
 
     fn outcome(&self, outcome: LoginOutcomeLabel) {
-        self.gateway.parts.metrics.portal(self.passage.site.index).login_observed(outcome);
+        self.passage.site.metrics.login_observed(outcome);
     }
 }
 

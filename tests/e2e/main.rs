@@ -17,6 +17,7 @@ mod attacks {
     mod basic;
     mod cache;
     mod codes;
+    mod config;
     mod enrolment;
     mod forms;
     mod hdr;
@@ -48,6 +49,7 @@ mod stories {
     mod kept_work;
     mod operations;
     mod probe;
+    mod reload;
     mod sessions;
     mod spa;
     mod streams;

@@ -11,6 +11,7 @@ use crate::config::named::Named;
 use crate::config::surroundings::Surroundings;
 use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
+use crate::policy::rules::Rules;
 
 /// Where our own pages are unless set.
 const PREFIX: &str = "/.mfa";
@@ -90,7 +91,8 @@ fn portal(
         upstream: upstream?,
         identity: identity?,
         enforcement: enforcement?,
-        public: public?,
+        public: public.clone()?,
+        rules: Rules::new(public.as_deref()?, Vec::new()),
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         upstream_headers: headers?,
