@@ -79,10 +79,6 @@ impl Fixed {
                 let what = format!("spoke {spoke} when this gateway started");
                 findings.fault(&at.key("tls"), what, MEND);
             }
-            if before.2 != after.2 {
-                let what = format!("was {} when this gateway started", before.2);
-                findings.fault(&at.key("proxy_protocol"), what, MEND);
-            }
         }
     }
 }
