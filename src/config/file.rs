@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::file_enrolment::EnrolmentFile;
 use super::file_identity::IdentityFile;
+use super::file_notify::NotifyFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
@@ -48,6 +50,8 @@ pub(super) struct File {
         "propertyNames" = { "pattern": "^[a-z0-9-]{1,32}$" },
     ))]
     pub(super) portals: Option<Named<PortalFile>>,
+    /// How people are told what happened.
+    pub(super) notify: Option<NotifyFile>,
     /// What operators may make their own.
     pub(super) branding: Option<BrandingFile>,
     /// What a request may cost.
@@ -186,6 +190,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// Who may enrol, and where its users get mail.
+    pub(super) enrolment: Option<EnrolmentFile>,
 }
 
 /// What operators may make their own.

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
+mod file_enrolment;
 mod file_identity;
 mod file_jwt;
 mod file_login;
+mod file_notify;
 mod file_source;
 pub mod identity;
 pub mod jwt;
@@ -20,6 +23,7 @@ mod later;
 mod load;
 pub mod login_rule;
 mod named;
+pub mod notify;
 mod position;
 mod profiles;
 mod read;
@@ -30,10 +34,12 @@ mod surroundings;
 mod tree;
 mod units;
 
+pub use enrolment::{Enrolment, EnrolmentGuard};
 pub use fault::{Fault, Faults};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_text, load_with};
 pub use login_rule::LoginRule;
+pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
 
@@ -58,6 +64,8 @@ pub struct Config {
     pub recovery_codes: usize,
     /// The portals, in the order of the file.
     pub portals: Vec<Portal>,
+    /// How people are told what happened.
+    pub notify: Notify,
     /// What operators may make their own.
     pub branding: Branding,
     /// What a request may cost.
@@ -160,6 +168,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// Who may enrol, and where its users get mail.
+    pub enrolment: Enrolment,
 }
 
 /// The portal's address.

@@ -3,6 +3,7 @@
 
 pub mod cookie_line;
 pub mod cookies;
+pub mod email;
 pub mod glob;
 pub mod headers;
 pub mod host;

@@ -100,7 +100,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
     let portal = [
         ("enforcement", "{ mode: required }"),
         ("rules", "[]"),
-        ("enrolment", "{}"),
         ("organisation", "{}"),
         ("remember_device", "{}"),
         ("upstream_headers", "{}"),
@@ -121,7 +120,8 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         let fault = format!("gateway.yaml:2:3: {section}.{key}: {later}");
         assert!(lines.contains(&fault), "{lines:?}");
     }
-    check(&[("limits:", "notify: {}\nlimits:")], &[&format!("gateway.yaml:46:1: notify: {later}")]);
+    let webhook = &[("limits:", "notify: { webhook: {} }\nlimits:")];
+    check(webhook, &[&format!("gateway.yaml:46:11: notify.webhook: {later}")]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, host, identity, path, placed, some};
+use super::{all, enrolment, host, identity, path, placed, some};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -24,6 +24,8 @@ pub(super) struct House<'a> {
     pub(super) taken: Vec<SocketAddr>,
     /// Where files and secrets are.
     pub(super) around: &'a Surroundings<'a>,
+    /// Whether there is a server for mails.
+    pub(super) mails: bool,
 }
 
 /// All portals.
@@ -75,6 +77,8 @@ fn portal(
     });
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let place = at.key("enrolment");
+    let enrolment = enrolment::enrolment(written.enrolment, &place, house.mails, findings);
     Some(Portal {
         name: name?,
         hosts: hosts?,
@@ -83,6 +87,7 @@ fn portal(
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
+        enrolment: enrolment?,
     })
 }
 
