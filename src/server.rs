@@ -15,6 +15,7 @@ use crate::account::{AccountError, Accounts};
 use crate::admin::{self, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Listener};
+use crate::notify::{Courier, LetterError, Letters, NotifyError, Post, Worker};
 use crate::pages::render::{RenderError, Renderer};
 use crate::proxy::{service, tls};
 use crate::session::{KeyRing, KeyRingError, Sessions};
@@ -55,6 +56,12 @@ pub enum ServerError {
     /// A template.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// A template of a mail.
+    #[error(transparent)]
+    Letter(#[from] LetterError),
+    /// The server of mails.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -84,6 +91,8 @@ pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), Se
     let keyring = Keyring::load(&config.master_key)?;
     let names: Vec<&str> = config.portals.iter().map(|portal| portal.name.as_str()).collect();
     let metrics = Arc::new(Metrics::new(&names)?);
+    let letters = Letters::new(&config.branding)?;
+    let courier = config.notify.smtp.clone().map(Courier::new).transpose()?;
     let opened = SledStore::open(&config.store.path, &keyring, clock.now())?;
     let store: Arc<dyn Store> = Arc::new(Metered::new(opened, Arc::clone(&metrics)));
     let hosts: Vec<String> =
@@ -99,7 +108,11 @@ pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), Se
         }
     };
     let admin_address = admin_address.map(|admin| admin.address);
-    let served = serve(&parts, &store, &listeners, admin_address, &hosts, ready).await;
+    let worker = courier.map(|courier| {
+        let (clock, metrics) = (Arc::clone(&parts.clock), Arc::clone(&parts.metrics));
+        Worker::new(courier, letters, Arc::clone(&store), clock, metrics)
+    });
+    let served = serve(&parts, &store, worker, &listeners, admin_address, &hosts, ready).await;
     store.close().await?;
     served
 }
@@ -117,8 +130,10 @@ pub async fn build(
     let keys = KeyRing::load_or_make(&*store, now).await?;
     let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
     let pepper = keyring.derive("recovery codes");
+    let post = config.notify.smtp.is_some().then(|| Arc::new(Post::new(Arc::clone(&metrics))));
     let accounts =
-        Accounts::new(store, Arc::clone(&sessions), config.totp, config.recovery_codes, pepper);
+        Accounts::new(store, Arc::clone(&sessions), config.totp, config.recovery_codes, pepper)
+            .telling(post.clone());
     let sites = Sites::new(config.portals, config.session, keyring);
     for site in sites.iter() {
         let enrolled = accounts.enrolled(now, site.tag).await?;
@@ -133,6 +148,7 @@ pub async fn build(
         session_limits: config.session,
         renderer: Renderer::new(&config.branding)?,
         metrics,
+        post,
         limits: config.limits,
         access_log: config.telemetry.access_log,
         latest: AtomicU64::new(now.0),
@@ -142,6 +158,7 @@ pub async fn build(
 async fn serve(
     parts: &Arc<Parts>,
     store: &Arc<dyn Store>,
+    worker: Option<Worker>,
     listeners: &[Listener],
     admin_address: Option<SocketAddr>,
     hosts: &[String],
@@ -168,6 +185,9 @@ async fn serve(
         lines.push(format!("admin on http://{}", local(&bound, address)));
         let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(store)));
         services.spawn(watch_over(bound, Arc::clone(&parts.metrics), readiness, stopped.clone()));
+    }
+    if let Some(worker) = worker {
+        services.spawn(worker.run(stopped.clone()));
     }
     services.spawn(sweep(Arc::clone(parts), Arc::clone(store), stopped.clone()));
     ready(&lines);

@@ -21,6 +21,7 @@ use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
+use crate::notify::Post;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
 use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
@@ -54,6 +55,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What a request may cost.
     pub limits: Limits,
+    /// Takes mails, where there is a server for them.
+    pub post: Option<Arc<Post>>,
     /// Whether each request leaves a line.
     pub access_log: bool,
     /// The latest time that a request was judged at.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
+use crate::notify::{NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
 use crate::session::Sessions;
@@ -73,6 +74,9 @@ pub enum AccountError {
     /// An authenticator's parameters make no key.
     #[error(transparent)]
     Key(#[from] totp::KeyError),
+    /// The user cannot be told.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// Recovery codes could not be hashed.
     #[error(transparent)]
     Hash(#[from] recovery::HashError),
@@ -89,6 +93,7 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Semaphore,
+    post: Option<Arc<Post>>,
 }
 
 impl Accounts {
@@ -102,7 +107,13 @@ impl Accounts {
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
         let hashers = Semaphore::new(HASHERS);
-        Self { store, sessions, totp, recovery_codes, pepper: Arc::new(pepper), hashers }
+        let pepper = Arc::new(pepper);
+        Self { store, sessions, totp, recovery_codes, pepper, hashers, post: None }
+    }
+
+    /// Tells users by mail what happens to their account, where there is somebody to do it.
+    pub fn telling(self, post: Option<Arc<Post>>) -> Self {
+        Self { post, ..self }
     }
 
     /// How a user who gave only the password stands.

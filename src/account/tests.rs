@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{AccountId, Accounts, EnrolFault, PortalTag, VerifyFault};
 use crate::clock::UnixMillis;
 use crate::config::{TotpAlgorithm, TotpParameters};
+use crate::notify::Addressee;
 use crate::policy::Standing;
 use crate::session::{Learned, Level, SessionRecord, Sessions};
 use crate::store::Store;
@@ -67,9 +68,14 @@ impl Desk {
         let offer = self.accounts.offer(NOW, account, session).await.unwrap();
         let secret = secret_of(&offer.groups);
         let code = code(&secret, NOW);
-        let confirmed = self.accounts.confirm(NOW, account, session, &code, "phone").await;
+        let confirmed =
+            self.accounts.confirm(NOW, account, session, &code, "phone", &told(session)).await;
         (secret, confirmed.unwrap().session)
     }
+}
+
+fn told(session: &SessionRecord) -> Addressee<'_> {
+    Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
 }
 
 fn account(session: &SessionRecord) -> AccountId {
@@ -96,11 +102,12 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     let offer = desk.accounts.offer(NOW, account, &session).await.unwrap();
     let again = desk.accounts.offer(NOW, account, &session).await.unwrap();
     assert_eq!(offer.groups, again.groups);
-    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "").await;
+    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "", &told(&session)).await;
     assert!(matches!(wrong, Err(EnrolFault::WrongCode)));
     let secret = secret_of(&offer.groups);
     let right = code(&secret, NOW);
-    let confirmed = desk.accounts.confirm(NOW, account, &session, &right, "").await.unwrap();
+    let confirmed =
+        desk.accounts.confirm(NOW, account, &session, &right, "", &told(&session)).await.unwrap();
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
@@ -117,11 +124,12 @@ async fn an_offer_is_for_one_session_and_for_minutes() {
     let other = desk.accounts.offer(NOW, account, &second).await.unwrap();
     assert_ne!(offer.groups, other.groups);
     let code_of_first = code(&secret_of(&offer.groups), NOW);
-    let crossed = desk.accounts.confirm(NOW, account, &second, &code_of_first, "").await;
+    let crossed =
+        desk.accounts.confirm(NOW, account, &second, &code_of_first, "", &told(&second)).await;
     assert!(matches!(crossed, Err(EnrolFault::WrongCode)));
     let late = NOW.plus(Duration::from_secs(600));
     let code = code(&secret_of(&offer.groups), late);
-    let expired = desk.accounts.confirm(late, account, &first, &code, "").await;
+    let expired = desk.accounts.confirm(late, account, &first, &code, "", &told(&first)).await;
     assert!(matches!(expired, Err(EnrolFault::NoOffer)));
 }
 
@@ -137,9 +145,10 @@ async fn of_two_enrolments_one_wins() {
         desk.accounts.offer(NOW, account, &second).await.unwrap(),
     );
     let codes = (code(&secret_of(&offers.0.groups), NOW), code(&secret_of(&offers.1.groups), NOW));
+    let (to_first, to_second) = (told(&first), told(&second));
     let (one, two) = tokio::join!(
-        desk.accounts.confirm(NOW, account, &first, &codes.0, ""),
-        desk.accounts.confirm(NOW, account, &second, &codes.1, ""),
+        desk.accounts.confirm(NOW, account, &first, &codes.0, "", &to_first),
+        desk.accounts.confirm(NOW, account, &second, &codes.1, "", &to_second),
     );
     assert_eq!([one.is_ok(), two.is_ok()].iter().filter(|won| **won).count(), 1);
     assert!(matches!(

@@ -1,6 +1,7 @@
 //! How people are told what happened: the server that takes mails, and who they are from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use lettre::message::Mailbox;
 
@@ -10,7 +11,7 @@ use super::Secret;
 #[derive(Debug)]
 pub struct Notify {
     /// By mail, where there is a server for it.
-    pub smtp: Option<Smtp>,
+    pub smtp: Option<Arc<Smtp>>,
 }
 
 /// A server that takes mails.

@@ -40,7 +40,8 @@ fn a_server_is_reached_as_its_address_says() {
         assert_eq!(smtp.from.email.as_ref() as &str, "mfa@example.com");
     }
     let folder = with_server("smtps://mfa:a%20b%40@mail.example.com");
-    let login = folder.config(&edited(&[("limits:", MAIL)])).notify.smtp.unwrap().login.unwrap();
+    let smtp = folder.config(&edited(&[("limits:", MAIL)])).notify.smtp.unwrap();
+    let login = smtp.login.as_ref().unwrap();
     assert_eq!((login.user.as_str(), login.password.reveal()), ("mfa", &b"a b@"[..]));
 }
 

@@ -1,6 +1,7 @@
 //! How people are told what happened: the server that takes mails.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use lettre::message::Mailbox;
 use percent_encoding::percent_decode_str;
@@ -36,7 +37,7 @@ pub(super) fn notify(
         let from = from(smtp.from.clone(), &at.key("from"), findings);
         let address = address(&smtp, &at.key("url"), around, findings);
         let Address { host, port, guard, login } = address?;
-        Some(Smtp { host, port, guard, login, from: from? })
+        Some(Arc::new(Smtp { host, port, guard, login, from: from? }))
     });
     Some(Notify { smtp: smtp? })
 }
