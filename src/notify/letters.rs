@@ -252,3 +252,6 @@ fn read(path: &Path) -> Result<String, LetterError> {
     fs::read_to_string(path)
         .map_err(|source| LetterError::Unreadable { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -251,3 +251,6 @@ async fn stop(mut stopped: watch::Receiver<bool>) {
     // A sender that is gone has stopped too.
     let _stopped = stopped.wait_for(|stopped| *stopped).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,15 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 import os
 import ssl
 import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
+# Whoever does not trust it hangs up; that is no news.
+logging.disable(logging.ERROR)
 port, folder = int(sys.argv[1]), sys.argv[2]
 
 
@@ -41,7 +44,7 @@ class Keep:
             "sender": envelope.mail_from,
             "recipients": envelope.rcpt_tos,
             "secure": session.ssl is not None,
-            "authenticated": session.authenticated,
+            "authenticated": bool(session.authenticated),
             "headers": [[name.lower(), str(value)] for name, value in mail.items()],
             "text": mail.get_content(),
             "raw": envelope.original_content.decode("ascii"),
