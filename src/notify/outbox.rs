@@ -151,7 +151,7 @@ pub(super) async fn take(
     let write = waiting.write(key.clone())?.expecting(Expect::Is(version));
     match store.commit(now, vec![write]).await {
         Ok(versions) => {
-            let taken = versions.first().map(|version| *version);
+            let taken = versions.first().copied();
             Ok(taken.map(|version| Found { key, version, waiting }))
         }
         Err(StoreError::Conflict { .. }) => Ok(None),

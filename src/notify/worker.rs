@@ -50,6 +50,18 @@ enum Round {
     Troubled(Trouble),
 }
 
+/// What came of one mail.
+enum Carried {
+    /// It is no longer ours, and the server takes the next.
+    Over,
+    /// It was refused.
+    Dropped,
+    /// It is tried again later.
+    Kept,
+    /// The server takes nothing now.
+    Nowhere(Trouble),
+}
+
 impl Worker {
     /// A worker for what waits in `store`.
     pub fn new(
@@ -123,60 +135,75 @@ impl Worker {
     /// Goes once through the outbox.
     async fn round(&self, stopped: &watch::Receiver<bool>) -> Result<Round, NotifyError> {
         let now = self.clock.now();
-        let all = outbox::all(&*self.store, now).await?;
-        let mut waiting = all.len();
-        self.metrics.mails_waiting(waiting);
-        let (timely, late): (Vec<Found>, Vec<Found>) =
-            all.into_iter().partition(|found| now < found.waiting.until);
-        for found in late {
-            self.give_up(now, &found).await?;
-            waiting -= 1;
-        }
+        let timely = self.timely(now).await?;
+        let mut waiting = timely.len();
         let mut line = None;
         for found in timely.into_iter().filter(|found| is_due(now, found)) {
             let mut ready = match line.take() {
                 Some(ready) => ready,
-                None => tokio::select! {
-                    connected = self.courier.connect() => match connected {
-                        Ok(ready) => ready,
-                        Err(trouble) => return Ok(Round::Troubled(trouble)),
-                    },
-                    () = stop(stopped.clone()) => return Ok(Round::Stopped),
+                None => match self.reach(stopped).await {
+                    Ok(ready) => ready,
+                    Err(round) => return Ok(round),
                 },
             };
-            let now = self.clock.now();
-            let taken = outbox::take(&*self.store, now, found, now.plus(LEASE)).await?;
-            let Some(taken) = taken else {
-                line = Some(ready);
-                continue;
-            };
-            match self.send(&mut ready, &taken).await {
-                Ok(()) => {
-                    line = Some(ready);
-                    self.sent(&taken).await?;
-                    waiting -= 1;
-                }
-                Err(Setback::Refused(code)) => {
-                    self.refused(&taken, code).await?;
-                    waiting -= 1;
-                }
-                Err(Setback::Later(code)) => self.later(taken, code).await?,
-                Err(Setback::Trouble(trouble)) => {
-                    let now = self.clock.now();
-                    outbox::take(&*self.store, now, taken, now).await?;
-                    return Ok(Round::Troubled(trouble));
-                }
+            match self.carry(&mut ready, found).await? {
+                Carried::Over => line = Some(ready),
+                // After a refusal the server is greeted anew: in what state it is, it knows best.
+                Carried::Dropped => {}
+                Carried::Kept => waiting += 1,
+                Carried::Nowhere(trouble) => return Ok(Round::Troubled(trouble)),
             }
+            waiting -= 1;
             self.metrics.mails_waiting(waiting);
             if *stopped.borrow() {
-                break;
+                return Ok(Round::Stopped);
             }
         }
-        self.metrics.mails_waiting(waiting);
         if let Some(line) = line {
             line.leave().await;
         }
         Ok(Round::Done)
+    }
+
+    /// What is still worth sending, oldest first; the rest is given up.
+    async fn timely(&self, now: UnixMillis) -> Result<Vec<Found>, NotifyError> {
+        let all = outbox::all(&*self.store, now).await?;
+        let (timely, late): (Vec<Found>, Vec<Found>) =
+            all.into_iter().partition(|found| now < found.waiting.until);
+        for found in late {
+            self.give_up(now, &found).await?;
+        }
+        self.metrics.mails_waiting(timely.len());
+        Ok(timely)
+    }
+
+    /// The server, ready to take mails, unless it is in trouble or we are to stop.
+    async fn reach(&self, stopped: &watch::Receiver<bool>) -> Result<Line, Round> {
+        tokio::select! {
+            connected = self.courier.connect() => connected.map_err(Round::Troubled),
+            () = stop(stopped.clone()) => Err(Round::Stopped),
+        }
+    }
+
+    /// Takes one mail to the server, and notes what came of it.
+    async fn carry(&self, line: &mut Line, found: Found) -> Result<Carried, NotifyError> {
+        let now = self.clock.now();
+        let Some(taken) = outbox::take(&*self.store, now, found, now.plus(LEASE)).await? else {
+            // Another worker was quicker.
+            return Ok(Carried::Over);
+        };
+        match self.send(line, &taken).await {
+            Ok(()) => self.sent(&taken).await.map(|()| Carried::Over),
+            Err(Setback::Refused(code)) => {
+                self.refused(&taken, code).await.map(|()| Carried::Dropped)
+            }
+            Err(Setback::Later(code)) => self.later(taken, code).await.map(|()| Carried::Kept),
+            Err(Setback::Trouble(trouble)) => {
+                let now = self.clock.now();
+                outbox::take(&*self.store, now, taken, now).await?;
+                Ok(Carried::Nowhere(trouble))
+            }
+        }
     }
 
     async fn send(&self, line: &mut Line, taken: &Found) -> Result<(), Setback> {
