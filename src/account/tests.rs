@@ -15,17 +15,17 @@ use crate::store::sled::SledStore;
 use crate::store::{Space, Store};
 use crate::user::{Opaque, UserName};
 
-const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+pub(super) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
 const STEP: Duration = Duration::from_secs(30);
 
-struct Desk {
-    accounts: Arc<Accounts>,
+pub(super) struct Desk {
+    pub(super) accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
 
-async fn desk() -> Desk {
+pub(super) async fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
@@ -48,7 +48,7 @@ async fn desk() -> Desk {
 
 impl Desk {
     /// A session in which `user` gave the password just now.
-    async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
+    pub(super) async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
         self.sign_in_with(user, bind, 1).await
     }
 
@@ -91,7 +91,7 @@ fn told(session: &SessionRecord) -> Addressee<'_> {
     Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
 }
 
-fn account(session: &SessionRecord) -> AccountId {
+pub(super) fn account(session: &SessionRecord) -> AccountId {
     AccountId { portal: PortalTag([7; 8]), sub: session.sub }
 }
 
@@ -125,7 +125,7 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
-    assert_eq!(desk.accounts.enrolled(NOW, account.portal).await.unwrap(), 1);
+    assert_eq!(desk.accounts.counts(NOW, account.portal).await.unwrap().enrolled, 1);
     assert_eq!(desk.mails().await, 1);
 }
 

@@ -9,7 +9,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
     "notify.webhook",
-    "portals.*.enforcement",
     "portals.*.rules",
     "portals.*.organisation",
     "portals.*.remember_device",

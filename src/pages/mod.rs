@@ -10,6 +10,7 @@ mod enrol;
 mod help;
 mod home;
 mod logout;
+mod notice;
 mod recovery_codes;
 pub mod spa;
 pub mod times;
@@ -120,6 +121,8 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/verify", Action::SendUnread) => verify::unread(request),
+        ("/notice", Action::Show) => notice::show(request).await,
+        ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
         ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),

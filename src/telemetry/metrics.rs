@@ -13,6 +13,7 @@ use crate::telemetry::label::{
     FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, StoreOp, ThrottleScope,
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
+use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -205,6 +206,7 @@ pub struct PortalMetrics {
     throttled: Series<ThrottleScope>,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
+    rollout: RolloutMetrics,
 }
 
 impl PortalMetrics {
@@ -269,6 +271,11 @@ impl PortalMetrics {
         self.upstream_errors.inc(kind);
     }
 
+    /// How far its users are.
+    pub const fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
+    }
+
     fn new(families: &Families, portal: &str) -> Result<Self, MetricsError> {
         let proven = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Proven.as_str()];
         let public = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Public.as_str()];
@@ -299,6 +306,7 @@ impl PortalMetrics {
                 upstream_errors: Series::new(&UpstreamErrorLabel::ALL, |kind| {
                     families.upstream_errors.get_metric_with_label_values(&[portal, kind.as_str()])
                 })?,
+                rollout: RolloutMetrics::new(&families.rollout, portal)?,
             })
         };
         bound().map_err(MetricsError::Definition)
@@ -326,10 +334,10 @@ fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
 /// One counter per label of a closed set, all there from the start: an alert on a rate needs
 /// the zero before the first event.
 #[derive(Debug)]
-struct Series<L>(Vec<(L, IntCounter)>);
+pub(super) struct Series<L>(Vec<(L, IntCounter)>);
 
 impl<L: Copy + PartialEq> Series<L> {
-    fn new(
+    pub(super) fn new(
         labels: &[L],
         counter_of: impl Fn(L) -> Result<IntCounter, prometheus::Error>,
     ) -> Result<Self, prometheus::Error> {
@@ -340,7 +348,7 @@ impl<L: Copy + PartialEq> Series<L> {
             .map(Self)
     }
 
-    fn inc(&self, label: L) {
+    pub(super) fn inc(&self, label: L) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == label) {
             counter.inc();
         }
@@ -359,6 +367,7 @@ struct Families {
     throttled: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
+    rollout: RolloutFamilies,
 }
 
 impl Families {
@@ -426,11 +435,12 @@ impl Families {
                 "Requests that the portal did not answer.",
                 &["portal", "kind"],
             )?,
+            rollout: RolloutFamilies::new(registry)?,
         })
     }
 }
 
-fn counters(
+pub(super) fn counters(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -439,7 +449,7 @@ fn counters(
     registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
 }
 
-fn gauges(
+pub(super) fn gauges(
     registry: &Registry,
     name: &str,
     help: &str,
