@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
+use crate::notify::{NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
 use crate::session::Sessions;
@@ -76,6 +77,9 @@ pub enum AccountError {
     /// An authenticator's parameters make no key.
     #[error(transparent)]
     Key(#[from] totp::KeyError),
+    /// The user cannot be told.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// Recovery codes could not be hashed.
     #[error(transparent)]
     Hash(#[from] recovery::HashError),
@@ -92,6 +96,7 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Arc<Semaphore>,
+    post: Option<Arc<Post>>,
 }
 
 impl Accounts {
@@ -105,7 +110,13 @@ impl Accounts {
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
         let hashers = Arc::new(Semaphore::new(HASHERS));
-        Self { store, sessions, totp, recovery_codes, pepper: Arc::new(pepper), hashers }
+        let pepper = Arc::new(pepper);
+        Self { store, sessions, totp, recovery_codes, pepper, hashers, post: None }
+    }
+
+    /// Tells users by mail what happens to their account, where there is somebody to do it.
+    pub fn telling(self, post: Option<Arc<Post>>) -> Self {
+        Self { post, ..self }
     }
 
     /// The same accounts, with other parameters for what is made from now on.
@@ -117,6 +128,7 @@ impl Accounts {
             recovery_codes,
             pepper: Arc::clone(&self.pepper),
             hashers: Arc::clone(&self.hashers),
+            post: self.post.clone(),
         }
     }
 

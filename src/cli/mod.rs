@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 mod demo_run;
 mod explain;
+mod mail;
 mod probe;
 pub mod schema;
 mod serve;

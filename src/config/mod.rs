@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
 mod file_enforcement;
+mod file_enrolment;
 mod file_identity;
 mod file_jwt;
 mod file_login;
+mod file_notify;
 mod file_rules;
 mod file_source;
 mod file_upstream_headers;
@@ -24,6 +27,7 @@ mod later;
 mod load;
 pub mod login_rule;
 mod named;
+pub mod notify;
 mod position;
 mod profiles;
 mod read;
@@ -35,11 +39,13 @@ mod tree;
 mod units;
 pub mod upstream_headers;
 
+pub use enrolment::{Enrolment, EnrolmentGuard};
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
+pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
 pub use upstream_headers::UpstreamHeaders;
@@ -65,6 +71,8 @@ pub struct Config {
     pub recovery_codes: usize,
     /// The portals, in the order of the file.
     pub portals: Vec<Portal>,
+    /// How people are told what happened.
+    pub notify: Notify,
     /// What operators may make their own.
     pub branding: Branding,
     /// What a request may cost.
@@ -175,6 +183,8 @@ pub struct Portal {
     pub spa: bool,
     /// What it is told of a proven visitor.
     pub upstream_headers: UpstreamHeaders,
+    /// Who may enrol, and where its users get mail.
+    pub enrolment: Enrolment,
 }
 
 /// The portal's address.

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cookie_line;
 pub mod cookies;
+pub mod email;
 pub mod glob;
 pub mod headers;
 pub mod host;

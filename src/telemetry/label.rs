@@ -278,3 +278,34 @@ impl StoreOp {
         }
     }
 }
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// The server took it.
+    Sent,
+    /// The server did not take it now, or could not be reached.
+    Retried,
+    /// The server will never take it.
+    Refused,
+    /// It waited for too long.
+    Expired,
+    /// The user has no address.
+    Unaddressed,
+}
+
+impl MailOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Sent, Self::Retried, Self::Refused, Self::Expired, Self::Unaddressed];
+
+    /// The word in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Retried => "retried",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unaddressed => "unaddressed",
+        }
+    }
+}

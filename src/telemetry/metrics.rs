@@ -11,8 +11,8 @@ use prometheus::{
 };
 
 use crate::telemetry::label::{
-    FactorLabel, LoginOutcomeLabel, ReasonLabel, StoreOp, ThrottleScope, UpstreamErrorLabel,
-    VerdictLabel, VerificationLabel,
+    FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, StoreOp, ThrottleScope,
+    UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
@@ -56,6 +56,8 @@ pub struct Metrics {
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
+    mails: Series<MailOutcome>,
+    mails_waiting: IntGauge,
 }
 
 impl Metrics {
@@ -101,6 +103,11 @@ impl Metrics {
                     "portcullis_config_reload_success",
                     "Whether the configuration in use is the one that was last offered.",
                 ),
+            )?,
+            mails: mails(&registry)?,
+            mails_waiting: registered(
+                &registry,
+                IntGauge::new("portcullis_mails_waiting", "Mails that the server has not taken."),
             )?,
             registry,
         };
@@ -160,6 +167,16 @@ impl Metrics {
             ReloadOutcome::InUse => 1,
             ReloadOutcome::Refused => 0,
         });
+    }
+
+    /// Counts what became of a mail.
+    pub fn mail(&self, outcome: MailOutcome) {
+        self.mails.inc(outcome);
+    }
+
+    /// Says how many mails wait for their server.
+    pub fn mails_waiting(&self, mails: usize) {
+        self.mails_waiting.set(i64::try_from(mails).unwrap_or(i64::MAX));
     }
 
     /// All numbers in the text format of Prometheus.
@@ -318,6 +335,17 @@ impl PortalMetrics {
         };
         bound().map_err(MetricsError::Definition)
     }
+}
+
+fn mails(registry: &Registry) -> Result<Series<MailOutcome>, MetricsError> {
+    let mails = counters(
+        registry,
+        "portcullis_mails_total",
+        "Mails, by what became of them; one that was tried several times was retried as often.",
+        &["outcome"],
+    )?;
+    let counter = |outcome: MailOutcome| mails.get_metric_with_label_values(&[outcome.as_str()]);
+    Series::new(&MailOutcome::ALL, counter).map_err(MetricsError::Definition)
 }
 
 fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {

@@ -17,6 +17,7 @@ mod files;
 mod logins;
 mod meaning;
 mod mutation;
+mod notify;
 mod profiles;
 mod proxies;
 mod rules;

@@ -49,6 +49,7 @@ mod stories {
     mod identified;
     mod idle;
     mod kept_work;
+    mod mail;
     mod operations;
     mod probe;
     mod reload;

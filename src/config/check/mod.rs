@@ -11,6 +11,7 @@ use crate::config::{Config, LogFormat, Telemetry};
 mod branding;
 mod certificate;
 mod enforcement;
+mod enrolment;
 mod host;
 mod identity;
 mod jwk;
@@ -21,6 +22,7 @@ mod limits;
 mod login;
 mod marks;
 mod network;
+mod notify;
 mod path;
 mod portal;
 mod proof;
@@ -53,7 +55,9 @@ pub(super) fn check(
     let issuer = branding.as_ref().map(|branding| branding.name.as_str());
     let totp = proof::totp(file.totp, &root.key("totp"), issuer, findings);
     let recovery_codes = proof::recovery_codes(file.recovery_codes, findings);
-    let house = portal::House { taken, around };
+    let notify = notify::notify(file.notify, &root.key("notify"), around, findings);
+    let mails = notify.as_ref().is_some_and(|notify| notify.smtp.is_some());
+    let house = portal::House { taken, around, mails };
     let portals = portal::portals(file.portals, &root.key("portals"), &house, findings);
     let limits = limits::limits(file.limits, &root.key("limits"), findings);
     Some(Config {
@@ -66,6 +70,7 @@ pub(super) fn check(
         totp: totp?,
         recovery_codes: recovery_codes?,
         portals: portals?,
+        notify: notify?,
         branding: branding?,
         limits: limits?,
         telemetry: telemetry(file.telemetry),

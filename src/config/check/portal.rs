@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, enforcement, host, identity, path, placed, rules, some, upstream_headers};
+use super::{
+    all, enforcement, enrolment, host, identity, path, placed, rules, some, upstream_headers,
+};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -25,6 +27,8 @@ pub(super) struct House<'a> {
     pub(super) taken: Vec<SocketAddr>,
     /// Where files and secrets are.
     pub(super) around: &'a Surroundings<'a>,
+    /// Whether there is a server for mails.
+    pub(super) mails: bool,
 }
 
 /// All portals.
@@ -87,6 +91,8 @@ fn portal(
     );
     let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
     let rules = rules::rules(written.rules, &at.key("rules"), &known, findings);
+    let place = at.key("enrolment");
+    let enrolment = enrolment::enrolment(written.enrolment, &place, house.mails, findings);
     Some(Portal {
         name: name?,
         hosts: hosts?,
@@ -98,6 +104,7 @@ fn portal(
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         upstream_headers: headers?,
+        enrolment: enrolment?,
     })
 }
 

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod gateway;
 pub mod html;
 pub mod line;
+pub mod mailbox;
 pub mod notes;
 pub mod office;
 pub mod phone;
