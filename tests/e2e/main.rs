@@ -34,6 +34,7 @@ mod attacks {
     mod proxy_header;
     mod return_to;
     mod rotation;
+    mod table;
     mod upstream_tls;
     mod websocket;
     mod whoami;
@@ -52,6 +53,7 @@ mod stories {
     mod mail;
     mod operations;
     mod probe;
+    mod rollout;
     mod reload;
     mod sessions;
     mod spa;

@@ -7,6 +7,7 @@
 pub mod balancer;
 pub mod browser;
 pub mod client;
+pub mod dates;
 pub mod fields;
 pub mod gateway;
 pub mod html;
