@@ -84,8 +84,8 @@ pub enum ServerError {
 }
 
 /// Runs the gateway until a signal to stop. Where it has a `source`, another configuration may
-/// come from there meanwhile. `ready` hears one line for each listener, once
-/// all of them take requests.
+/// come from there meanwhile. `ready` hears one line for each listener, once all of them take
+/// requests.
 ///
 /// # Errors
 /// When it cannot start; or when the store cannot be closed cleanly in the end.
