@@ -2,6 +2,7 @@
 //! writer of what it is made of. Whatever is told to a user was on disk before.
 
 mod codes;
+mod devices;
 mod enrol;
 mod record;
 mod verify;
@@ -21,6 +22,7 @@ use crate::session::Sessions;
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
 use crate::user::Opaque;
 
+pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
 pub use verify::{Verified, VerifyFault};

@@ -14,16 +14,16 @@ use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::user::{Opaque, UserName};
 
-const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+pub(super) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
 const STEP: Duration = Duration::from_secs(30);
 
-struct Desk {
-    accounts: Arc<Accounts>,
-    sessions: Arc<Sessions>,
+pub(super) struct Desk {
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) sessions: Arc<Sessions>,
     _folder: tempfile::TempDir,
 }
 
-async fn desk() -> Desk {
+pub(super) async fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
@@ -44,7 +44,7 @@ async fn desk() -> Desk {
 
 impl Desk {
     /// A session in which `user` gave the password just now.
-    async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
+    pub(super) async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
         let record = SessionRecord {
             portal: "wiki".to_owned(),
             root: Opaque([bind; 16]),
@@ -62,7 +62,7 @@ impl Desk {
         self.sessions.begin(NOW, record).await.unwrap()
     }
 
-    async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
+    pub(super) async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
         let account = account(session);
         let offer = self.accounts.offer(NOW, account, session).await.unwrap();
         let secret = secret_of(&offer.groups);
@@ -72,7 +72,7 @@ impl Desk {
     }
 }
 
-fn account(session: &SessionRecord) -> AccountId {
+pub(super) fn account(session: &SessionRecord) -> AccountId {
     AccountId { portal: PortalTag([7; 8]), sub: session.sub }
 }
 
@@ -82,7 +82,7 @@ fn secret_of(groups: &[String]) -> Vec<u8> {
 }
 
 /// What an app with this secret shows at that time.
-fn code(secret: &[u8], at: UnixMillis) -> String {
+pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build().unwrap();
     totp.generate(at.seconds()).to_string()
 }

@@ -141,6 +141,7 @@ const fn label_of(factor: FactorUsed) -> FactorLabel {
     match factor {
         FactorUsed::Totp => FactorLabel::Totp,
         FactorUsed::RecoveryCode => FactorLabel::RecoveryCode,
+        FactorUsed::Device { .. } => FactorLabel::Device,
     }
 }
 

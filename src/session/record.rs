@@ -74,6 +74,22 @@ pub enum FactorUsed {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A remembered device stood in for a code.
+    Device {
+        /// Which of the user's devices, so that what it proved can end with it.
+        series: Opaque,
+    },
+}
+
+impl FactorUsed {
+    /// Whether the user gave something at that moment. A device stands in for a code that was
+    /// given long ago, so its proof is never fresh enough for what asks for a fresh one.
+    pub const fn is_fresh_proof(self) -> bool {
+        match self {
+            Self::Totp | Self::RecoveryCode => true,
+            Self::Device { .. } => false,
+        }
+    }
 }
 
 impl SessionRecord {
