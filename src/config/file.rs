@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::file_device::RememberDeviceFile;
 use super::file_identity::IdentityFile;
 use super::named::Named;
 use super::secret::SecretSource;
@@ -186,6 +187,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// Devices that need no code for a while. Absent: none, a code at every sign-in.
+    pub(super) remember_device: Option<RememberDeviceFile>,
 }
 
 /// What operators may make their own.

@@ -13,7 +13,6 @@ const KEYS: &[&str] = &[
     "portals.*.rules",
     "portals.*.enrolment",
     "portals.*.organisation",
-    "portals.*.remember_device",
     "portals.*.upstream_headers",
     "branding.logo",
     "branding.languages",

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod device;
 mod explain;
 mod fault;
 mod file;
+mod file_device;
 mod file_identity;
 mod file_jwt;
 mod file_login;
@@ -30,6 +32,7 @@ mod surroundings;
 mod tree;
 mod units;
 
+pub use device::RememberDevice;
 pub use fault::{Fault, Faults};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_text, load_with};
@@ -160,6 +163,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// Whether its users may have a device remembered.
+    pub remember_device: Option<RememberDevice>,
 }
 
 /// The portal's address.

@@ -39,6 +39,7 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod devices;
     mod ends;
     mod first_visit;
     mod identified;

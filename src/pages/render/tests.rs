@@ -41,6 +41,7 @@ fn verify(state: VerifyState<'_>) -> String {
         recovery_left: Some(7),
         return_to: "/a",
         kept: KeptNotice::Nothing,
+        remember: None,
     })
 }
 
@@ -163,6 +164,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             recovery_left: None,
             return_to: HOSTILE,
             kept: KeptNotice::Sealed(HOSTILE),
+            remember: None,
         },
         Page::Home {
             proven: true,
@@ -170,6 +172,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             authenticators: &[AuthenticatorLine { label: HOSTILE, added: HOSTILE }],
             recovery_left: 1,
             sessions: &[SessionLine { since: HOSTILE, current: true }],
+            remembers: true,
         },
         Page::Help {},
         Page::Logout {},
@@ -270,6 +273,7 @@ fn both_kinds_of_code_go_into_the_one_field() {
             recovery_left: None,
             return_to: "/a?b=c&d",
             kept: KeptNotice::Nothing,
+            remember: None,
         });
         assert_eq!(html.matches("name=\"code\"").count(), 1, "{html}");
         let input = tag(&html, "name=\"code\"");
@@ -329,6 +333,7 @@ fn recovery_codes_are_offered_as_long_as_there_are_some() {
         recovery_left,
         return_to: "/",
         kept: KeptNotice::Nothing,
+        remember: None,
     };
     let with_some = rendered(page(Some(3)));
     assert!(shown(&with_some).contains("Use a recovery code (3 left)"), "{with_some}");
@@ -346,6 +351,7 @@ fn home_shows_each_visitor_the_one_next_step() {
         authenticators: &[AuthenticatorLine { label: "Work phone", added: "3 May 2026" }],
         recovery_left: 9,
         sessions: &[SessionLine { since: "4 May 2026", current: true }],
+        remembers: true,
     };
     assert!(rendered(home(false, false)).contains("class=\"button\" href=\"/.mfa/enrol\""));
     assert!(rendered(home(false, true)).contains("class=\"button\" href=\"/.mfa/verify\""));
@@ -371,6 +377,7 @@ fn a_stranger_gets_no_form_and_no_sign_out() {
             authenticators: &[],
             recovery_left: 0,
             sessions: &[],
+            remembers: true,
         },
     ] {
         let html = renderer.render(&stranger, &page).expect("a page");

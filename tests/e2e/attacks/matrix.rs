@@ -12,12 +12,13 @@ use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 10] = [
+const NOBODY: [Row; 11] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
     ("/.mfa/verify", "/login", "=", "/login"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/login", "=", "/login"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -25,12 +26,13 @@ const NOBODY: [Row; 10] = [
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 10] = [
+const NOT_ENROLLED: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "/.mfa/enrol?return_to=%2F", "=", "/.mfa/enrol?return_to=%2F"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -38,12 +40,13 @@ const NOT_ENROLLED: [Row; 10] = [
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 10] = [
+const ENROLLED: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "200", "=", "403"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -51,12 +54,13 @@ const ENROLLED: [Row; 10] = [
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 10] = [
+const PROVEN: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
     ("/.mfa/verify", "/", "=", "/"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "200", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -65,9 +69,9 @@ const PROVEN: [Row; 10] = [
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 10] {
+fn held(challenge: &'static str) -> [Row; 11] {
     let mut rows = ENROLLED;
-    rows[9] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[10] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -115,7 +119,7 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().yaml("spa: true").run().await;
+    let portal = portal::form().yaml("spa: true\nremember_device: {}").run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;
