@@ -59,20 +59,22 @@ pub(super) async fn pass(
         Taken::Nothing => Ok(None),
         Taken::Copied { instead } => {
             alarm(request, session, &secret);
-            let instead = instead.as_ref().unwrap_or(session);
-            after_copy(request, instead, standing, return_to).await.map(Some)
+            after_copy(request, session, instead.as_ref(), standing, return_to).await.map(Some)
         }
     }
 }
 
-/// The page that asks for the code and says why, in the session as it is now: it may have
-/// lost a proof.
+/// The page that asks for the code and says why, in the session as it is now. Only one that
+/// lost its proof gets a new token: for an idle one that a code had proven, a new token would
+/// be a proof.
 async fn after_copy(
     request: &PageRequest<'_>,
     session: &Arc<SessionRecord>,
+    instead: Option<&Arc<SessionRecord>>,
     standing: Standing,
     return_to: &ReturnTo,
 ) -> Result<PageAnswer, PageError> {
+    let session = instead.unwrap_or(session);
     let who = Who::Named(Arc::clone(session), standing);
     let visit = Visit { who, ..request.visit.clone() };
     let request = PageRequest {
@@ -82,9 +84,12 @@ async fn after_copy(
         caller: request.caller.clone(),
         ..*request
     };
-    let token = request.site.token.mint(&request.parts.keys, request.now, session)?;
+    let mut cookies = vec![cookie_line::clear_device()];
+    if let Some(instead) = instead {
+        let token = request.site.token.mint(&request.parts.keys, request.now, instead)?;
+        cookies.push(cookie_line::set_session(&token));
+    }
     let shown = verify::ask_after_copy(&request, session, return_to).await?;
-    let cookies = vec![cookie_line::set_session(&token), cookie_line::clear_device()];
     Ok(PageAnswer { cookies, ..shown })
 }
 

@@ -240,12 +240,31 @@ async fn a_device_brings_an_idle_session_back_and_a_copy_does_not() {
     let mut thief = browser.clone();
     assert!(is_in(&comes_back(&mut thief).await));
     gateway.advance(seconds(3_700));
+    portal.take_seen();
     let page = browser.go("/home").await;
     assert!(asks(&page) && page.text().contains(COPIED), "{}", page.text());
+    assert!(browser.clone().open("/home").await.location().starts_with("/.mfa/verify"));
     let told = give_code(&mut browser, &page, &alice.phone.code(gateway.now())).await;
     assert_eq!(told.location(), "/home");
     assert!(is_in(&browser.open("/home").await));
-    assert!(portal.seen_at("/login").len() < 3, "the password was asked for");
+    assert!(portal.seen_at("/login").is_empty(), "the password was asked for");
+}
+
+/// The page that tells of a copy must not wake the proof that a code had given before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_wakes_no_idle_session_that_a_code_proved() {
+    let (_portal, mut gateway, alice) = scene(REMEMBER).await;
+    let mut browser = gateway.browser("wiki");
+    remembered(&mut gateway, &alice, &mut browser).await;
+    let mut thief = browser.clone();
+    assert!(is_in(&comes_back(&mut thief).await));
+    gateway.advance(seconds(3_700));
+    let page = browser.go("/home").await;
+    assert!(asks(&page) && page.text().contains(COPIED), "{}", page.text());
+    let again = browser.clone().open("/home").await;
+    assert!(again.location().starts_with("/.mfa/verify"), "{:?}", again.answer);
+    let told = give_code(&mut browser, &page, &alice.phone.code(gateway.now())).await;
+    assert!(is_in(&browser.follow(told).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
