@@ -19,7 +19,7 @@ use portcullis::config;
 use portcullis::identity::{CookieSet, normalise};
 use portcullis::net::cookies::{Cookies, SESSION};
 use portcullis::net::host::Host;
-use portcullis::policy::{Destination, Facts, Verdict, Visitor, decide};
+use portcullis::policy::{Demand, Destination, Facts, Stage, Verdict, Visitor, decide};
 use portcullis::proxy::identify::identify;
 use portcullis::server;
 use portcullis::session::{FactorUsed, Learned, Level, SessionRecord};
@@ -153,14 +153,18 @@ fn identify_at_once(house: &House) -> Visit {
 fn verdict(visit: &Visit) -> Verdict {
     decide(&Facts {
         destination: Destination::Protected,
-        visitor: visit.visitor(),
+        demand: Demand::Mfa,
+        visitor: visit.visitor(NOW),
+        stage: Stage::Required,
+        notice_due: false,
+        service: false,
         portal_session: visit.portal_session,
     })
 }
 
 fn whole(criterion: &mut Criterion, house: &House) {
     let visit = identify_at_once(house);
-    assert_eq!(visit.visitor(), Visitor::Proven);
+    assert!(matches!(visit.visitor(NOW), Visitor::Proven(_)));
     assert!(matches!(verdict(&visit), Verdict::Forward(_)));
     criterion.bench_function("decision", |bencher| {
         bencher.iter(|| verdict(&identify_at_once(black_box(house))));

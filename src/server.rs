@@ -121,8 +121,11 @@ pub async fn build(
         Accounts::new(store, Arc::clone(&sessions), config.totp, config.recovery_codes, pepper);
     let sites = Sites::new(config.portals, config.session, keyring);
     for site in sites.iter() {
-        let enrolled = accounts.enrolled(now, site.tag).await?;
-        metrics.portal(site.index).enrolled_users(whole(enrolled));
+        accounts.watch(now, site.tag).await?;
+        let counts = accounts.counts(now, site.tag).await?;
+        let metrics = metrics.portal(site.index);
+        metrics.enrolled_users(counts.enrolled);
+        metrics.rollout().begin(counts);
     }
     Ok(Parts {
         clock,

@@ -6,7 +6,7 @@ mod take;
 
 use std::time::Duration;
 
-use super::{AccountError, AccountId, Accounts, PAGE, Verified};
+use super::{AccountError, AccountId, Accounts, Verified};
 use crate::clock::UnixMillis;
 use crate::random;
 use crate::store::{Expect, Key, MAX_WRITES, Op, Space, StoreError, Version, Write};
@@ -18,6 +18,9 @@ pub use take::Taken;
 
 /// The most devices of one user at one portal; one more takes the place of the oldest.
 pub const MOST_DEVICES: usize = 10;
+
+/// The most that are read: ten, and a few more while some are written at once.
+const MOST_AT_ONCE: usize = 1000;
 
 /// A remembered device as the user and the desk see it.
 #[derive(Clone, Debug)]
@@ -201,8 +204,7 @@ impl Accounts {
         account: AccountId,
     ) -> Result<Vec<(Opaque, DeviceRecord, Version)>, AccountError> {
         let prefix = account.key(Space::Device).id;
-        // There are ten at most, and a few more while some are written at once.
-        let found = self.store.scan(now, Space::Device, &prefix, None, PAGE).await?;
+        let found = self.store.scan(now, Space::Device, &prefix, None, MOST_AT_ONCE).await?;
         let mut kept = Vec::new();
         for (key, found) in found {
             let series = key.id.strip_prefix(prefix.as_ref()).and_then(|id| id.try_into().ok());

@@ -1,10 +1,12 @@
 //! One user's second factor at one portal, as a story: enrol, verify, recover. The only
 //! writer of what it is made of. Whatever is told to a user was on disk before.
 
+mod census;
 mod codes;
 mod devices;
 mod enrol;
 mod record;
+mod sight;
 mod verify;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::user::Opaque;
 pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
+pub use sight::{Mark, Sight};
 pub use verify::{Verified, VerifyFault};
 
 /// How wrong codes are slowed down (NIST SP 800-63B-4 section 3.2.2): five are free, then
@@ -138,27 +141,7 @@ impl Accounts {
     ) -> Result<Option<FactorRecord>, AccountError> {
         Ok(self.factor(now, account).await?.map(|(record, _)| record))
     }
-
-    /// How many users of `portal` have enrolled.
-    ///
-    /// # Errors
-    /// When the store is in doubt.
-    pub async fn enrolled(&self, now: UnixMillis, portal: PortalTag) -> Result<usize, StoreError> {
-        let mut count = 0;
-        let mut after: Option<Key> = None;
-        loop {
-            let last = after.as_ref().map(|key| key.id.as_ref());
-            let page = self.store.scan(now, Space::Factor, &portal.0, last, PAGE).await?;
-            count += page.len();
-            match page.into_iter().last() {
-                Some((key, _)) if count % PAGE == 0 => after = Some(key),
-                _ => return Ok(count),
-            }
-        }
-    }
 }
-
-const PAGE: usize = 1000;
 
 /// How long a locked user still has to wait.
 fn waiting(now: UnixMillis, counter: &CounterState) -> Option<Duration> {

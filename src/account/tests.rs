@@ -104,7 +104,7 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
-    assert_eq!(desk.accounts.enrolled(NOW, account.portal).await.unwrap(), 1);
+    assert_eq!(desk.accounts.counts(NOW, account.portal).await.unwrap().enrolled, 1);
 }
 
 #[tokio::test]

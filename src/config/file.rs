@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file_device::RememberDeviceFile;
+use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
 use super::named::Named;
 use super::secret::SecretSource;
@@ -178,6 +179,8 @@ pub(super) struct PortalFile {
     /// How its users are known.
     #[schemars(required)]
     pub(super) identity: Option<IdentityFile>,
+    /// From when on whom a second factor is asked of; everybody since ever unless set.
+    pub(super) enforcement: Option<EnforcementFile>,
     /// Paths that need no session; none unless set. '*' stands for one segment, a closing
     /// '**' for all below. Everything else is protected.
     pub(super) public: Option<List<String>>,

@@ -9,7 +9,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
     "notify",
-    "portals.*.enforcement",
     "portals.*.rules",
     "portals.*.enrolment",
     "portals.*.organisation",

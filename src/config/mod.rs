@@ -11,6 +11,7 @@ mod explain;
 mod fault;
 mod file;
 mod file_device;
+mod file_enforcement;
 mod file_identity;
 mod file_jwt;
 mod file_login;
@@ -157,6 +158,8 @@ pub struct Portal {
     pub upstream: Upstream,
     /// How users are learned.
     pub identity: Identity,
+    /// From when on whom a second factor is asked of.
+    pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.

@@ -11,6 +11,7 @@ mod enrol;
 mod help;
 mod home;
 mod logout;
+mod notice;
 mod recovery_codes;
 mod remembered;
 pub mod spa;
@@ -139,6 +140,8 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/devices", Action::Send(form)) if devices::is_here(request) => {
             devices::send(request, form).await
         }
+        ("/notice", Action::Show) => notice::show(request).await,
+        ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
         ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),

@@ -5,9 +5,13 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod decide;
+mod demand;
 mod facts;
+mod stage;
 mod verdict;
 
 pub use decide::{Permit, decide};
+pub use demand::Demand;
 pub use facts::{Destination, Facts, PortalSession, Standing, Visitor};
+pub use stage::{Enforcement, Group, Mode, Stage};
 pub use verdict::{Challenge, PortalCookies, Reason, Verdict};

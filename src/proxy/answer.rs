@@ -277,11 +277,11 @@ async fn sent(
     visit: &Visit,
 ) -> Result<Action, Failure> {
     let sends_code = route::own_page(site, incoming) == Some("/verify");
-    let named = matches!(visit.who, Who::Named(..));
-    let limit = if sends_code && named { LONGEST_KEEPING } else { LONGEST_FORM };
+    let known = !matches!(visit.who, Who::Unknown);
+    let limit = if sends_code && known { LONGEST_KEEPING } else { LONGEST_FORM };
     match form(gateway, session, incoming, limit).await? {
         Some(form) => Ok(Action::Send(form)),
-        None if sends_code && !named => Ok(Action::SendUnread),
+        None if sends_code && !known => Ok(Action::SendUnread),
         None => Err(Failure::BodyTooLarge),
     }
 }
@@ -371,6 +371,8 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
         Challenge::SignIn => "sign in to the portal first",
         Challenge::Enrol => "set up the second factor first",
         Challenge::Verify => "give the second factor first",
+        Challenge::StepUp => "give the second factor again: this needs a fresh one",
+        Challenge::Notice => "a second factor will be needed",
         Challenge::Wait(_) => "too many wrong codes: wait",
         Challenge::AskDesk => "too many wrong codes: ask the support desk",
     };
@@ -381,7 +383,11 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
             reply.lines.push(("retry-after", pages::times::seconds(wait).to_string()))
         }
         Challenge::AskDesk => reply.lines.push(("retry-after", "3600".to_owned())),
-        Challenge::SignIn | Challenge::Enrol | Challenge::Verify => {}
+        Challenge::SignIn
+        | Challenge::Enrol
+        | Challenge::Verify
+        | Challenge::StepUp
+        | Challenge::Notice => {}
     }
     reply
 }

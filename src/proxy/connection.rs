@@ -16,7 +16,7 @@ use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
 
 use super::gateway::Gateway;
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::config::Limits;
 use crate::session::Sessions;
 use crate::site::Parts;
@@ -46,16 +46,18 @@ struct Now {
     busy: bool,
     /// The session that carries it.
     carrier: Option<Opaque>,
+    /// From when on that session alone does not suffice.
+    until: Option<UnixMillis>,
 }
 
 /// Notes that the head of a request is complete.
 pub fn head_complete() {
-    note(|now| *now = Now { busy: true, carrier: None });
+    note(|now| *now = Now { busy: true, ..Now::default() });
 }
 
-/// Notes which session carries the request under way.
-pub fn carries(carrier: Option<Opaque>) {
-    note(|now| now.carrier = carrier);
+/// Notes which session carries the request under way, and until when it does.
+pub fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
+    note(|now| *now = Now { carrier, until, ..*now });
 }
 
 /// Notes that the request under way is done; the time for the next head runs.
@@ -121,7 +123,9 @@ fn patience(limits: &Limits, requests: u64) -> Duration {
 }
 
 fn ended(sessions: &Sessions, parts: &Parts, now: Now) -> bool {
-    now.carrier.is_some_and(|root| !sessions.goes_on(parts.now(), root))
+    let at = parts.now();
+    let late = now.until.is_some_and(|until| until <= at);
+    late || now.carrier.is_some_and(|root| !sessions.goes_on(at, root))
 }
 
 #[async_trait]

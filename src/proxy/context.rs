@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::inject::Injection;
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::identity::{CookieSet, Suspicion};
 use crate::net::host::Host;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
-use crate::policy::{Destination, Permit};
+use crate::policy::{Destination, Permit, Stage};
 use crate::site::destination::Target;
 use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
@@ -60,6 +60,10 @@ pub struct Passage {
     pub permit: Permit,
     /// What it is for.
     pub destination: Destination,
+    /// How far the portal is with who sent it.
+    pub stage: Stage,
+    /// Whether somebody's portal session goes along.
+    pub carried: bool,
     /// Who sent it.
     pub visit: Visit,
     /// The portal's session cookies that go along.
@@ -85,13 +89,19 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// The session whose proof carries this request, where one does.
+    /// The session that carries this request, where one does.
     pub fn carrier(&self) -> Option<Opaque> {
-        let session = match &self.visit.who {
-            Who::Proven(session, _) if !self.ended_here => session,
-            Who::Proven(..) | Who::Named(..) | Who::Unknown => return None,
-        };
-        Some(session.root)
+        let carries = self.carried && !self.ended_here;
+        self.visit.session().filter(|_| carries).map(|session| session.root)
+    }
+
+    /// From when on whoever sent it is not let through any more without a second factor.
+    pub fn until(&self) -> Option<UnixMillis> {
+        match (&self.visit.who, self.stage) {
+            (Who::Named(..), Stage::Announced(from)) => from.filter(|_| self.carried),
+            (Who::Named(..), Stage::Required | Stage::Report | Stage::Off)
+            | (Who::Proven(..) | Who::Unknown, _) => None,
+        }
     }
 }
 

@@ -24,14 +24,13 @@ use super::reading::{self, Reading};
 use super::settle::Settled;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
-    settle,
+    answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
+    route, settle,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
-use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
+use crate::policy::{Destination, Facts, PortalCookies, Verdict, decide};
 use crate::site::{Parts, Site};
-use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::visit::{Visit, Who};
 
 /// The gateway: everything a request may need on its way. A clone is the same gateway.
@@ -71,22 +70,22 @@ impl Gateway {
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
-        let destination = route::destination(&site, &incoming);
-        let visit = self.visit(session, &site, &incoming, destination).await?;
+        let purpose = route::purpose(&site, &incoming);
+        let visit = self.visit(session, &site, &incoming, purpose.destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
-        let facts = Facts {
-            destination: reading.destination().unwrap_or(destination),
-            visitor: visit.visitor(),
-            portal_session: visit.portal_session,
-        };
+        let purpose = reading.purpose(purpose);
+        let facts = facts::gather(&self.parts, &site, &incoming, purpose, &visit).await?;
         let verdict = decide(&facts);
+        facts::note(&self.parts, &site, &visit, &verdict).await?;
         self.parts.metrics.portal(site.index).decision(watch.elapsed());
         match verdict {
             Verdict::OwnPage => {
                 answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
                 Ok(Next::Answered)
             }
+            Verdict::Deny => Err(Failure::Denied),
             Verdict::Challenge(challenge) => {
+                let challenge = facts::held_back(&self.parts, &site, &visit, challenge).await?;
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
                 let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
@@ -97,7 +96,7 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
-                ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
+                facts::forwarded(ctx, permit.reason());
                 let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
@@ -130,12 +129,14 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                reading::check_readable(&passage.site, incoming, &reading)?;
+                if !passage.stage.holds_nobody() {
+                    reading::check_readable(&passage.site, incoming, &reading)?;
+                }
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
                 reading::note_doubt(self, &passage);
-                connection::carries(passage.carrier());
+                connection::carries(passage.carrier(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 ctx.unfinished = Some(Arc::clone(&self.parts));
                 Ok(Next::Forward)
@@ -155,7 +156,7 @@ impl Gateway {
         let identified = self.identified(headers, site, incoming, destination).await;
         match identified {
             Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock | Failure::NoWord(_))
-                if destination == Destination::Public =>
+                if matches!(destination, Destination::Public | Destination::Bypass) =>
             {
                 identify::nobody(site, headers)
             }
@@ -178,9 +179,8 @@ impl Gateway {
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);
         }
-        let open = matches!(destination, Destination::Public | Destination::Login);
         match visit.who {
-            Who::Unknown | Who::Named(..) if open => {
+            Who::Unknown | Who::Named(..) if destination.is_open() => {
                 learn::open(self, site, &incoming.origin, visit).await
             }
             Who::Unknown | Who::Named(..) | Who::Proven(..) => {
@@ -203,8 +203,9 @@ impl Gateway {
 
     /// Whether the proof that carries a request still stands.
     pub(super) fn still_stands(&self, passage: &Passage) -> bool {
-        let sessions = &self.parts.sessions;
-        passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
+        let (sessions, now) = (&self.parts.sessions, self.parts.now());
+        let goes_on = passage.carrier().is_none_or(|root| sessions.goes_on(now, root));
+        goes_on && passage.until().is_none_or(|until| now < until)
     }
 }
 
@@ -320,7 +321,7 @@ impl ProxyHttp for Gateway {
         match settle::settle(self, passage, head).await {
             Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
-                connection::carries(None);
+                connection::carries(None, None);
                 ctx.session_ended_here();
             }
             Err(failure) => {
@@ -393,9 +394,10 @@ pub(super) fn passage(
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let identity = &site.portal.identity;
-    let suspicion = match &visit.who {
-        Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
-        Who::Proven(..) | Who::Named(..) | Who::Unknown => {
+    let carried = keep && visit.is_carried();
+    let suspicion = match carried || identity.remembers_names() {
+        false => Suspicion::Clear,
+        true => {
             let (method, query) = (&incoming.method, incoming.query.as_deref());
             Suspicion::of_head(identity, &head.headers, method, query)
         }
@@ -406,6 +408,8 @@ pub(super) fn passage(
         site,
         permit,
         destination: facts.destination,
+        stage: facts.stage,
+        carried,
         visit,
         sent_cookies,
         cookie_line,
@@ -417,13 +421,6 @@ pub(super) fn passage(
         injection,
         signs_out,
         ended_here: false,
-    }
-}
-
-const fn reason_label(reason: Reason) -> ReasonLabel {
-    match reason {
-        Reason::Public => ReasonLabel::Public,
-        Reason::Proven => ReasonLabel::Proven,
     }
 }
 

@@ -18,6 +18,7 @@ mod answer;
 mod ask;
 mod context;
 mod exchange;
+mod facts;
 mod fail;
 mod forward;
 mod inject;

@@ -1,5 +1,7 @@
 //! What the store keeps of a session, by the portal session it is bound to.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
@@ -111,6 +113,15 @@ impl SessionRecord {
             Learned::Told => bind,
         };
         Self { sid, bind, level: Level::Proven { factor, at }, ..self.clone() }
+    }
+
+    /// How long ago the second factor was given by the user; nothing where a remembered device
+    /// stood in for it, which is never fresh.
+    pub fn proof_age(&self, now: UnixMillis) -> Option<Duration> {
+        match self.level {
+            Level::Proven { factor, at } if factor.is_fresh_proof() => Some(now.since(at)),
+            Level::Proven { .. } | Level::Password | Level::Ended => None,
+        }
     }
 
     /// Whether it stands at `now`.

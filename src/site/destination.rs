@@ -4,7 +4,7 @@
 use crate::config::Portal;
 use crate::identity::{is_login_address, names_a_user};
 use crate::net::path::{PathPattern, RequestPath};
-use crate::policy::Destination;
+use crate::policy::{Demand, Destination};
 
 /// What of a request says what it is for.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,22 @@ pub fn destination(portal: &Portal, target: Target<'_>) -> Destination {
         Some(_) => Destination::Public,
         None => Destination::Protected,
     }
+}
+
+/// What the request is for, and what the rules of ops ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// What it is for.
+    pub destination: Destination,
+    /// What is asked for it.
+    pub demand: Demand,
+}
+
+/// What the request is for and what is asked for it.
+pub fn purpose(portal: &Portal, target: Target<'_>) -> Purpose {
+    let destination = destination(portal, target);
+    let demand = if destination.is_open() { Demand::None } else { Demand::Mfa };
+    Purpose { destination, demand }
 }
 
 /// The part of the path below our own prefix, where it is below it. Ours is whatever could

@@ -13,6 +13,7 @@ use crate::telemetry::label::{
     FactorLabel, LoginOutcomeLabel, ReasonLabel, StoreOp, ThrottleScope, UpstreamErrorLabel,
     VerdictLabel, VerificationLabel,
 };
+use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -189,6 +190,7 @@ pub struct PortalMetrics {
     device_alarms: IntCounter,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
+    rollout: RolloutMetrics,
 }
 
 impl PortalMetrics {
@@ -258,6 +260,11 @@ impl PortalMetrics {
         self.upstream_errors.inc(kind);
     }
 
+    /// How far its users are.
+    pub const fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
+    }
+
     fn new(families: &Families, portal: &str) -> Result<Self, MetricsError> {
         let proven = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Proven.as_str()];
         let public = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Public.as_str()];
@@ -289,6 +296,7 @@ impl PortalMetrics {
                 upstream_errors: Series::new(&UpstreamErrorLabel::ALL, |kind| {
                     families.upstream_errors.get_metric_with_label_values(&[portal, kind.as_str()])
                 })?,
+                rollout: RolloutMetrics::new(&families.rollout, portal)?,
             })
         };
         bound().map_err(MetricsError::Definition)
@@ -305,10 +313,10 @@ fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
 /// One counter per label of a closed set, all there from the start: an alert on a rate needs
 /// the zero before the first event.
 #[derive(Debug)]
-struct Series<L>(Vec<(L, IntCounter)>);
+pub(super) struct Series<L>(Vec<(L, IntCounter)>);
 
 impl<L: Copy + PartialEq> Series<L> {
-    fn new(
+    pub(super) fn new(
         labels: &[L],
         counter_of: impl Fn(L) -> Result<IntCounter, prometheus::Error>,
     ) -> Result<Self, prometheus::Error> {
@@ -319,7 +327,7 @@ impl<L: Copy + PartialEq> Series<L> {
             .map(Self)
     }
 
-    fn inc(&self, label: L) {
+    pub(super) fn inc(&self, label: L) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == label) {
             counter.inc();
         }
@@ -339,6 +347,7 @@ struct Families {
     device_alarms: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
+    rollout: RolloutFamilies,
 }
 
 impl Families {
@@ -412,11 +421,12 @@ impl Families {
                 "Requests that the portal did not answer.",
                 &["portal", "kind"],
             )?,
+            rollout: RolloutFamilies::new(registry)?,
         })
     }
 }
 
-fn counters(
+pub(super) fn counters(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -425,7 +435,7 @@ fn counters(
     registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
 }
 
-fn gauges(
+pub(super) fn gauges(
     registry: &Registry,
     name: &str,
     help: &str,

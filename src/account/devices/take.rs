@@ -62,7 +62,7 @@ impl Accounts {
         lifetime: Duration,
     ) -> Result<Taken, AccountError> {
         for _ in 0..ROUNDS {
-            let Some(found) = self.found(now, account, secret.series(), lifetime).await? else {
+            let Some(found) = self.counting(now, account, secret.series(), lifetime).await? else {
                 return Ok(Taken::Nothing);
             };
             let taken = match found.record.judge(now, secret) {
@@ -82,7 +82,7 @@ impl Accounts {
     }
 
     /// The device as it is kept, if it still counts.
-    async fn found(
+    async fn counting(
         &self,
         now: UnixMillis,
         account: AccountId,

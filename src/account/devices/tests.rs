@@ -90,7 +90,7 @@ async fn a_secret_proves_once_and_leaves_the_next_one() {
         let (session, next) = proven(show(&desk, at, &session, &secret).await);
         let Level::Proven { factor, at: when } = session.level else { panic!("no proof") };
         assert_eq!(factor, FactorUsed::Device { series: secret.series() });
-        assert_eq!((when, factor.is_fresh_proof()), (at, false));
+        assert_eq!((when, session.proof_age(at)), (at, None), "a device is no fresh proof");
         assert!(desk.sessions.known(at, session.bind).is_some_and(|known| known == session));
         let next = next.unwrap();
         assert_eq!(next.for_how_long, LIFETIME - at.since(NOW), "the lifetime is not prolonged");

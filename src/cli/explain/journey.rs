@@ -19,7 +19,8 @@ use crate::net::cookies::{Cookies, is_like_ours};
 use crate::net::kind::Kind;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{
-    Challenge, Destination, Facts, PortalCookies, PortalSession, Standing, Verdict, Visitor, decide,
+    Challenge, Demand, Destination, Facts, PortalCookies, PortalSession, Stage, Standing, Verdict,
+    Visitor, decide,
 };
 use crate::session::{FactorUsed, Learned, Level, SessionRecord};
 use crate::site::Site;
@@ -170,8 +171,18 @@ impl<'a> Journey<'a> {
     ) -> Verdict {
         let portal = &self.site.portal;
         let shown = passing.target.path.as_str();
-        let judged =
-            |visitor, portal_session| decide(&Facts { destination, visitor, portal_session });
+        let demand = if destination.is_open() { Demand::None } else { Demand::Mfa };
+        let judged = |visitor, portal_session| {
+            decide(&Facts {
+                destination,
+                demand,
+                visitor,
+                stage: Stage::Required,
+                notice_due: false,
+                service: false,
+                portal_session,
+            })
+        };
         if !passing.proven
             && destination == Destination::Protected
             && let Some(user) = self.told(passing, line)
@@ -185,7 +196,7 @@ impl<'a> Journey<'a> {
             passing.proven = true;
             self.is_known(&passing.set, line);
         }
-        let visitor = if passing.proven { Visitor::Proven } else { Visitor::Unknown };
+        let visitor = if passing.proven { Visitor::Proven(None) } else { Visitor::Unknown };
         let verdict = judged(visitor, passing.portal_session);
         line.verdict = verdict_word(&verdict);
         line.answer = words::answer(portal, &verdict, kind, shown);
@@ -238,7 +249,7 @@ impl<'a> Journey<'a> {
         line: &mut Line,
     ) {
         match verdict {
-            Verdict::OwnPage => {}
+            Verdict::OwnPage | Verdict::Deny => {}
             Verdict::Challenge(Challenge::SignIn) => self.not_seen(&passing, line),
             Verdict::Challenge(_) => {}
             Verdict::Forward(permit) => match sight {

@@ -1,6 +1,7 @@
 //! One request explained: which portal, which rule, which verdict for whom, and why.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -11,9 +12,11 @@ use crate::config::Portal;
 use crate::identity::normalise;
 use crate::net::kind::Kind;
 use crate::policy::{
-    Challenge, Destination, Facts, PortalSession, Standing, Verdict, Visitor, decide,
+    Challenge, Destination, Facts, PortalSession, Stage, Standing, Verdict, Visitor, decide,
 };
-use crate::site::destination::{Target, destination, signs_out, takes_password};
+use crate::site::destination::{
+    Target, destination, purpose as purpose_of, signs_out, takes_password,
+};
 
 /// Whose request is explained.
 pub(super) struct Person<'a> {
@@ -132,11 +135,19 @@ fn rows(portal: &Portal, asked: &Asked, target: Target<'_>, level: Option<GivenL
             PortalSession::Other,
         ),
         (GivenLevel::Named, "named", Visitor::Named(Standing::Enrolled), PortalSession::Other),
-        (GivenLevel::Proven, "proven", Visitor::Proven, PortalSession::Other),
+        (GivenLevel::Proven, "proven", Visitor::Proven(Some(Duration::ZERO)), PortalSession::Other),
     ];
     let full = asked.path_and_query();
     let row = |(_, name, visitor, portal_session)| {
-        let facts = Facts { destination: destination_of(portal, target), visitor, portal_session };
+        let facts = Facts {
+            destination: destination_of(portal, target),
+            demand: purpose_of(portal, target).demand,
+            visitor,
+            stage: Stage::Required,
+            notice_due: false,
+            service: false,
+            portal_session,
+        };
         let verdict = decide(&facts);
         let page = answer(portal, &verdict, Kind::Page, &full);
         let call = answer(portal, &verdict, Kind::Call, &full);
@@ -153,6 +164,9 @@ pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Challenge(Challenge::SignIn) => "sign_in",
         Verdict::Challenge(Challenge::Enrol) => "enrol",
         Verdict::Challenge(Challenge::Verify) => "verify",
+        Verdict::Challenge(Challenge::StepUp) => "step_up",
+        Verdict::Challenge(Challenge::Notice) => "notice",
+        Verdict::Deny => "deny",
         Verdict::Challenge(Challenge::Wait(_)) => "wait",
         Verdict::Challenge(Challenge::AskDesk) => "ask_desk",
     }

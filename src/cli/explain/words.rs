@@ -38,6 +38,7 @@ pub(super) fn purpose(portal: &Portal, target: Target<'_>, destination: Destinat
             let rule = public_rule(portal, target.path).map(ToString::to_string);
             format!("open to everybody, by public {}", rule.unwrap_or_default())
         }
+        Destination::Bypass => "open, by a rule".to_owned(),
         Destination::Protected => "a protected page: no rule opens it".to_owned(),
     }
 }
@@ -47,6 +48,7 @@ pub(super) fn answer(portal: &Portal, verdict: &Verdict, kind: Kind, target: &st
     match verdict {
         Verdict::OwnPage => "a page of ours".to_owned(),
         Verdict::Forward(permit) => format!("goes to the portal{}", cookies(permit.cookies())),
+        Verdict::Deny => "403, by a rule".to_owned(),
         Verdict::Challenge(challenge) => held(portal, *challenge, kind, target),
     }
 }

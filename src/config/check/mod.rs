@@ -11,6 +11,7 @@ use crate::config::{Config, LogFormat, Telemetry};
 mod branding;
 mod certificate;
 mod device;
+mod enforcement;
 mod host;
 mod identity;
 mod jwk;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, device, host, identity, optional, path, placed, some};
+use super::{all, device, enforcement, host, identity, optional, path, placed, some};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -73,6 +73,9 @@ fn portal(
     let identity = identity.and_then(|written| {
         identity::identity(written, &place, prefix.as_deref(), house.around, findings)
     });
+    let names = identity.as_ref().map(|identity| &identity.username);
+    let place = at.key("enforcement");
+    let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
     let remember_device = optional(written.remember_device, |written| {
@@ -83,6 +86,7 @@ fn portal(
         hosts: hosts?,
         upstream: upstream?,
         identity: identity?,
+        enforcement: enforcement?,
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),

@@ -60,6 +60,15 @@ pub enum Page<'a> {
         kept: KeptNotice<'a>,
         /// How long the device would be remembered, where that is offered.
         remember: Option<&'a str>,
+        /// Whether a code was given before, too long ago.
+        step_up: bool,
+    },
+    /// From when on a second factor is needed.
+    Notice {
+        /// The date, where there is one.
+        until: Option<&'a str>,
+        /// Where the user was going.
+        return_to: &'a str,
     },
     /// Who you are and what you can do.
     Home {
@@ -219,6 +228,7 @@ impl Page<'_> {
             Page::RecoveryCodes { .. } => "recovery-codes.html",
             Page::RecoveryCodesShown { .. } => "recovery-codes-shown.html",
             Page::Verify { .. } => "verify.html",
+            Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
             Page::Devices { .. } => "devices.html",
             Page::Help {} => "help.html",
@@ -244,10 +254,13 @@ impl Page<'_> {
                 return_to => local(return_to),
             },
             Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
-            Page::Verify { state, field, recovery_left, return_to, kept, remember } => context! {
-                remember,
-                ..verify(state, field, recovery_left, return_to, kept)
-            },
+            Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up } => {
+                context! {
+                    remember,
+                    ..verify(state, field, recovery_left, return_to, kept, step_up)
+                }
+            }
+            Page::Notice { until, return_to } => context! { until, return_to => local(return_to) },
             Page::Devices { devices } => context! {
                 devices => Value::from_iter(devices.iter().map(DeviceLine::values)),
             },
@@ -292,6 +305,7 @@ fn verify(
     recovery_left: Option<u32>,
     return_to: &str,
     kept: KeptNotice<'_>,
+    step_up: bool,
 ) -> Value {
     let (name, tries_left, wait, until) = match state {
         VerifyState::Ask => ("ask", None, None, None),
@@ -315,6 +329,7 @@ fn verify(
         },
         recovery_left,
         kept => kept.field(),
+        step_up,
         return_to,
         return_to_query => utf8_percent_encode(return_to, NON_ALPHANUMERIC).to_string(),
     }

@@ -35,14 +35,17 @@ fn rendered(page: Page<'_>) -> String {
 }
 
 fn verify(state: VerifyState<'_>) -> String {
-    rendered(Page::Verify {
-        state,
-        field: CodeField::App,
-        recovery_left: Some(7),
-        return_to: "/a",
-        kept: KeptNotice::Nothing,
-        remember: None,
-    })
+    rendered(asked(state, CodeField::App, Some(7), "/a"))
+}
+
+fn asked<'a>(
+    state: VerifyState<'a>,
+    field: CodeField,
+    recovery_left: Option<u32>,
+    return_to: &'a str,
+) -> Page<'a> {
+    let (kept, remember) = (KeptNotice::Nothing, None);
+    Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up: false }
 }
 
 fn enrol(otpauth: &str, return_to: &str, fault: Option<&str>) -> String {
@@ -165,7 +168,9 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             return_to: HOSTILE,
             kept: KeptNotice::Sealed(HOSTILE),
             remember: None,
+            step_up: true,
         },
+        Page::Notice { until: Some(HOSTILE), return_to: HOSTILE },
         Page::Home {
             proven: true,
             enrolled: true,
@@ -267,14 +272,7 @@ fn no_link_leads_to_another_host() {
 #[test]
 fn both_kinds_of_code_go_into_the_one_field() {
     for field in [CodeField::App, CodeField::Recovery] {
-        let html = rendered(Page::Verify {
-            state: VerifyState::Ask,
-            field,
-            recovery_left: None,
-            return_to: "/a?b=c&d",
-            kept: KeptNotice::Nothing,
-            remember: None,
-        });
+        let html = rendered(asked(VerifyState::Ask, field, None, "/a?b=c&d"));
         assert_eq!(html.matches("name=\"code\"").count(), 1, "{html}");
         let input = tag(&html, "name=\"code\"");
         for hindrance in ["pattern", "maxlength", "type=\"number\""] {
@@ -327,14 +325,7 @@ fn a_disabled_factor_points_to_the_support_desk() {
 
 #[test]
 fn recovery_codes_are_offered_as_long_as_there_are_some() {
-    let page = |recovery_left| Page::Verify {
-        state: VerifyState::Ask,
-        field: CodeField::App,
-        recovery_left,
-        return_to: "/",
-        kept: KeptNotice::Nothing,
-        remember: None,
-    };
+    let page = |recovery_left| asked(VerifyState::Ask, CodeField::App, recovery_left, "/");
     let with_some = rendered(page(Some(3)));
     assert!(shown(&with_some).contains("Use a recovery code (3 left)"), "{with_some}");
     let with_none = rendered(page(Some(0)));
