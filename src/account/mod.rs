@@ -93,7 +93,7 @@ pub struct Accounts {
     totp: TotpParameters,
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
-    hashers: Semaphore,
+    hashers: Arc<Semaphore>,
 }
 
 impl Accounts {
@@ -106,8 +106,20 @@ impl Accounts {
         recovery_codes: usize,
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
-        let hashers = Semaphore::new(HASHERS);
+        let hashers = Arc::new(Semaphore::new(HASHERS));
         Self { store, sessions, totp, recovery_codes, pepper: Arc::new(pepper), hashers }
+    }
+
+    /// The same accounts, with other parameters for what is made from now on.
+    pub fn with(&self, totp: TotpParameters, recovery_codes: usize) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            sessions: Arc::clone(&self.sessions),
+            totp,
+            recovery_codes,
+            pepper: Arc::clone(&self.pepper),
+            hashers: Arc::clone(&self.hashers),
+        }
     }
 
     /// How a user who gave only the password stands.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
+use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
@@ -28,8 +29,8 @@ pub(super) struct File {
     pub(super) listeners: Option<List<ListenerFile>>,
     /// Where ops and Prometheus arrive: metrics and health. Absent: nowhere.
     pub(super) admin: Option<AdminFile>,
-    /// Networks whose X-Forwarded-For is believed. This version believes none: [].
-    #[schemars(length(max = 0))]
+    /// Networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto
+    /// are believed; nobody's unless set.
     pub(super) trusted_proxies: Option<List<String>>,
     /// What is remembered, and where.
     #[schemars(required)]
@@ -67,6 +68,9 @@ pub(super) struct ListenerFile {
     pub(super) address: Option<String>,
     /// Certificates; absent means plain HTTP, for localhost or behind another TLS end.
     pub(super) tls: Option<TlsFile>,
+    /// Whether each connection begins with a PROXY header, version 1 or 2, which
+    /// `trusted_proxies` alone may send; false unless set.
+    pub(super) proxy_protocol: Option<bool>,
 }
 
 /// TLS 1.2 and 1.3.
@@ -192,6 +196,8 @@ pub(super) struct PortalFile {
     pub(super) spa: Option<bool>,
     /// Devices that need no code for a while. Absent: none, a code at every sign-in.
     pub(super) remember_device: Option<RememberDeviceFile>,
+    /// What the portal is told of a visitor who gave the second factor. Absent: nothing.
+    pub(super) upstream_headers: Option<UpstreamHeadersFile>,
 }
 
 /// What operators may make their own.

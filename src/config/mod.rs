@@ -16,6 +16,8 @@ mod file_identity;
 mod file_jwt;
 mod file_login;
 mod file_source;
+mod file_upstream_headers;
+pub mod fixed;
 pub mod identity;
 pub mod jwt;
 mod key_path;
@@ -32,14 +34,17 @@ pub mod source;
 mod surroundings;
 mod tree;
 mod units;
+pub mod upstream_headers;
 
 pub use device::RememberDevice;
 pub use fault::{Fault, Faults};
+pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
-pub use load::{Loaded, load, load_text, load_with};
+pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
+pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Where ops and Prometheus arrive; never a public address.
     pub admin: Option<Admin>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and PROXY header are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// What is remembered, and where.
     pub store: StoreConfig,
@@ -77,6 +82,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Certificates, chosen by SNI; none means plain HTTP.
     pub tls: Option<Vec<CertificateFiles>>,
+    /// Whether each connection begins with a PROXY header.
+    pub proxy_protocol: bool,
 }
 
 /// A certificate chain and its key, in PEM.
@@ -162,12 +169,16 @@ pub struct Portal {
     pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
+    /// What requests need, with `public` behind all rules.
+    pub rules: crate::policy::rules::Rules,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
     /// Whether its users may have a device remembered.
     pub remember_device: Option<RememberDevice>,
+    /// What it is told of a proven visitor.
+    pub upstream_headers: UpstreamHeaders,
 }
 
 /// The portal's address.
@@ -223,4 +234,14 @@ pub struct Telemetry {
 pub enum LogFormat {
     Json,
     Text,
+}
+
+impl LogFormat {
+    /// As the YAML has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }

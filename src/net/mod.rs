@@ -2,6 +2,7 @@
 //! parsed here once; inside live types that cannot hold what was refused.
 
 pub mod agent;
+pub mod client;
 pub mod cookie_line;
 pub mod cookies;
 pub mod glob;
@@ -11,8 +12,10 @@ pub mod json;
 pub mod json_object;
 pub mod kind;
 pub mod path;
+pub mod proxy_header;
 pub mod return_to;
 pub mod set_cookie;
+pub mod user_line;
 
 #[cfg(test)]
 mod properties;

@@ -10,6 +10,7 @@ mod devices;
 mod enrol;
 mod help;
 mod home;
+mod jwks;
 mod logout;
 mod notice;
 mod recovery_codes;
@@ -144,6 +145,8 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
+        ("/jwks.json", Action::Show) if jwks::is_here(request) => Ok(jwks::show(request)),
+        ("/jwks.json", Action::Send(_)) if jwks::is_here(request) => no_form(request),
         ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),
         ("/spa.js", Action::Send(_)) if spa::is_here(request) => no_form(request),
         ("" | "/" | "/help" | "/style.css", Action::Send(_)) => no_form(request),

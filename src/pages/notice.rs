@@ -16,7 +16,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
     // Whoever has seen the page may go on, by whichever way.
     let account = request.site.account(session);
     if request.parts.accounts.mark(request.now, account, Mark::Reminded).await? {
-        request.parts.metrics.portal(request.site.index).rollout().one_more_reminded();
+        request.site.metrics.rollout().one_more_reminded();
     }
     let until = until.map(times::moment);
     let page = Page::Notice { until: until.as_deref(), return_to: return_to.as_str() };

@@ -46,7 +46,7 @@ pub(super) async fn pass(
     let looks = looks(request);
     let taken =
         accounts.take_device(request.now, account, session, &secret, &looks, rule.lifetime).await?;
-    let metrics = request.parts.metrics.portal(request.site.index);
+    let metrics = &request.site.metrics;
     match taken {
         Taken::Proven { session, next } => {
             metrics.verification(FactorLabel::Device, VerificationLabel::Accepted);
@@ -124,7 +124,7 @@ pub(super) fn offer(request: &PageRequest<'_>) -> Option<String> {
 
 /// The one place where a copy is told of: to ops, and whoever else has to hear of it.
 fn alarm(request: &PageRequest<'_>, session: &SessionRecord, secret: &DeviceSecret) {
-    let metrics = request.parts.metrics.portal(request.site.index);
+    let metrics = &request.site.metrics;
     metrics.device_alarm();
     metrics.verification(FactorLabel::Device, VerificationLabel::Replayed);
     tracing::warn!(

@@ -138,7 +138,7 @@ async fn judge(
 ) -> Result<Judged, PageError> {
     let typed = field(form, "code").unwrap_or_default();
     let account = request.site.account(session);
-    let metrics = request.parts.metrics.portal(request.site.index);
+    let metrics = &request.site.metrics;
     let refused = match request.parts.accounts.verify(request.now, account, session, typed).await {
         Ok(verified) => {
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);

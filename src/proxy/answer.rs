@@ -218,7 +218,7 @@ pub(super) async fn failure(
     }
     let shown = failure.shown();
     if let (Some(site), Failure::Throttled(_)) = (ctx.site(), failure) {
-        gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
+        site.metrics.throttled(ThrottleScope::Client);
     }
     match refusal {
         true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::gateway::Gateway;
 use super::inject::Injection;
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::identity::{CookieSet, Suspicion};
@@ -11,14 +12,16 @@ use crate::net::host::Host;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::policy::{Destination, Permit, Stage};
+use crate::site::Site;
 use crate::site::destination::Target;
-use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
 
 /// The state of one request.
 pub struct Context {
+    /// The configuration that judges it, from its first callback to its last.
+    pub gateway: Arc<Gateway>,
     /// Names it in logs, on error pages and towards the portal.
     pub request_id: String,
     /// Since when it is under way.
@@ -29,8 +32,8 @@ pub struct Context {
     pub ending: Ending,
     /// What of the portal's answer went to the client so far.
     pub(super) sent: Sent,
-    /// Where its line goes if it is dropped before its end.
-    pub(super) unfinished: Option<Arc<Parts>>,
+    /// Whether it still has to leave its line when it is dropped.
+    pub(super) unfinished: bool,
 }
 
 /// How much of an answer is under way to the client.
@@ -138,7 +141,10 @@ impl Incoming {
 /// Where a request came from and what it is addressed to.
 #[derive(Clone)]
 pub struct Origin {
-    /// The address of the client.
+    /// The address that wrote the request: a proxy's, where there is one in front; nobody's
+    /// where a balancer passes on bytes and does not say whose.
+    pub peer: Option<IpAddr>,
+    /// The address of the client, as trusted proxies tell it.
     pub client: Option<IpAddr>,
     /// The host it asked for.
     pub host: Host,
@@ -158,15 +164,16 @@ pub struct Ending {
 }
 
 impl Context {
-    /// A request that just arrived.
-    pub fn new(request_id: String) -> Self {
+    /// A request that just arrived, to be judged by `gateway`.
+    pub fn new(gateway: Arc<Gateway>, request_id: String) -> Self {
         Self {
+            gateway,
             request_id,
             since: Stopwatch::start(),
             progress: Progress::Arrived,
             ending: Ending { verdict: VerdictLabel::Error, reason: ReasonLabel::Internal },
             sent: Sent::default(),
-            unfinished: None,
+            unfinished: false,
         }
     }
 

@@ -1,11 +1,15 @@
 //! Stage 5: what the decision is made of is gathered here, and what follows from it for the
 //! rollout is noted.
 
+use http::HeaderMap;
+
 use super::context::{Context, Incoming};
 use super::fail::{Failure, challenge_labels};
 use crate::account::Mark;
 use crate::clock::UnixMillis;
 use crate::net::kind::Kind;
+use crate::policy::rules::Judged;
+use crate::policy::rules::tokens::{self, Sent};
 use crate::policy::{Challenge, Demand, Destination, Facts, Reason, Stage, Standing, Verdict};
 use crate::session::SessionRecord;
 use crate::site::destination::Purpose;
@@ -20,22 +24,38 @@ use crate::visit::{Visit, Who};
 pub(super) async fn gather(
     parts: &Parts,
     site: &Site,
+    headers: &HeaderMap,
     incoming: &Incoming,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     visit: &Visit,
 ) -> Result<Facts, Failure> {
     let now = parts.now();
-    let stage = stage(site, now, purpose.demand, visit);
+    let demand = purpose.judged.demand;
+    let stage = stage(site, now, demand, visit);
     let notice_due = notice_due(parts, site, incoming, purpose.destination, stage, visit);
     Ok(Facts {
         destination: purpose.destination,
-        demand: purpose.demand,
+        demand,
         visitor: visit.visitor(now),
         stage,
         notice_due: notice_due.await?,
-        service: false,
+        service: brings_token(site, headers, purpose.judged),
         portal_session: visit.portal_session,
     })
+}
+
+/// Whether the request has a token of the rule that asks for one. Where the portal reads
+/// `Authorization` itself, that line is never ours.
+fn brings_token(site: &Site, headers: &HeaderMap, judged: Judged<'_>) -> bool {
+    let Some(tokens) = judged.tokens() else { return false };
+    let only = |name: &str| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next().filter(|_| values.next().is_none());
+        value.and_then(|value| value.to_str().ok())
+    };
+    let theirs = site.portal.identity.reads_authorization();
+    let authorization = if theirs { None } else { only("authorization") };
+    tokens.names(Sent { authorization, own: only(tokens::HEADER) }).is_some()
 }
 
 /// How far the portal is with this visitor. Whoever lacks nothing is asked for nothing at any
@@ -125,7 +145,7 @@ pub(super) async fn note(
         Verdict::Forward(permit) => match permit.reason() {
             Reason::Report(challenge) => {
                 let (_, reason) = challenge_labels(challenge);
-                parts.metrics.portal(site.index).rollout().would_block(reason);
+                site.metrics.rollout().would_block(reason);
                 (Mark::Reported, challenge)
             }
             Reason::Public | Reason::Proven | Reason::Grace | Reason::Bypass => return Ok(()),
@@ -136,7 +156,7 @@ pub(super) async fn note(
     let account = site.account(session);
     let first = parts.accounts.mark(parts.now(), account, mark).await?;
     if first && mark == Mark::Reported {
-        parts.metrics.portal(site.index).rollout().one_more_reported();
+        site.metrics.rollout().one_more_reported();
     }
     Ok(())
 }

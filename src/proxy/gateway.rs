@@ -19,9 +19,11 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
+use super::in_force::InForce;
 use super::inject::Injection;
 use super::reading::{self, Reading};
 use super::settle::Settled;
+use super::tls::Certificates;
 use super::upstream::{self, Door};
 use super::{
     answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
@@ -33,7 +35,8 @@ use crate::policy::{Destination, Facts, PortalCookies, Verdict, decide};
 use crate::site::{Parts, Site};
 use crate::visit::{Visit, Who};
 
-/// The gateway: everything a request may need on its way. A clone is the same gateway.
+/// The gateway: everything a request may need on its way, from one configuration. A request
+/// keeps it from its first callback to its last; the next one may have another.
 #[derive(Clone)]
 pub struct Gateway {
     /// What all rooms share.
@@ -44,6 +47,8 @@ pub struct Gateway {
     pub connector: Arc<Connector>,
     /// How much one client may ask.
     pub admission: Arc<Admission>,
+    /// The certificates of each listener, in the order of the configuration.
+    pub certificates: Arc<[Option<Certificates>]>,
 }
 
 /// What a request's head, cookies and body add up to.
@@ -66,7 +71,7 @@ impl Gateway {
     /// Stages 1 to 6: from the head of a request to its answer or its permit.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
         let watch = Stopwatch::start();
-        let incoming = receive::receive(session, &self.parts.limits)?;
+        let incoming = receive::receive(session, &self.parts)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
@@ -74,10 +79,18 @@ impl Gateway {
         let visit = self.visit(session, &site, &incoming, purpose.destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let purpose = reading.purpose(purpose);
-        let facts = facts::gather(&self.parts, &site, &incoming, purpose, &visit).await?;
+        let facts = facts::gather(
+            &self.parts,
+            &site,
+            &session.req_header().headers,
+            &incoming,
+            purpose,
+            &visit,
+        )
+        .await?;
         let verdict = decide(&facts);
         facts::note(&self.parts, &site, &visit, &verdict).await?;
-        self.parts.metrics.portal(site.index).decision(watch.elapsed());
+        site.metrics.decision(watch.elapsed());
         match verdict {
             Verdict::OwnPage => {
                 answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
@@ -138,7 +151,7 @@ impl Gateway {
                 reading::note_doubt(self, &passage);
                 connection::carries(passage.carrier(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
-                ctx.unfinished = Some(Arc::clone(&self.parts));
+                ctx.unfinished = true;
                 Ok(Next::Forward)
             }
         }
@@ -174,7 +187,7 @@ impl Gateway {
     ) -> Result<Visit, Failure> {
         let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
         learn::check_target(&site.portal.identity, incoming)?;
-        let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
+        let line = learn::line(&site.portal.identity, headers, incoming.origin.peer)?;
         let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);
@@ -210,11 +223,11 @@ impl Gateway {
 }
 
 #[async_trait]
-impl ProxyHttp for Gateway {
+impl ProxyHttp for InForce {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        Context::new(record::request_id())
+        Context::new(self.now(), record::request_id())
     }
 
     /// No compression and no other module: a portal's answer stays as it is.
@@ -230,11 +243,12 @@ impl ProxyHttp for Gateway {
 
     /// Stages 1 to 6a. `Ok(true)` means answered; this is the only place that says so.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        let answered = match self.judge(session, ctx).await {
+        let gateway = Arc::clone(&ctx.gateway);
+        let answered = match gateway.judge(session, ctx).await {
             Ok(Next::Forward) => false,
             Ok(Next::Answered) => true,
             Err(failure) => {
-                answer::failure(self, session, ctx, &failure).await;
+                answer::failure(&gateway, session, ctx, &failure).await;
                 true
             }
         };
@@ -248,13 +262,14 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> Result<Box<HttpPeer>> {
         let Some(passage) = ctx.passage() else {
-            self.parts.metrics.gate_alarm();
+            ctx.gateway.parts.metrics.gate_alarm();
             return Err(Error::explain(ErrorType::InternalError, "a request without a permit"));
         };
-        let door = self.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let door = ctx.gateway.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let now = ctx.gateway.parts.now();
         let peer = match session.is_upgrade_req() {
-            true => door.socket_peer(self.parts.now()).await,
-            false => door.peer(self.parts.now(), upstream::ANSWER).await,
+            true => door.socket_peer(now).await,
+            false => door.peer(now, upstream::ANSWER).await,
         };
         peer.map(Box::new).map_err(|failure| broken(&failure))
     }
@@ -268,7 +283,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         match ctx.passage() {
             Some(passage) => {
-                forward::clean(request, passage)?;
+                forward::clean(request, passage, &ctx.gateway.parts)?;
                 passage.injection.ask(request)
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
@@ -284,17 +299,18 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<()> {
+        let gateway = Arc::clone(&ctx.gateway);
         if let Some(passage) = ctx.passage_mut() {
             let identity = &passage.site.portal.identity;
             let chunk = body.as_deref();
             let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
             if !before {
-                reading::note_doubt(self, passage);
+                reading::note_doubt(&gateway, passage);
             }
         }
         match ctx.passage() {
-            Some(passage) if self.still_stands(passage) => Ok(()),
+            Some(passage) if gateway.still_stands(passage) => Ok(()),
             _ => Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
         }
     }
@@ -312,13 +328,13 @@ impl ProxyHttp for Gateway {
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
             return Err(Error::explain(ErrorType::HTTPStatus(502), "an upgrade nobody asked for"));
         }
-        if !self.still_stands(passage) {
+        if !ctx.gateway.still_stands(passage) {
             return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended"));
         }
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
-        match settle::settle(self, passage, head).await {
+        match settle::settle(&ctx.gateway, passage, head).await {
             Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
                 connection::carries(None, None);
@@ -342,8 +358,9 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
+        let gateway = Arc::clone(&ctx.gateway);
         match ctx.passage_mut() {
-            Some(passage) if self.still_stands(passage) => {
+            Some(passage) if gateway.still_stands(passage) => {
                 passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
             }
             _ => return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
@@ -361,9 +378,10 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let failure = failure_of(error);
         if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
-            self.parts.metrics.portal(site.index).upstream_error(label);
+            site.metrics.upstream_error(label);
         }
-        let error_code = answer::failure(self, session, ctx, &failure).await;
+        let gateway = Arc::clone(&ctx.gateway);
+        let error_code = answer::failure(&gateway, session, ctx, &failure).await;
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
@@ -375,7 +393,7 @@ impl ProxyHttp for Gateway {
     /// Stage 9.
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
         connection::request_done();
-        record::record(self, session, error, ctx);
+        record::record(session, error, ctx);
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) async fn send_on(
         }
         Err(failure) if failure.upstream_label().is_some() => {
             if let Some(label) = failure.upstream_label() {
-                gateway.parts.metrics.portal(site.index).upstream_error(label);
+                site.metrics.upstream_error(label);
             }
             tracing::error!(request = %ctx.request_id, %failure, "a kept form may not have arrived");
             connection::carries(None, None);
@@ -207,7 +207,7 @@ async fn judge(
     }
     let purpose = route::purpose(site, &kept);
     let visit = gateway.identified(&head.headers, site, &kept, purpose.destination).await?;
-    let facts = facts::gather(&gateway.parts, site, &kept, purpose, &visit).await?;
+    let facts = facts::gather(&gateway.parts, site, &head.headers, &kept, purpose, &visit).await?;
     let (Verdict::Forward(permit), Who::Proven(..)) = (decide(&facts), &visit.who) else {
         return Ok(None);
     };
@@ -215,7 +215,7 @@ async fn judge(
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;
-    forward::clean(&mut head, &passage)
+    forward::clean(&mut head, &passage, &gateway.parts)
         .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
     Ok(Some((passage, head)))
 }

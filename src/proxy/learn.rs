@@ -18,29 +18,32 @@ use crate::identity::{
 };
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
+use crate::policy::rules::tokens;
 use crate::session::{Learned, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::UserName;
 use crate::visit::{Visit, Who};
 
-/// The line of a request that is part of the portal's session.
+/// The line of a request that is part of the portal's session. A name counts from the peer
+/// that speaks to us: whom that peer speaks for is nobody who could name users.
 ///
 /// # Errors
 /// [`Failure::BadRequest`] when it can be read in two ways.
 pub(super) fn line(
     identity: &Identity,
     headers: &HeaderMap,
-    client: Option<IpAddr>,
+    peer: Option<IpAddr>,
 ) -> Result<Option<SessionLine>, Failure> {
     if let Some(rule) = &identity.header {
-        let trusted =
-            client.is_some_and(|client| rule.from.iter().any(|net| net.contains(&client)));
+        let trusted = peer.is_some_and(|peer| rule.from.iter().any(|net| net.contains(&peer)));
         let given = if trusted { only(headers, &rule.name)? } else { None };
         return Ok(given.map(SessionLine::NamedInFront));
     }
     match identity.reads_authorization() {
         true => {
             let given = only(headers, &header::AUTHORIZATION)?;
+            // A service's token is none of the portal's.
+            let given = given.filter(|line| !tokens::carries(line));
             Ok(given.map(|line| SessionLine::authorization(&line)))
         }
         false => Ok(None),

@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod gateway;
+pub mod in_force;
 pub mod service;
 pub mod tls;
 
@@ -22,9 +23,12 @@ mod facts;
 mod fail;
 mod forward;
 mod inject;
+mod introduce;
 mod kept;
 mod learn;
 mod observe;
+mod peer;
+mod proxy_header;
 mod reading;
 mod receive;
 mod record;

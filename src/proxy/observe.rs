@@ -44,7 +44,7 @@ pub(super) async fn carry(
     login: Login,
 ) -> Result<Exchange, Failure> {
     let mut request = session.req_header().clone();
-    forward::clean(&mut request, &passage)
+    forward::clean(&mut request, &passage, &gateway.parts)
         .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
     let watched = Watched {
         gateway: gateway.clone(),
@@ -363,7 +363,7 @@ impl Watched {
     }
 
     fn outcome(&self, outcome: LoginOutcomeLabel) {
-        self.gateway.parts.metrics.portal(self.passage.site.index).login_observed(outcome);
+        self.passage.site.metrics.login_observed(outcome);
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) enum Reading {
 
 impl Reading {
     /// What the request is for: `told` by its head, unless its body says that it is a login.
-    pub(super) fn purpose(&self, told: Purpose) -> Purpose {
+    pub(super) fn purpose<'a>(&self, told: Purpose<'a>) -> Purpose<'a> {
         match self {
             Self::Login(_) => Purpose { destination: Destination::Login, ..told },
             Self::Other | Self::Doubtful => told,

@@ -1,6 +1,7 @@
 //! Every metric that Portcullis has. Handles are fetched once per portal, so that a proven
 //! request looks no label up; all counting is by atomic additions and blocks nobody.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -14,6 +15,11 @@ use crate::telemetry::label::{
     VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
+
+mod portals;
+
+use portals::Portals;
+pub(in crate::telemetry) use portals::drop_series;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -43,31 +49,37 @@ pub enum MetricsError {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    portals: Vec<PortalMetrics>,
-    nowhere: PortalMetrics,
+    portals: Arc<Portals>,
+    nowhere: Arc<PortalMetrics>,
     gate_alarms: IntCounter,
+    connections_refused: IntCounter,
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
 }
 
 impl Metrics {
-    /// The metrics of a gateway with these portals, in the order of the configuration.
-    pub fn new(portals: &[&str]) -> Result<Self, MetricsError> {
+    /// The metrics of a gateway, as yet without portals.
+    pub fn new() -> Result<Self, MetricsError> {
         let registry = Registry::new();
-        let families = Families::new(&registry)?;
+        let portals = Arc::new(Portals::new(Families::new(&registry)?));
         let metrics = Self {
-            portals: portals
-                .iter()
-                .map(|portal| PortalMetrics::new(&families, portal))
-                .collect::<Result<_, _>>()?,
-            nowhere: PortalMetrics::new(&families, NO_PORTAL)?,
+            nowhere: portals.of(NO_PORTAL)?,
+            portals,
             gate_alarms: registered(
                 &registry,
                 IntCounter::new(
                     "portcullis_gate_alarms_total",
                     "Requests that reached the forwarding stage without a permit, and were \
                      refused there. Anything above zero is a fault in Portcullis.",
+                ),
+            )?,
+            connections_refused: registered(
+                &registry,
+                IntCounter::new(
+                    "portcullis_connections_refused_total",
+                    "Connections that were closed because no trusted proxy began them with a \
+                     PROXY header.",
                 ),
             )?,
             store_seconds: histograms(
@@ -97,19 +109,25 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The metrics of the portal at this place in the configuration.
-    pub fn portal(&self, index: usize) -> &PortalMetrics {
-        self.portals.get(index).unwrap_or(&self.nowhere)
+    /// The metrics of the portal of this name. Whoever asks again gets the same ones, as long
+    /// as anybody holds them; afterwards the portal is gone, and its series with it.
+    pub fn portal(&self, name: &str) -> Result<Arc<PortalMetrics>, MetricsError> {
+        self.portals.of(name)
     }
 
     /// The metrics of requests that belong to no portal: unknown hosts, broken heads.
-    pub const fn nowhere(&self) -> &PortalMetrics {
+    pub const fn nowhere(&self) -> &Arc<PortalMetrics> {
         &self.nowhere
     }
 
     /// Counts a request that reached the forwarding stage without a permit.
     pub fn gate_alarm(&self) {
         self.gate_alarms.inc();
+    }
+
+    /// Counts a connection that was closed for want of a PROXY header.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Times a call of the store.
@@ -177,6 +195,7 @@ pub enum ReloadOutcome {
 #[derive(Debug)]
 pub struct PortalMetrics {
     name: String,
+    portals: Weak<Portals>,
     requests: IntCounterVec,
     forwarded_proven: IntCounter,
     forwarded_public: IntCounter,
@@ -265,12 +284,17 @@ impl PortalMetrics {
         &self.rollout
     }
 
-    fn new(families: &Families, portal: &str) -> Result<Self, MetricsError> {
+    fn new(
+        families: &Families,
+        portal: &str,
+        portals: Weak<Portals>,
+    ) -> Result<Self, MetricsError> {
         let proven = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Proven.as_str()];
         let public = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Public.as_str()];
-        let bound = || -> Result<Self, prometheus::Error> {
+        let bound = move || -> Result<Self, prometheus::Error> {
             Ok(Self {
                 name: portal.to_owned(),
+                portals,
                 forwarded_proven: families.requests.get_metric_with_label_values(&proven)?,
                 forwarded_public: families.requests.get_metric_with_label_values(&public)?,
                 requests: families.requests.clone(),
@@ -335,6 +359,7 @@ impl<L: Copy + PartialEq> Series<L> {
 }
 
 /// The metrics that have a portal label, before it is bound.
+#[derive(Debug)]
 struct Families {
     requests: IntCounterVec,
     decisions: HistogramVec,

@@ -4,7 +4,7 @@
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::label::ReasonLabel;
-use super::metrics::{MetricsError, Series, counters, gauges};
+use super::metrics::{MetricsError, Series, counters, drop_series, gauges};
 
 /// What can be missing of somebody who would be held.
 const LACKS: [ReasonLabel; 5] = [
@@ -79,6 +79,7 @@ impl RolloutMetrics {
 }
 
 /// The same for all portals.
+#[derive(Debug)]
 pub(super) struct RolloutFamilies {
     seen: IntGaugeVec,
     reminded: IntGaugeVec,
@@ -87,6 +88,13 @@ pub(super) struct RolloutFamilies {
 }
 
 impl RolloutFamilies {
+    /// Drops the series of a portal that is gone.
+    pub(super) fn forget(&self, portal: &str) {
+        let gauges = [&self.seen, &self.reminded, &self.reported];
+        gauges.into_iter().for_each(|family| drop_series(family, portal));
+        drop_series(&self.would_block, portal);
+    }
+
     pub(super) fn new(registry: &Registry) -> Result<Self, MetricsError> {
         let gauge = |name, help| gauges(registry, name, help, &["portal"]);
         Ok(Self {

@@ -139,12 +139,6 @@ fn values_of_later_versions_are_told_apart_too() {
            version; keep one",
         ],
     );
-    check(
-        &[("limits:", "trusted_proxies: [10.0.0.0/8]\nlimits:")],
-        &["gateway.yaml:46:1: trusted_proxies: networks are not known yet in this version; leave \
-           it empty: []"],
-    );
-    check(&[("limits:", "trusted_proxies: []\nlimits:")], &[]);
 }
 
 #[test]

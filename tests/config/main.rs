@@ -19,5 +19,7 @@ mod logins;
 mod meaning;
 mod mutation;
 mod profiles;
+mod proxies;
 mod schema;
+mod upstream_headers;
 mod warnings;

@@ -17,17 +17,21 @@ mod attacks {
     mod basic;
     mod cache;
     mod codes;
+    mod config;
     mod enrolment;
     mod forms;
     mod hdr;
     mod header;
     mod host;
     mod identity;
+    mod introduced;
     mod jwt;
     mod logins;
     mod matrix;
+    mod net;
     mod parallel;
     mod path;
+    mod proxy_header;
     mod return_to;
     mod rotation;
     mod upstream_tls;
@@ -36,6 +40,7 @@ mod attacks {
 }
 
 mod stories {
+    mod assertion;
     mod calls;
     mod crash;
     mod cut_short;
@@ -47,6 +52,7 @@ mod stories {
     mod kept_work;
     mod operations;
     mod probe;
+    mod reload;
     mod sessions;
     mod spa;
     mod streams;

@@ -24,7 +24,7 @@ use crate::policy::{
 };
 use crate::session::{FactorUsed, Learned, Level, SessionRecord};
 use crate::site::Site;
-use crate::site::destination::{Target, destination, takes_password};
+use crate::site::destination::{Origin, Purpose, Target, purpose, takes_password};
 use crate::user::{Opaque, UserName};
 
 /// What is known of a visitor at a portal.
@@ -102,11 +102,14 @@ impl<'a> Journey<'a> {
         if let Sight::Login(_, Attempt::Ambiguous) = sight {
             return line.refuse(400, "it is a login that can be read in two ways");
         }
+        let origin = Origin { client: None, host: recorded.asked.host.as_str() };
+        let told = purpose(&self.site.portal, target, origin);
         let destination = match sight {
             Sight::Login(..) => Destination::Login,
-            Sight::Other | Sight::Unclear => destination(&self.site.portal, target),
+            Sight::Other | Sight::Unclear => told.destination,
         };
-        line.because(words::purpose(&self.site.portal, target, destination));
+        let told = Purpose { destination, ..told };
+        line.because(words::purpose(&self.site.portal, target, told));
         self.doubt_tokens(&mut passing, destination, line);
         let verdict = self.verdict(&mut passing, destination, kind, line);
         self.after(passing, destination, sight, verdict, line);

@@ -25,8 +25,10 @@ mod network;
 mod path;
 mod portal;
 mod proof;
+mod proxies;
 mod public_key;
 mod source;
+mod upstream_headers;
 
 /// Checks the whole file.
 pub(super) fn check(
@@ -38,7 +40,8 @@ pub(super) fn check(
     let listeners = network::listeners(file.listeners, &root.key("listeners"), around, findings);
     let admin = optional(file.admin, |admin| network::admin(admin, &root.key("admin"), findings));
     let taken = network::addresses_differ(listeners.as_deref(), admin.as_ref(), findings);
-    let trusted_proxies = network::trusted_proxies(file.trusted_proxies, findings);
+    let trusted_proxies = proxies::trusted(file.trusted_proxies, findings);
+    proxies::headers_have_senders(listeners.as_deref(), trusted_proxies.as_deref(), findings);
     let store = keeping::store(file.store, &root.key("store"), around, findings);
     let master_key = keeping::master_key(file.keys, &root.key("keys"), around, findings);
     keeping::stand_apart(store.as_ref(), master_key.as_ref(), findings);

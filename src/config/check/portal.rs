@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, device, enforcement, host, identity, optional, path, placed, some};
+use super::{
+    all, device, enforcement, host, identity, optional, path, placed, some, upstream_headers,
+};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -11,6 +13,7 @@ use crate::config::named::Named;
 use crate::config::surroundings::Surroundings;
 use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
+use crate::policy::rules::Rules;
 
 /// Where our own pages are unless set.
 const PREFIX: &str = "/.mfa";
@@ -81,16 +84,24 @@ fn portal(
     let remember_device = optional(written.remember_device, |written| {
         device::remember_device(written, &at.key("remember_device"), findings)
     });
+    let headers = upstream_headers::upstream_headers(
+        written.upstream_headers,
+        &at.key("upstream_headers"),
+        identity.as_ref(),
+        findings,
+    );
     Some(Portal {
         name: name?,
         hosts: hosts?,
         upstream: upstream?,
         identity: identity?,
         enforcement: enforcement?,
-        public: public?,
+        public: public.clone()?,
+        rules: Rules::new(public.as_deref()?, Vec::new()),
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         remember_device: remember_device?,
+        upstream_headers: headers?,
     })
 }
 

@@ -7,12 +7,15 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 
+/// What makes the portal's keys public.
+const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
+
 /// A row: the path, and what a page, a call and an empty POST get. A number is a status, a
 /// path is where a 303 leads, `=` is the same as for a page. A form that waits for a code gets
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 11] = [
+const NOBODY: [Row; 12] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
@@ -22,11 +25,12 @@ const NOBODY: [Row; 11] = [
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 11] = [
+const NOT_ENROLLED: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -36,11 +40,12 @@ const NOT_ENROLLED: [Row; 11] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 11] = [
+const ENROLLED: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -50,11 +55,12 @@ const ENROLLED: [Row; 11] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 11] = [
+const PROVEN: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
@@ -64,14 +70,15 @@ const PROVEN: [Row; 11] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "200", "=", "200"),
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 11] {
+fn held(challenge: &'static str) -> [Row; 12] {
     let mut rows = ENROLLED;
-    rows[10] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[11] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -119,7 +126,8 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().yaml("spa: true\nremember_device: {}").run().await;
+    let portal =
+        portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Call};
-use super::{Browser, free_port};
+use super::{Browser, eventually, free_port};
 
 /// Starts to describe a gateway.
 pub fn new() -> Builder {
@@ -25,6 +25,7 @@ pub struct Builder {
     portals: Vec<(String, String)>,
     top: String,
     authorities: Option<PathBuf>,
+    proxy_protocol: bool,
 }
 
 /// What can stand behind a gateway: it gives its entry below `portals`.
@@ -43,6 +44,12 @@ impl Builder {
     pub fn yaml(mut self, yaml: &str) -> Self {
         self.top.push_str(yaml);
         self.top.push('\n');
+        self
+    }
+
+    /// Has each connection begin with a PROXY header.
+    pub fn behind_balancer(mut self) -> Self {
+        self.proxy_protocol = true;
         self
     }
 
@@ -77,8 +84,9 @@ impl Builder {
     }
 
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
+        let header = self.proxy_protocol;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
             self.top
         );
         for (name, entry) in &self.portals {
@@ -201,6 +209,46 @@ impl Gateway {
     /// Asks it to stop; it may still have requests to end.
     pub fn terminate(&self) {
         signal(self.child.as_ref().unwrap(), "TERM");
+    }
+
+    /// Its configuration, as it stands in the file.
+    pub fn yaml(&self) -> String {
+        fs::read_to_string(self.folder.path().join("portcullis.yaml")).unwrap()
+    }
+
+    /// Puts another configuration in the place of its file, and says nothing.
+    pub fn write_yaml(&self, yaml: &str) {
+        let file = self.folder.path().join("portcullis.new");
+        fs::write(&file, yaml).unwrap();
+        fs::rename(&file, self.folder.path().join("portcullis.yaml")).unwrap();
+    }
+
+    /// Asks it to read its configuration once more.
+    pub fn hang_up(&self) {
+        signal(self.child.as_ref().unwrap(), "HUP");
+    }
+
+    /// Gives it another configuration and waits until that is in force.
+    pub async fn take(&self, yaml: &str) {
+        let count = || self.log().matches("was read again and is in force").count();
+        let before = count();
+        self.write_yaml(yaml);
+        self.hang_up();
+        eventually("the other configuration", async || (count() > before).then_some(())).await;
+    }
+
+    /// Gives it a configuration that it must refuse, and waits until its log says this.
+    pub async fn refuse(&self, yaml: &str, fault: &str) {
+        let count = || self.log().matches(fault).count();
+        let before = count();
+        self.write_yaml(yaml);
+        self.hang_up();
+        eventually(fault, async || (count() > before).then_some(())).await;
+    }
+
+    /// The configuration as Prometheus sees it: whether the last one offered is in force.
+    pub async fn is_up_to_date(&self) -> bool {
+        self.metric("portcullis_config_reload_success", &[]).await == 1.0
     }
 
     /// Waits for a gateway that was asked to stop.
