@@ -3,6 +3,7 @@
 
 mod census;
 mod codes;
+mod devices;
 mod enrol;
 mod record;
 mod sight;
@@ -24,6 +25,7 @@ use crate::session::Sessions;
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
 use crate::user::Opaque;
 
+pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
 pub use sight::{Mark, Sight};

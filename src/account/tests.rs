@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_secs(30);
 
 pub(super) struct Desk {
     pub(super) accounts: Arc<Accounts>,
-    sessions: Arc<Sessions>,
+    pub(super) sessions: Arc<Sessions>,
     store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
@@ -76,7 +76,7 @@ impl Desk {
         self.store.scan(NOW, Space::Outbox, &[], None, 10).await.unwrap().len()
     }
 
-    async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
+    pub(super) async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
         let account = account(session);
         let offer = self.accounts.offer(NOW, account, session).await.unwrap();
         let secret = secret_of(&offer.groups);
@@ -101,7 +101,7 @@ fn secret_of(groups: &[String]) -> Vec<u8> {
 }
 
 /// What an app with this secret shows at that time.
-fn code(secret: &[u8], at: UnixMillis) -> String {
+pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build().unwrap();
     totp.generate(at.seconds()).to_string()
 }

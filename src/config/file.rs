@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_enrolment::EnrolmentFile;
 use super::file_identity::IdentityFile;
@@ -201,6 +202,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// Devices that need no code for a while. Absent: none, a code at every sign-in.
+    pub(super) remember_device: Option<RememberDeviceFile>,
     /// What the portal is told of a visitor who gave the second factor. Absent: nothing.
     pub(super) upstream_headers: Option<UpstreamHeadersFile>,
     /// Who may enrol, and where its users get mail.

@@ -10,7 +10,7 @@ const KEYS: &[&str] = &[
     "store.require_sync_replication",
     "notify.webhook",
     "portals.*.organisation",
-    "portals.*.remember_device",
+    "portals.*.upstream_headers",
     "branding.logo",
     "branding.languages",
     "telemetry.audit",

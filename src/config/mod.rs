@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod device;
 pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
+mod file_device;
 mod file_enforcement;
 mod file_enrolment;
 mod file_identity;
@@ -39,6 +41,7 @@ mod tree;
 mod units;
 pub mod upstream_headers;
 
+pub use device::RememberDevice;
 pub use enrolment::{Enrolment, EnrolmentGuard};
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
@@ -181,6 +184,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// Whether its users may have a device remembered.
+    pub remember_device: Option<RememberDevice>,
     /// What it is told of a proven visitor.
     pub upstream_headers: UpstreamHeaders,
     /// Who may enrol, and where its users get mail.

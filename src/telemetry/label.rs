@@ -141,17 +141,20 @@ pub enum FactorLabel {
     Totp,
     /// One of the codes given at enrolment.
     RecoveryCode,
+    /// A remembered device, which stands in for a code.
+    Device,
 }
 
 impl FactorLabel {
-    /// Both factors.
-    pub const ALL: [Self; 2] = [Self::Totp, Self::RecoveryCode];
+    /// Every factor.
+    pub const ALL: [Self; 3] = [Self::Totp, Self::RecoveryCode, Self::Device];
 
     /// The word in the metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::Device => "device",
         }
     }
 }

@@ -223,6 +223,7 @@ pub struct PortalMetrics {
     enrolments: Series<FactorLabel>,
     enrolled_users: IntGauge,
     throttled: Series<ThrottleScope>,
+    device_alarms: IntCounter,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
     rollout: RolloutMetrics,
@@ -280,6 +281,11 @@ impl PortalMetrics {
         self.throttled.inc(scope);
     }
 
+    /// Counts a remembered device that ended because a copy of its secret was shown.
+    pub fn device_alarm(&self) {
+        self.device_alarms.inc();
+    }
+
     /// Says how many sessions of the portal are open.
     pub fn sessions_active(&self, sessions: u64) {
         self.sessions_active.set(whole(sessions));
@@ -326,6 +332,7 @@ impl PortalMetrics {
                 throttled: Series::new(&ThrottleScope::ALL, |scope| {
                     families.throttled.get_metric_with_label_values(&[portal, scope.as_str()])
                 })?,
+                device_alarms: families.device_alarms.get_metric_with_label_values(&[portal])?,
                 sessions_active: families.sessions.get_metric_with_label_values(&[portal])?,
                 upstream_errors: Series::new(&UpstreamErrorLabel::ALL, |kind| {
                     families.upstream_errors.get_metric_with_label_values(&[portal, kind.as_str()])
@@ -390,6 +397,7 @@ struct Families {
     enrolments: IntCounterVec,
     enrolled: IntGaugeVec,
     throttled: IntCounterVec,
+    device_alarms: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
     rollout: RolloutFamilies,
@@ -447,6 +455,12 @@ impl Families {
                 "portcullis_throttled_total",
                 "Requests that had to wait, by whose allowance was used up.",
                 &["portal", "scope"],
+            )?,
+            device_alarms: counters(
+                registry,
+                "portcullis_device_alarms_total",
+                "Remembered devices that ended because a copy of their secret was shown.",
+                &["portal"],
             )?,
             sessions: gauges(
                 registry,

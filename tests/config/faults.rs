@@ -97,7 +97,7 @@ fn a_key_that_resembles_nothing_is_told_with_what_there_is() {
 #[test]
 fn keys_of_later_versions_are_told_apart_from_typos() {
     let later = "is not known yet in this version; remove it";
-    let portal = [("organisation", "{}"), ("remember_device", "{}")];
+    let portal = [("organisation", "{}")];
     for (key, value) in portal {
         let line = format!("    {key}: {value}\n    prefix:");
         let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");

@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod devices;
 mod example;
 mod explain;
 mod faults;

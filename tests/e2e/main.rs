@@ -45,6 +45,7 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod devices;
     mod ends;
     mod first_visit;
     mod identified;
@@ -53,8 +54,8 @@ mod stories {
     mod mail;
     mod operations;
     mod probe;
-    mod rollout;
     mod reload;
+    mod rollout;
     mod sessions;
     mod spa;
     mod streams;

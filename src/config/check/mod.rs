@@ -10,6 +10,7 @@ use crate::config::{Config, LogFormat, Telemetry};
 
 mod branding;
 mod certificate;
+mod device;
 mod enforcement;
 mod enrolment;
 mod host;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    all, enforcement, enrolment, host, identity, path, placed, rules, some, upstream_headers,
+    all, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
+    upstream_headers,
 };
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
@@ -83,6 +84,9 @@ fn portal(
     let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let remember_device = optional(written.remember_device, |written| {
+        device::remember_device(written, &at.key("remember_device"), findings)
+    });
     let headers = upstream_headers::upstream_headers(
         written.upstream_headers,
         &at.key("upstream_headers"),
@@ -103,6 +107,7 @@ fn portal(
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
+        remember_device: remember_device?,
         upstream_headers: headers?,
         enrolment: enrolment?,
     })

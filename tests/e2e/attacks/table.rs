@@ -103,11 +103,8 @@ async fn in_force() {
     check("proven", &alice.browser, &IN).await;
     check("proven", &alice.browser, &[row("/home/fresh", "200", "200"), CLOSED]).await;
     gateway.advance(Duration::from_secs(301));
-    let stale = row(
-        "/home/fresh",
-        "/.mfa/verify?return_to=%2Fhome%2Ffresh&step_up=yes",
-        "401 mfa_stale",
-    );
+    let stale =
+        row("/home/fresh", "/.mfa/verify?return_to=%2Fhome%2Ffresh&step_up=yes", "401 mfa_stale");
     check("proven too long ago", &alice.browser, &[stale]).await;
     check("proven too long ago", &alice.browser, &IN).await;
     let page = alice.browser.go("/home/fresh").await;
@@ -204,9 +201,11 @@ async fn an_unknown_host_and_a_socket() {
     }
     let mut newcomer = gateway.browser("wiki");
     sign_in(&mut newcomer, BOB).await;
-    for (browser, path, status) in
-        [(&newcomer, "/ws", 401), (&gateway.browser("wiki"), "/ws", 401), (&newcomer, "/echo/closed/ws", 403)]
-    {
+    for (browser, path, status) in [
+        (&newcomer, "/ws", 401),
+        (&gateway.browser("wiki"), "/ws", 401),
+        (&newcomer, "/echo/closed/ws", 403),
+    ] {
         let head = format!("{}Origin: https://wiki.test\r\n", handshake(browser, path));
         let (got, answer) = refusal(&gateway, browser, &head).await;
         assert_eq!(got, status, "{path}: {answer}");

@@ -14,6 +14,7 @@ pub fn in_days(days: i64) -> String {
 
 /// `enforcement` with this mode, the date in so many days, and more lines of it.
 pub fn enforcement(mode: &str, days: i64, more: &str) -> String {
-    let from = if mode == "required" { format!("from: {}, ", in_days(days)) } else { String::new() };
+    let from =
+        if mode == "required" { format!("from: {}, ", in_days(days)) } else { String::new() };
     format!("enforcement: {{ mode: {mode}, {from}reminder: 1d{more} }}")
 }

@@ -125,7 +125,7 @@ async fn a_session_without_a_factor_follows_the_portals() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_login_takes_the_session_over() {
     let (_portal, gateway) = scene(&enforcement("required", 5, "")).await;
-    let alice = crate::dsl::steps::enrol_at;
+
     let mut bob = gateway.browser("wiki");
     let led = sign_in(&mut bob, BOB).await;
     bob.follow(led).await;
@@ -135,7 +135,7 @@ async fn a_second_login_takes_the_session_over() {
     let led = sign_in(&mut other, ALICE).await;
     other.follow(led).await;
     let page = other.open("/.mfa/enrol").await;
-    let enrolled = alice(&gateway, other, page).await;
+    let enrolled = enrol_at(&gateway, other, page).await;
     let led = sign_in(&mut bob, ALICE).await;
     assert!(led.location().starts_with("/.mfa/verify"), "{:?}", led.answer);
     assert!(bob.open("/home").await.location().starts_with("/.mfa/verify"));
