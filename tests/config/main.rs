@@ -11,6 +11,7 @@
 
 mod cases;
 mod devices;
+mod enforcement;
 mod example;
 mod explain;
 mod faults;

@@ -48,6 +48,7 @@ impl Portals {
             &families.enrolments,
             &families.throttled,
             &families.upstream_errors,
+            &families.device_alarms,
         ];
         counters.into_iter().for_each(|family| drop_series(family, &gone.name));
         let gauges = [&families.enrolled, &families.sessions];
