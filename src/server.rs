@@ -120,6 +120,7 @@ pub async fn build(
     let accounts =
         Accounts::new(store, Arc::clone(&sessions), config.totp, config.recovery_codes, pepper);
     let sites = Sites::new(config.portals, config.session, keyring);
+    let desk = config.admin.map(|admin| admin.tokens).unwrap_or_default();
     for site in sites.iter() {
         let enrolled = accounts.enrolled(now, site.tag).await?;
         metrics.portal(site.index).enrolled_users(whole(enrolled));
@@ -130,6 +131,7 @@ pub async fn build(
         accounts,
         sessions,
         keys,
+        desk,
         session_limits: config.session,
         renderer: Renderer::new(&config.branding)?,
         metrics,
@@ -167,7 +169,7 @@ async fn serve(
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
         let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(store)));
-        services.spawn(watch_over(bound, Arc::clone(&parts.metrics), readiness, stopped.clone()));
+        services.spawn(watch_over(bound, Arc::clone(parts), readiness, stopped.clone()));
     }
     services.spawn(sweep(Arc::clone(parts), Arc::clone(store), stopped.clone()));
     ready(&lines);
@@ -200,11 +202,13 @@ async fn wait_for(mut stopped: watch::Receiver<bool>) {
 
 async fn watch_over(
     bound: TcpListener,
-    metrics: Arc<Metrics>,
+    parts: Arc<Parts>,
     readiness: Arc<dyn Readiness>,
     stopped: watch::Receiver<bool>,
 ) {
-    if let Err(error) = admin::serve(bound, metrics, readiness, wait_for(stopped)).await {
+    let metrics = Arc::clone(&parts.metrics);
+    let house: admin::House = Arc::new(move || Arc::clone(&parts));
+    if let Err(error) = admin::serve(bound, metrics, readiness, house, wait_for(stopped)).await {
         tracing::error!(%error, "the admin listener is gone");
     }
 }

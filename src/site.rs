@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
+use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The keys that sign them.
     pub keys: KeyRing,
+    /// Who may use the API of the desk.
+    pub desk: Vec<AdminToken>,
     /// How long they last.
     pub session_limits: SessionLimits,
     /// Pages.

@@ -122,6 +122,7 @@ impl Accounts {
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::delete(offer_key(account, session)));
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
+        let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);

@@ -4,12 +4,15 @@
 mod codes;
 mod enrol;
 mod record;
+pub mod requester;
+mod reset;
+mod roster;
 mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::clock::UnixMillis;
@@ -23,6 +26,8 @@ use crate::user::Opaque;
 
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
+pub use reset::{Reset, UnlockFault};
+pub use roster::{Member, State};
 pub use verify::{Verified, VerifyFault};
 
 /// How wrong codes are slowed down (NIST SP 800-63B-4 section 3.2.2): five are free, then
@@ -89,6 +94,9 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Semaphore,
+    /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
+    /// written before it goes, and then ended with it, or never.
+    proofs: RwLock<()>,
 }
 
 impl Accounts {
@@ -102,7 +110,8 @@ impl Accounts {
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
         let hashers = Semaphore::new(HASHERS);
-        Self { store, sessions, totp, recovery_codes, pepper: Arc::new(pepper), hashers }
+        let (pepper, proofs) = (Arc::new(pepper), RwLock::new(()));
+        Self { store, sessions, totp, recovery_codes, pepper, hashers, proofs }
     }
 
     /// How a user who gave only the password stands.

@@ -87,6 +87,8 @@ fn code(secret: &[u8], at: UnixMillis) -> String {
     totp.generate(at.seconds()).to_string()
 }
 
+mod reset;
+
 #[tokio::test]
 async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     let desk = desk().await;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::file_desk::{OrganisationFile, TokenFile};
 use super::file_identity::IdentityFile;
 use super::named::Named;
 use super::secret::SecretSource;
@@ -95,6 +96,8 @@ pub(super) struct AdminFile {
     /// IP address and port; never a public address, such as 127.0.0.1:9443.
     #[schemars(required)]
     pub(super) address: Option<String>,
+    /// Keys to the API of the desk; none unless set, and then nobody gets in there.
+    pub(super) tokens: Option<List<TokenFile>>,
 }
 
 /// The store.
@@ -186,6 +189,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// On whose word the desk resets a user's second factor; on nobody's unless set.
+    pub(super) organisation: Option<OrganisationFile>,
 }
 
 /// What operators may make their own.

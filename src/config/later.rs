@@ -5,14 +5,12 @@ use super::key_path::{KeyPath, Segment};
 
 /// A star stands for any portal or element.
 const KEYS: &[&str] = &[
-    "admin.tokens",
     "store.url",
     "store.require_sync_replication",
     "notify",
     "portals.*.enforcement",
     "portals.*.rules",
     "portals.*.enrolment",
-    "portals.*.organisation",
     "portals.*.remember_device",
     "portals.*.upstream_headers",
     "branding.logo",

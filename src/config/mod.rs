@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod desk;
 mod explain;
 mod fault;
 mod file;
+mod file_desk;
 mod file_identity;
 mod file_jwt;
 mod file_login;
@@ -89,6 +91,8 @@ pub struct CertificateFiles {
 pub struct Admin {
     /// Where to bind.
     pub address: SocketAddr,
+    /// Keys to its API; without any nobody gets in there.
+    pub tokens: Vec<desk::AdminToken>,
 }
 
 /// The engine and its place.
@@ -160,6 +164,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// On whose word its users' second factors are reset; without one, on nobody's.
+    pub organisation: Option<desk::Organisation>,
 }
 
 /// The portal's address.

@@ -9,7 +9,9 @@ pub mod host;
 pub mod json;
 pub mod json_object;
 pub mod kind;
+pub mod mail_address;
 pub mod path;
+pub mod public_mail;
 pub mod return_to;
 pub mod set_cookie;
 

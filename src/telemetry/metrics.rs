@@ -10,8 +10,8 @@ use prometheus::{
 };
 
 use crate::telemetry::label::{
-    FactorLabel, LoginOutcomeLabel, ReasonLabel, StoreOp, ThrottleScope, UpstreamErrorLabel,
-    VerdictLabel, VerificationLabel,
+    FactorLabel, LoginOutcomeLabel, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
+    UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
@@ -185,6 +185,7 @@ pub struct PortalMetrics {
     verifications: Series<(FactorLabel, VerificationLabel)>,
     enrolments: Series<FactorLabel>,
     enrolled_users: IntGauge,
+    resets: Series<ResetLabel>,
     throttled: Series<ThrottleScope>,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
@@ -237,6 +238,17 @@ impl PortalMetrics {
         self.enrolled_users.inc();
     }
 
+    /// How many users of the portal have enrolled.
+    pub fn enrolled_now(&self) -> u64 {
+        u64::try_from(self.enrolled_users.get()).unwrap_or_default()
+    }
+
+    /// Counts a reset, and the user out where there was a factor.
+    pub fn reset(&self, by: ResetLabel, was_enrolled: bool) {
+        self.resets.inc(by);
+        self.enrolled_users.sub(i64::from(was_enrolled));
+    }
+
     /// Counts a request that had to wait.
     pub fn throttled(&self, scope: ThrottleScope) {
         self.throttled.inc(scope);
@@ -275,6 +287,9 @@ impl PortalMetrics {
                     families.enrolments.get_metric_with_label_values(&[portal, factor.as_str()])
                 })?,
                 enrolled_users: families.enrolled.get_metric_with_label_values(&[portal])?,
+                resets: Series::new(&ResetLabel::ALL, |by| {
+                    families.resets.get_metric_with_label_values(&[portal, by.as_str()])
+                })?,
                 throttled: Series::new(&ThrottleScope::ALL, |scope| {
                     families.throttled.get_metric_with_label_values(&[portal, scope.as_str()])
                 })?,
@@ -328,6 +343,7 @@ struct Families {
     verifications: IntCounterVec,
     enrolments: IntCounterVec,
     enrolled: IntGaugeVec,
+    resets: IntCounterVec,
     throttled: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
@@ -379,6 +395,12 @@ impl Families {
                 "portcullis_enrolled_users",
                 "Users who have an authenticator.",
                 &["portal"],
+            )?,
+            resets: counters(
+                registry,
+                "portcullis_resets_total",
+                "Second factors reset by the desk, by whose word it was.",
+                &["portal", "by"],
             )?,
             throttled: counters(
                 registry,

@@ -101,7 +101,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         ("enforcement", "{ mode: required }"),
         ("rules", "[]"),
         ("enrolment", "{}"),
-        ("organisation", "{}"),
         ("remember_device", "{}"),
         ("upstream_headers", "{}"),
     ];
@@ -110,12 +109,8 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");
         check(&[("    prefix:", &line)], &[&fault]);
     }
-    for (section, key) in [
-        ("branding", "logo"),
-        ("branding", "languages"),
-        ("admin", "tokens"),
-        ("telemetry", "audit"),
-    ] {
+    for (section, key) in [("branding", "logo"), ("branding", "languages"), ("telemetry", "audit")]
+    {
         let yaml = format!("{section}:\n  {key}: x\n");
         let lines = Folder::new().faults(&yaml);
         let fault = format!("gateway.yaml:2:3: {section}.{key}: {later}");

@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod desk;
 mod example;
 mod explain;
 mod faults;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, host, identity, path, placed, some};
+use super::{all, desk, host, identity, optional, path, placed, some};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -75,6 +75,9 @@ fn portal(
     });
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let place = at.key("organisation");
+    let organisation =
+        optional(written.organisation, |written| desk::organisation(written, &place, findings));
     Some(Portal {
         name: name?,
         hosts: hosts?,
@@ -83,6 +86,7 @@ fn portal(
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
+        organisation: organisation?,
     })
 }
 
