@@ -57,7 +57,7 @@ fn roles_grow() {
 
 #[test]
 fn a_token_that_could_be_guessed_is_refused() {
-    let at = "6:32: admin.tokens[0].secret:";
+    let at = "6:33: admin.tokens[0].secret:";
     let short = format!(
         "{at} is too short to be safe from guessing: a token has 128 bits or more; make one: \
          openssl rand -base64 32"
@@ -140,22 +140,22 @@ fn an_organisation_has_mail_of_its_own() {
         ("{}", "19:5: portals.wiki.organisation", "names nobody; write domains, managers or both"),
         (
             "{ domains: [Example.com] }",
-            "19:32: portals.wiki.organisation.domains[0]",
+            "19:31: portals.wiki.organisation.domains[0]",
             "'Example.com' is no domain of mail; write it in lower case, such as example.com",
         ),
         (
             "{ domains: [gmail.com] }",
-            "19:32: portals.wiki.organisation.domains[0]",
+            "19:31: portals.wiki.organisation.domains[0]",
             "'gmail.com' is a public mail provider, where anybody gets an address; name a domain of the organisation's own",
         ),
         (
             "{ managers: ['A. M. <am@vendor.example>'] }",
-            "19:33: portals.wiki.organisation.managers[0]",
+            "19:32: portals.wiki.organisation.managers[0]",
             "is no plain address; write one such as am@vendor.example",
         ),
         (
             "{ managers: [am@gmx.net] }",
-            "19:33: portals.wiki.organisation.managers[0]",
+            "19:32: portals.wiki.organisation.managers[0]",
             "'gmx.net' is a public mail provider, where anybody gets an address; name a domain of the organisation's own",
         ),
     ] {
