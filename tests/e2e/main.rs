@@ -14,6 +14,7 @@ mod dsl;
 mod language;
 
 mod attacks {
+    mod admin;
     mod basic;
     mod cache;
     mod codes;
@@ -39,6 +40,7 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod desk;
     mod ends;
     mod first_visit;
     mod identified;

@@ -128,7 +128,6 @@ fn person<'a>(site: &'a Site, name: Option<&str>) -> Result<Person<'a>, Problem>
 /// and for whom, that one opaque.
 fn told(asked: &Asked<'_>, action: &'static str, person: &Person<'_>, refused: Option<&str>) {
     tracing::info!(
-        target: "desk",
         token = asked.token.name,
         action,
         portal = person.site.portal.name,

@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod client;
+pub mod desk;
 pub mod fields;
 pub mod gateway;
 pub mod html;
