@@ -24,11 +24,16 @@ struct Desk {
 }
 
 async fn desk() -> Desk {
+    desk_over(|opened| Arc::new(opened)).await
+}
+
+/// The same over a store that stands in front of a real one.
+async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
-    let store: Arc<dyn Store> = Arc::new(opened);
+    let store = front(opened);
     let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
     let totp = TotpParameters {
         issuer: "Example".to_owned(),
@@ -87,6 +92,7 @@ fn code(secret: &[u8], at: UnixMillis) -> String {
     totp.generate(at.seconds()).to_string()
 }
 
+mod brittle;
 mod reset;
 
 #[tokio::test]

@@ -111,10 +111,16 @@ fn router(desk: Desk) -> Router {
 
 /// What has no route of its own: the API has a table of its own, and the rest is not there.
 async fn elsewhere(State(desk): State<Desk>, request: Request) -> Response {
-    if Api::has(request.uri().path()) {
-        return desk.api.answer(request).await;
+    if !Api::has(request.uri().path()) {
+        return (StatusCode::NOT_FOUND, "not found\n").into_response();
     }
-    (StatusCode::NOT_FOUND, "not found\n").into_response()
+    // In a task of its own: whoever hangs up in the middle does not break off what was begun,
+    // and the log says what came of it.
+    let answering = tokio::spawn(async move { desk.api.answer(request).await });
+    answering.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request to the API was broken off");
+        Problem::broken_off().into_response()
+    })
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {

@@ -6,6 +6,7 @@ use crate::config::desk::Organisation;
 use crate::config::identity::UsernameRule;
 use crate::store::{Key, Space, Write};
 
+use super::brittle::{Brittle, Fuse};
 use super::*;
 
 fn colleague() -> Requester {
@@ -109,6 +110,49 @@ async fn unlocking_forgives_but_does_not_enable() {
     let refused = desk.accounts.unlock(now, account).await;
     assert!(matches!(refused, Err(UnlockFault::Disabled)));
     assert!(desk.accounts.reset(now, account, &colleague()).await.unwrap().was_enrolled);
+}
+
+#[tokio::test]
+async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
+    let mut outcomes = Vec::new();
+    for commits in 0.. {
+        let fuse = Arc::new(Fuse::default());
+        let desk = desk_over(|opened| Arc::new(Brittle::new(opened, Arc::clone(&fuse)))).await;
+        let (secret, proven) = desk.enrol(&*desk.sign_in(1, 10).await).await;
+        desk.sign_in(1, 11).await;
+        let account = account(&proven);
+        let device = Key::new(Space::Device, [&[7; 8][..], &[1; 16], &[1]].concat());
+        desk.accounts
+            .store
+            .commit(NOW, vec![Write::put(device.clone(), vec![1], None)])
+            .await
+            .unwrap();
+        fuse.blows_after(commits);
+        let done = desk.accounts.reset(NOW, account, &colleague()).await;
+        fuse.is_mended();
+
+        // As the next start finds it.
+        let sessions =
+            Arc::new(Sessions::load(Arc::clone(&desk.accounts.store), NOW).await.unwrap());
+        let enrolled = desk.accounts.member(NOW, account).await.unwrap().is_some();
+        let is_in = sessions.known(NOW, proven.bind).is_some();
+        let is_known_device = desk.accounts.store.get(NOW, &device).await.unwrap().is_some();
+        assert!(enrolled || !(is_in || is_known_device), "after {commits} commits");
+        outcomes.push(enrolled);
+        if enrolled {
+            let session = desk.sign_in(1, 12).await;
+            let later = NOW.plus(STEP);
+            let code = code(&secret, later);
+            assert!(desk.accounts.verify(later, account, &session, &code).await.is_ok());
+        }
+        assert!(desk.accounts.reset(NOW, account, &colleague()).await.is_ok());
+        assert!(desk.accounts.member(NOW, account).await.unwrap().is_none());
+        if done.is_ok() {
+            break;
+        }
+    }
+    assert!(outcomes.len() > 3 && outcomes.first() == Some(&true), "{outcomes:?}");
+    assert_eq!(outcomes.iter().filter(|enrolled| !**enrolled).count(), 1, "{outcomes:?}");
 }
 
 #[tokio::test]

@@ -37,6 +37,11 @@ impl Problem {
         Self::new(StatusCode::MISDIRECTED_REQUEST, "ask by address, or as localhost")
     }
 
+    /// Something of ours went wrong in the middle.
+    pub(in crate::admin) fn broken_off() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway's log says why; ask again")
+    }
+
     pub(super) fn no_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")
             .with(header::WWW_AUTHENTICATE, "Bearer realm=\"portcullis\"")
