@@ -31,8 +31,11 @@ pub(super) fn caller<'a>(
         return Err(Stranger::WrongToken);
     }
     let given = TokenHash::of(token.as_bytes());
-    let same = |token: &&AdminToken| bool::from(token.hash.is(&given));
-    tokens.iter().filter(same).last().ok_or(Stranger::WrongToken)
+    // To the end of the list, whichever it is.
+    let found = tokens.iter().fold(None, |found, token| {
+        if bool::from(token.hash.is(&given)) { Some(token) } else { found }
+    });
+    found.ok_or(Stranger::WrongToken)
 }
 
 #[cfg(test)]

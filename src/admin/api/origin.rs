@@ -12,10 +12,10 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
         let there = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         there.is_some() && there == host
     };
-    let origins = headers.get_all(header::ORIGIN).iter();
-    let comes_from_us = origins.map(|line| line.to_str().is_ok_and(own)).all(|own| own);
-    let sites = headers.get_all("sec-fetch-site").iter();
-    let is_same_site = sites.map(|line| line == "same-origin" || line == "none").all(|same| same);
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let comes_from_us = origins.all(|line| line.to_str().is_ok_and(own));
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    let is_same_site = sites.all(|line| line == "same-origin" || line == "none");
     if comes_from_us && is_same_site { Ok(()) } else { Err(Problem::from_elsewhere()) }
 }
 
