@@ -19,7 +19,7 @@ use portcullis::config;
 use portcullis::identity::{CookieSet, normalise};
 use portcullis::net::cookies::{Cookies, SESSION};
 use portcullis::net::host::Host;
-use portcullis::policy::{Destination, Facts, Verdict, Visitor, decide};
+use portcullis::policy::{Demand, Destination, Facts, Stage, Verdict, Visitor, decide};
 use portcullis::proxy::identify::identify;
 use portcullis::server;
 use portcullis::session::{FactorUsed, Learned, Level, SessionRecord};
@@ -90,8 +90,8 @@ async fn house() -> House {
     let keyring = Keyring::load(&config.master_key).unwrap();
     let store = Arc::new(SledStore::open(&config.store.path, &keyring, NOW).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
-    let metrics = Arc::new(Metrics::new(&["intranet"]).unwrap());
-    let parts = server::build(config, &keyring, store, clock, metrics).await.unwrap();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let parts = server::build(config, keyring, store, clock, metrics).await.unwrap();
     let host = Host::parse("intranet.example.com").unwrap();
     let site = Arc::clone(parts.sites.at(&host).unwrap());
     let session = begin(&parts, &site).await;
@@ -153,14 +153,18 @@ fn identify_at_once(house: &House) -> Visit {
 fn verdict(visit: &Visit) -> Verdict {
     decide(&Facts {
         destination: Destination::Protected,
-        visitor: visit.visitor(),
+        demand: Demand::Mfa,
+        visitor: visit.visitor(NOW),
+        stage: Stage::Required,
+        notice_due: false,
+        service: false,
         portal_session: visit.portal_session,
     })
 }
 
 fn whole(criterion: &mut Criterion, house: &House) {
     let visit = identify_at_once(house);
-    assert_eq!(visit.visitor(), Visitor::Proven);
+    assert!(matches!(visit.visitor(NOW), Visitor::Proven(_)));
     assert!(matches!(verdict(&visit), Verdict::Forward(_)));
     criterion.bench_function("decision", |bencher| {
         bencher.iter(|| verdict(&identify_at_once(black_box(house))));
@@ -182,6 +186,18 @@ fn in_parts(criterion: &mut Criterion, house: &House) {
     });
     group.bench_function("session", |bencher| {
         bencher.iter(|| parts.sessions.known(NOW, black_box(bind)).unwrap());
+    });
+    let session = parts.sessions.known(NOW, bind).unwrap();
+    group.bench_function("assertion", |bencher| {
+        bencher.iter(|| parts.assertions.of(NOW, &site.portal, black_box(&session)).unwrap());
+    });
+    // What it costs once in forty seconds.
+    let mut now = NOW;
+    group.bench_function("assertion signed", |bencher| {
+        bencher.iter(|| {
+            now = now.plus(Duration::from_secs(60));
+            parts.assertions.of(now, &site.portal, black_box(&session)).unwrap()
+        });
     });
     group.bench_function("decide", |bencher| bencher.iter(|| verdict(black_box(&visit))));
     group.finish();

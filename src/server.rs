@@ -3,36 +3,35 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::account::{AccountError, Accounts};
+use crate::account::AccountError;
 use crate::admin::{self, Readiness};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Listener};
-use crate::pages::render::{RenderError, Renderer};
+use crate::config::{Config, Fixed};
+use crate::pages::render::RenderError;
+use crate::proxy::in_force::InForce;
 use crate::proxy::{service, tls};
-use crate::session::{KeyRing, KeyRingError, Sessions};
-use crate::site::{Parts, Sites};
+use crate::session::KeyRingError;
+use crate::site::Parts;
 use crate::store::keyring::{Keyring, KeyringError};
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metered::Metered;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
-/// How often what is over is forgotten.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How often the gauges are read off.
-const GAUGES_EVERY: Duration = Duration::from_secs(5);
-/// How long after its end a record is kept, for gateways whose clocks differ.
-const SWEEP_GRACE: Duration = Duration::from_secs(600);
-/// Records removed in one sweep.
-const SWEEP_BUDGET: usize = 10_000;
+mod files;
+mod lasting;
+mod reload;
+mod upkeep;
+
+use lasting::{Lasting, Prepared};
+use reload::Reload;
+pub use reload::Source;
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,32 +73,31 @@ pub enum ServerError {
     Signals(std::io::Error),
 }
 
-/// Runs the gateway until a signal to stop. `ready` hears one line for each listener, once
+/// Runs the gateway until a signal to stop. Where it has a `source`, another configuration may
+/// come from there meanwhile. `ready` hears one line for each listener, once
 /// all of them take requests.
 ///
 /// # Errors
 /// When it cannot start; or when the store cannot be closed cleanly in the end.
-pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), ServerError> {
+pub async fn run(
+    config: Config,
+    source: Option<Source>,
+    ready: impl FnOnce(&[String]),
+) -> Result<(), ServerError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keyring = Keyring::load(&config.master_key)?;
-    let names: Vec<&str> = config.portals.iter().map(|portal| portal.name.as_str()).collect();
-    let metrics = Arc::new(Metrics::new(&names)?);
+    let metrics = Arc::new(Metrics::new()?);
     let opened = SledStore::open(&config.store.path, &keyring, clock.now())?;
     let store: Arc<dyn Store> = Arc::new(Metered::new(opened, Arc::clone(&metrics)));
-    let hosts: Vec<String> =
-        config.portals.iter().flat_map(|portal| portal.hosts.clone()).collect();
-    let (listeners, admin_address) = (config.listeners.clone(), config.admin.clone());
-    let built = build(config, &keyring, Arc::clone(&store), clock, metrics).await;
-    let parts = match built {
-        Ok(parts) => Arc::new(parts),
-        Err(error) => {
-            // What was opened is left as it was found.
-            store.close().await?;
-            return Err(error);
+    let fixed = Fixed::of(&config);
+    let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
+        Ok(house) => {
+            let reload = source.map(|source| house.reload(source, fixed.clone()));
+            serve(&house, &fixed, reload, ready).await
         }
+        Err(error) => Err(error),
     };
-    let admin_address = admin_address.map(|admin| admin.address);
-    let served = serve(&parts, &store, &listeners, admin_address, &hosts, ready).await;
+    // What was opened is left as it was found, whatever happened.
     store.close().await?;
     served
 }
@@ -108,70 +106,76 @@ pub async fn run(config: Config, ready: impl FnOnce(&[String])) -> Result<(), Se
 #[doc(hidden)]
 pub async fn build(
     config: Config,
-    keyring: &Keyring,
+    keyring: Keyring,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 ) -> Result<Parts, ServerError> {
-    let now = clock.now();
-    let keys = KeyRing::load_or_make(&*store, now).await?;
-    let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
-    let pepper = keyring.derive("recovery codes");
-    let accounts =
-        Accounts::new(store, Arc::clone(&sessions), config.totp, config.recovery_codes, pepper);
-    let sites = Sites::new(config.portals, config.session, keyring);
-    let desk = config.admin.map(|admin| admin.tokens).unwrap_or_default();
-    for site in sites.iter() {
-        let enrolled = accounts.enrolled(now, site.tag).await?;
-        metrics.portal(site.index).enrolled_users(whole(enrolled));
+    let lasting = Lasting::load(keyring, store, clock, metrics).await?;
+    Ok(lasting.parts(Prepared::read(config)?, None).await?.0)
+}
+
+/// What outlives a configuration, and the one in force.
+struct House {
+    lasting: Arc<Lasting>,
+    in_force: InForce,
+}
+
+impl House {
+    async fn build(
+        config: Config,
+        keyring: Keyring,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ServerError> {
+        let lasting = Lasting::load(keyring, store, clock, metrics).await?;
+        let (parts, certificates) = lasting.parts(Prepared::read(config)?, None).await?;
+        Ok(Self { lasting: Arc::new(lasting), in_force: InForce::new(parts, certificates) })
     }
-    Ok(Parts {
-        clock,
-        sites,
-        accounts,
-        sessions,
-        keys,
-        desk,
-        session_limits: config.session,
-        renderer: Renderer::new(&config.branding)?,
-        metrics,
-        limits: config.limits,
-        access_log: config.telemetry.access_log,
-        latest: AtomicU64::new(now.0),
-    })
+
+    fn reload(&self, source: Source, fixed: Fixed) -> Reload {
+        Reload::of(source, fixed, Arc::clone(&self.lasting), self.in_force.clone())
+    }
 }
 
 async fn serve(
-    parts: &Arc<Parts>,
-    store: &Arc<dyn Store>,
-    listeners: &[Listener],
-    admin_address: Option<SocketAddr>,
-    hosts: &[String],
+    house: &House,
+    fixed: &Fixed,
+    reload: Option<Reload>,
     ready: impl FnOnce(&[String]),
 ) -> Result<(), ServerError> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
-    let front = service::front(parts);
+    let House { lasting, in_force } = house;
+    let front = service::front(in_force);
     let mut services = JoinSet::new();
     let mut lines = Vec::new();
-    for listener in listeners {
-        let bound = bind(listener.address).await?;
-        let acceptor = match &listener.tls {
-            None => None,
-            Some(files) => Some(Arc::new(tls::settings(files, hosts)?.build())),
+    for (index, (address, speaks_tls)) in fixed.listeners.iter().enumerate() {
+        let bound = bind(*address).await?;
+        let acceptor = match speaks_tls {
+            false => None,
+            true => Some(Arc::new(tls::settings(in_force, index)?.build())),
         };
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        lines.push(format!("listening on {scheme}://{}", local(&bound, listener.address)));
+        lines.push(format!("listening on {scheme}://{}", local(&bound, *address)));
         services.spawn(service::serve(bound, acceptor, Arc::clone(&front), stopped.clone()));
     }
-    if let Some(address) = admin_address {
+    if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
-        let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(store)));
-        services.spawn(watch_over(bound, Arc::clone(parts), readiness, stopped.clone()));
+        let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(&lasting.store)));
+        let metrics = Arc::clone(&lasting.metrics);
+        let in_force = in_force.clone();
+        let house: admin::House = Arc::new(move || Arc::clone(&in_force.now().parts));
+        services.spawn(watch_over(bound, metrics, readiness, house, stopped.clone()));
     }
-    services.spawn(sweep(Arc::clone(parts), Arc::clone(store), stopped.clone()));
+    if let Some(reload) = reload {
+        let hangup = signal(SignalKind::hangup()).map_err(ServerError::Signals)?;
+        services.spawn(reload.keep(hangup, stopped.clone()));
+    }
+    services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     ready(&lines);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -202,43 +206,13 @@ async fn wait_for(mut stopped: watch::Receiver<bool>) {
 
 async fn watch_over(
     bound: TcpListener,
-    parts: Arc<Parts>,
+    metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    house: admin::House,
     stopped: watch::Receiver<bool>,
 ) {
-    let metrics = Arc::clone(&parts.metrics);
-    let house: admin::House = Arc::new(move || Arc::clone(&parts));
     if let Err(error) = admin::serve(bound, metrics, readiness, house, wait_for(stopped)).await {
         tracing::error!(%error, "the admin listener is gone");
-    }
-}
-
-/// Numbers that are read off rather than counted.
-fn refresh_gauges(parts: &Parts) {
-    for site in parts.sites.iter() {
-        let active = parts.sessions.count(parts.now(), &site.portal.name);
-        parts.metrics.portal(site.index).sessions_active(whole(active));
-    }
-}
-
-/// Forgets what is over, and reads numbers off, now and then.
-async fn sweep(parts: Arc<Parts>, store: Arc<dyn Store>, stopped: watch::Receiver<bool>) {
-    let stop = wait_for(stopped);
-    tokio::pin!(stop);
-    let mut every = tokio::time::interval(SWEEP_EVERY);
-    let mut often = tokio::time::interval(GAUGES_EVERY);
-    loop {
-        tokio::select! {
-            _ = every.tick() => {
-                let now = parts.now();
-                parts.sessions.sweep(now);
-                if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
-                    tracing::error!(%error, "what is over could not be removed from the store");
-                }
-            }
-            _ = often.tick() => refresh_gauges(&parts),
-            () = &mut stop => return,
-        }
     }
 }
 

@@ -24,9 +24,9 @@ use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
-use crate::session::{Binder, KeyRing, SessionRecord, Sessions, Token};
+use crate::session::{Assertions, Binder, KeyRing, SessionRecord, Sessions, Token};
 use crate::store::keyring::Keyring;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, MetricsError, PortalMetrics};
 use crate::user::Opaque;
 
 use kept::KeptKey;
@@ -35,7 +35,8 @@ pub use kept::{KeptForm, KeptLines, LONGEST_KEPT_BODY, LONGEST_SEALED};
 /// How far the clock may go back, as NTP may set it.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
-/// What every request may need. Built once, shared, never changed.
+/// What every request may need, from one configuration. Built once, shared, never changed:
+/// another configuration has parts of its own, which share what outlives both.
 pub struct Parts {
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -46,9 +47,11 @@ pub struct Parts {
     /// Sessions.
     pub sessions: Arc<Sessions>,
     /// The keys that sign them.
-    pub keys: KeyRing,
+    pub keys: Arc<KeyRing>,
     /// Who may use the API of the desk.
     pub desk: Vec<AdminToken>,
+    /// What portals are told of a proven visitor, signed.
+    pub assertions: Arc<Assertions>,
     /// How long they last.
     pub session_limits: SessionLimits,
     /// Pages.
@@ -60,7 +63,7 @@ pub struct Parts {
     /// Whether each request leaves a line.
     pub access_log: bool,
     /// The latest time that a request was judged at.
-    pub latest: AtomicU64,
+    pub latest: Arc<AtomicU64>,
 }
 
 impl Parts {
@@ -85,21 +88,42 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Makes `portals` ready with keys derived from `keyring`.
-    pub fn new(portals: Vec<Portal>, limits: SessionLimits, keyring: &Keyring) -> Self {
-        let ready = |(index, portal)| Arc::new(Site::new(index, portal, limits, keyring));
-        let all: Vec<Arc<Site>> = portals.into_iter().enumerate().map(ready).collect();
+    /// Makes `portals` ready with keys derived from `keyring`. A portal that was there `before`
+    /// goes on with what it remembers of people in the middle of something.
+    ///
+    /// # Errors
+    /// When there can be no metrics for one.
+    pub fn new(
+        portals: Vec<Portal>,
+        limits: SessionLimits,
+        keyring: &Keyring,
+        metrics: &Metrics,
+        before: Option<&Self>,
+    ) -> Result<Self, MetricsError> {
+        let ready = |(index, portal): (usize, Portal)| {
+            let memory = before.and_then(|sites| sites.of(&portal.name)).map(Memory::of);
+            let counted = metrics.portal(&portal.name)?;
+            let memory = memory.unwrap_or_default();
+            Ok(Arc::new(Site::new(index, portal, limits, keyring, counted, memory)))
+        };
+        let all = portals.into_iter().enumerate().map(ready);
+        let all: Vec<Arc<Site>> = all.collect::<Result<_, MetricsError>>()?;
         let hosts = |site: &Arc<Site>| {
             let names = site.portal.hosts.clone().into_iter();
             names.map(|host| (host, Arc::clone(site))).collect::<Vec<_>>()
         };
         let by_host = all.iter().flat_map(hosts).collect();
-        Self { all, by_host }
+        Ok(Self { all, by_host })
     }
 
     /// The portal at `host`.
     pub fn at(&self, host: &Host) -> Option<&Arc<Site>> {
         self.by_host.get(host.as_str())
+    }
+
+    /// The portal of this name.
+    pub fn of(&self, name: &str) -> Option<&Arc<Site>> {
+        self.all.iter().find(|site| site.portal.name == name)
     }
 
     /// Every portal, in the order of the configuration.
@@ -110,7 +134,7 @@ impl Sites {
 
 /// One portal.
 pub struct Site {
-    /// Its place in the configuration, which is its place in the metrics.
+    /// Its place in the configuration.
     pub index: usize,
     /// What ops wrote about it.
     pub portal: Portal,
@@ -123,17 +147,26 @@ pub struct Site {
     /// Stands at the head of its keys in the store.
     pub tag: PortalTag,
     /// What the portal said of its sessions.
-    pub answers: Answers,
+    pub answers: Arc<Answers>,
     /// What its pages get, where it is a single-page application.
     pub script_tag: Option<Bytes>,
     /// Names that wait for their password.
-    pub steps: Steps,
+    pub steps: Arc<Steps>,
+    /// Its numbers.
+    pub metrics: Arc<PortalMetrics>,
     form_key: MacKey,
     kept_key: KeptKey,
 }
 
 impl Site {
-    fn new(index: usize, portal: Portal, limits: SessionLimits, keyring: &Keyring) -> Self {
+    fn new(
+        index: usize,
+        portal: Portal,
+        limits: SessionLimits,
+        keyring: &Keyring,
+        metrics: Arc<PortalMetrics>,
+        memory: Memory,
+    ) -> Self {
         let binder = Binder::new(&portal.name, &keyring.derive("portal binding"));
         let token = Token::new(&portal.name, limits);
         let long = keyring.id(&[b"portal", portal.name.as_bytes()]);
@@ -151,8 +184,9 @@ impl Site {
             token,
             tag: PortalTag(tag),
             script_tag,
-            answers: Answers::default(),
-            steps: Steps::default(),
+            answers: memory.answers,
+            steps: memory.steps,
+            metrics,
             form_key,
             kept_key,
         }
@@ -177,6 +211,19 @@ impl Site {
 
     fn form_parts<'a>(&'a self, sid: &'a Opaque) -> [&'a [u8]; 2] {
         [self.portal.name.as_bytes(), &sid.0]
+    }
+}
+
+/// What a portal remembers that no record holds, whatever its configuration.
+#[derive(Default)]
+struct Memory {
+    answers: Arc<Answers>,
+    steps: Arc<Steps>,
+}
+
+impl Memory {
+    fn of(site: &Arc<Site>) -> Self {
+        Self { answers: Arc::clone(&site.answers), steps: Arc::clone(&site.steps) }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::UnixMillis;
 use crate::identity::CookieSet;
 use crate::net::cookies::Cookies;
 use crate::policy::{PortalSession, Standing, Visitor};
@@ -17,6 +18,8 @@ pub struct Visit {
     pub read: Cookies,
     /// The portal's session cookies among them.
     pub cookies: CookieSet,
+    /// What its session cookie says, where it is ours and in time; its age matters.
+    pub claims: Option<Claims>,
     /// The `Set-Cookie` line of a session that began with this very request.
     pub fresh: Option<String>,
     /// What that portal session is to us.
@@ -35,12 +38,22 @@ pub enum Who {
 }
 
 impl Visit {
-    /// The visitor as the decision sees it.
-    pub fn visitor(&self) -> Visitor {
+    /// The visitor as the decision sees it at `now`.
+    pub fn visitor(&self, now: UnixMillis) -> Visitor {
         match &self.who {
             Who::Unknown => Visitor::Unknown,
             Who::Named(_, standing) => Visitor::Named(*standing),
-            Who::Proven(..) => Visitor::Proven,
+            Who::Proven(session, _) => Visitor::Proven(session.proof_age(now)),
+        }
+    }
+
+    /// Whether the portal session of the request is one that a user signed in to, as far as we
+    /// know.
+    pub fn is_carried(&self) -> bool {
+        match &self.who {
+            Who::Unknown => false,
+            Who::Named(..) => !self.cookies.is_empty(),
+            Who::Proven(..) => true,
         }
     }
 

@@ -1,12 +1,14 @@
 //! One user's second factor at one portal, as a story: enrol, verify, recover. The only
 //! writer of what it is made of. Whatever is told to a user was on disk before.
 
+mod census;
 mod codes;
 mod enrol;
 mod record;
 pub mod requester;
 mod reset;
 mod roster;
+mod sight;
 mod verify;
 
 use std::sync::Arc;
@@ -27,7 +29,8 @@ use crate::user::Opaque;
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
 pub use reset::{Reset, UnlockFault};
-pub use roster::{Member, State};
+pub use roster::{Member, Roster, State};
+pub use sight::{Mark, Sight};
 pub use verify::{Verified, VerifyFault};
 
 /// How wrong codes are slowed down (NIST SP 800-63B-4 section 3.2.2): five are free, then
@@ -93,10 +96,10 @@ pub struct Accounts {
     totp: TotpParameters,
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
-    hashers: Semaphore,
+    hashers: Arc<Semaphore>,
     /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
     /// written before it goes, and then ended with it, or never.
-    proofs: RwLock<()>,
+    proofs: Arc<RwLock<()>>,
 }
 
 impl Accounts {
@@ -109,9 +112,22 @@ impl Accounts {
         recovery_codes: usize,
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
-        let hashers = Semaphore::new(HASHERS);
-        let (pepper, proofs) = (Arc::new(pepper), RwLock::new(()));
+        let hashers = Arc::new(Semaphore::new(HASHERS));
+        let (pepper, proofs) = (Arc::new(pepper), Arc::default());
         Self { store, sessions, totp, recovery_codes, pepper, hashers, proofs }
+    }
+
+    /// The same accounts, with other parameters for what is made from now on.
+    pub fn with(&self, totp: TotpParameters, recovery_codes: usize) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            sessions: Arc::clone(&self.sessions),
+            totp,
+            recovery_codes,
+            pepper: Arc::clone(&self.pepper),
+            hashers: Arc::clone(&self.hashers),
+            proofs: Arc::clone(&self.proofs),
+        }
     }
 
     /// How a user who gave only the password stands.
@@ -145,27 +161,7 @@ impl Accounts {
     ) -> Result<Option<FactorRecord>, AccountError> {
         Ok(self.factor(now, account).await?.map(|(record, _)| record))
     }
-
-    /// How many users of `portal` have enrolled.
-    ///
-    /// # Errors
-    /// When the store is in doubt.
-    pub async fn enrolled(&self, now: UnixMillis, portal: PortalTag) -> Result<usize, StoreError> {
-        let mut count = 0;
-        let mut after: Option<Key> = None;
-        loop {
-            let last = after.as_ref().map(|key| key.id.as_ref());
-            let page = self.store.scan(now, Space::Factor, &portal.0, last, PAGE).await?;
-            count += page.len();
-            match page.into_iter().last() {
-                Some((key, _)) if count % PAGE == 0 => after = Some(key),
-                _ => return Ok(count),
-            }
-        }
-    }
 }
-
-const PAGE: usize = 1000;
 
 /// How long a locked user still has to wait.
 fn waiting(now: UnixMillis, counter: &CounterState) -> Option<Duration> {

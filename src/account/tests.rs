@@ -14,16 +14,16 @@ use crate::store::Store;
 use crate::store::sled::SledStore;
 use crate::user::{Opaque, UserName};
 
-const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+pub(super) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
 const STEP: Duration = Duration::from_secs(30);
 
-struct Desk {
-    accounts: Arc<Accounts>,
+pub(super) struct Desk {
+    pub(super) accounts: Arc<Accounts>,
     sessions: Arc<Sessions>,
     _folder: tempfile::TempDir,
 }
 
-async fn desk() -> Desk {
+pub(super) async fn desk() -> Desk {
     desk_over(|opened| Arc::new(opened)).await
 }
 
@@ -49,7 +49,7 @@ async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
 
 impl Desk {
     /// A session in which `user` gave the password just now.
-    async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
+    pub(super) async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
         let record = SessionRecord {
             portal: "wiki".to_owned(),
             root: Opaque([bind; 16]),
@@ -77,7 +77,7 @@ impl Desk {
     }
 }
 
-fn account(session: &SessionRecord) -> AccountId {
+pub(super) fn account(session: &SessionRecord) -> AccountId {
     AccountId { portal: PortalTag([7; 8]), sub: session.sub }
 }
 
@@ -112,7 +112,7 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
-    assert_eq!(desk.accounts.enrolled(NOW, account.portal).await.unwrap(), 1);
+    assert_eq!(desk.accounts.counts(NOW, account.portal).await.unwrap().enrolled, 1);
 }
 
 #[tokio::test]

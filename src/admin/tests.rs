@@ -37,7 +37,7 @@ struct Running {
 async fn running(store: Store) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let metrics = Arc::new(Metrics::new(&["wiki"]).unwrap());
+    let metrics = Arc::new(Metrics::new().unwrap());
     let (stop, stopped) = oneshot::channel();
     let house = house().await;
     let parts = Arc::clone(&house.parts);
@@ -72,11 +72,8 @@ fn status(answer: &str) -> &str {
 #[tokio::test]
 async fn metrics_are_those_that_were_counted() {
     let admin = running(Store::Well).await;
-    admin.metrics.portal(0).request(
-        VerdictLabel::Forward,
-        ReasonLabel::Proven,
-        Duration::from_millis(1),
-    );
+    let wiki = admin.metrics.portal("wiki").unwrap();
+    wiki.request(VerdictLabel::Forward, ReasonLabel::Proven, Duration::from_millis(1));
     let answer = admin.get("/metrics").await;
     assert_eq!(status(&answer), "200");
     assert!(answer.contains("content-type: text/plain; version=0.0.4\r\n"), "{answer}");

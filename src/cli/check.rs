@@ -24,7 +24,7 @@ fn report(
     out: &mut dyn Write,
     complaints: &mut dyn Write,
 ) -> u8 {
-    let Loaded { config, warnings } = match outcome {
+    let Loaded { config, warnings, .. } = match outcome {
         Ok(loaded) => loaded,
         Err(faults) => {
             let _ = writeln!(complaints, "{faults}");

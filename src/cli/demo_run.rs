@@ -34,7 +34,7 @@ pub(super) fn run() -> u8 {
     if let Err(error) = log::init(&loaded.config.telemetry) {
         return failed(&error);
     }
-    serve::start(loaded.config, |_| {
+    serve::start(loaded.config, None, |_| {
         let _nobody_listens = write!(stdout().lock(), "{demo}").and_then(|()| stdout().flush());
     })
 }

@@ -4,7 +4,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::Path;
 
 use crate::config;
-use crate::server;
+use crate::server::{self, Source};
 use crate::telemetry::log;
 
 /// Runs the gateway until a signal to stop.
@@ -16,13 +16,15 @@ pub(super) fn run(file: &Path) -> u8 {
             return 3;
         }
     };
-    if let Err(error) = log::init(&loaded.config.telemetry) {
-        return failed(&error);
-    }
+    let log = match log::init(&loaded.config.telemetry) {
+        Ok(log) => log,
+        Err(error) => return failed(&error),
+    };
     for warning in &loaded.warnings {
         tracing::warn!(%warning, "the configuration is weaker than it could be");
     }
-    start(loaded.config, |lines| {
+    let source = Source::new(file, loaded.files, log);
+    start(loaded.config, Some(source), |lines| {
         let mut out = stdout().lock();
         for line in lines {
             let _nobody_listens = writeln!(out, "{line}");
@@ -32,12 +34,16 @@ pub(super) fn run(file: &Path) -> u8 {
 }
 
 /// Runs a configuration; says on stderr in one line why it does not start.
-pub(super) fn start(config: config::Config, ready: impl FnOnce(&[String])) -> u8 {
+pub(super) fn start(
+    config: config::Config,
+    source: Option<Source>,
+    ready: impl FnOnce(&[String]),
+) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(server::run(config, ready)) {
+    match runtime.block_on(server::run(config, source, ready)) {
         Ok(()) => 0,
         Err(error) => failed(&error),
     }

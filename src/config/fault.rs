@@ -36,12 +36,23 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     faults: Vec<Fault>,
+    files: Vec<PathBuf>,
 }
 
 impl Faults {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.faults.iter()
+    }
+
+    /// The files that were looked at: to mend one of them may mend the fault.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The same faults, found in these files.
+    pub(super) fn found_in(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self }
     }
 }
 
@@ -184,7 +195,7 @@ impl Findings {
                     self.fault(&KeyPath::root(), "cannot be used", "compare it with the example");
                 }
                 self.faults.sort_by_key(|fault| fault.position);
-                Err(Faults { faults: self.faults })
+                Err(Faults { faults: self.faults, files: Vec::new() })
             }
         }
     }

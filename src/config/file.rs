@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file_desk::{OrganisationFile, TokenFile};
+use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
+use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
@@ -180,6 +182,8 @@ pub(super) struct PortalFile {
     /// How its users are known.
     #[schemars(required)]
     pub(super) identity: Option<IdentityFile>,
+    /// From when on whom a second factor is asked of; everybody since ever unless set.
+    pub(super) enforcement: Option<EnforcementFile>,
     /// Paths that need no session; none unless set. '*' stands for one segment, a closing
     /// '**' for all below. Everything else is protected.
     pub(super) public: Option<List<String>>,
@@ -191,6 +195,8 @@ pub(super) struct PortalFile {
     pub(super) spa: Option<bool>,
     /// On whose word the desk resets a user's second factor; on nobody's unless set.
     pub(super) organisation: Option<OrganisationFile>,
+    /// What the portal is told of a visitor who gave the second factor. Absent: nothing.
+    pub(super) upstream_headers: Option<UpstreamHeadersFile>,
 }
 
 /// What operators may make their own.

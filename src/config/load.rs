@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Faults, Findings};
+use super::fixed::Running;
 use super::key_path::KeyPath;
 use super::position::{self, Positions};
 use super::surroundings::Surroundings;
@@ -21,6 +22,9 @@ pub struct Loaded {
     pub config: Config,
     /// Where it is weaker than it could be, in the order of the file.
     pub warnings: Vec<Fault>,
+    /// The file itself and every file and folder that it names, but for the store and the
+    /// master key: whoever changes one of them offers another configuration.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads the file and everything that it names.
@@ -28,9 +32,18 @@ pub struct Loaded {
 /// # Errors
 /// With every fault of the file at once.
 pub fn load(file: &Path) -> Result<Loaded, Faults> {
-    // One of the two places that may look at the environment: secrets can come from there.
+    // One of the places that may look at the environment: secrets can come from there.
     #[allow(clippy::disallowed_methods)]
     load_with(file, &|name| std::env::var_os(name))
+}
+
+/// Like [`load`], for a configuration that is to take the place of the one that runs.
+///
+/// # Errors
+/// With every fault of the file at once, also where it wants what only a restart can change.
+pub fn load_again(file: &Path, running: &Running<'_>) -> Result<Loaded, Faults> {
+    #[allow(clippy::disallowed_methods)]
+    read_and_check(file, &|name| std::env::var_os(name), Some(running))
 }
 
 /// Like [`load`], with an environment of the caller's.
@@ -41,6 +54,14 @@ pub fn load_with(
     file: &Path,
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Loaded, Faults> {
+    read_and_check(file, environment, None)
+}
+
+fn read_and_check(
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    running: Option<&Running<'_>>,
+) -> Result<Loaded, Faults> {
     let text = match read_text(file) {
         Ok(text) => text,
         Err(error) => {
@@ -50,10 +71,10 @@ pub fn load_with(
                 format!("cannot be read: {error}"),
                 "name a YAML file",
             );
-            return findings.conclude(None).map(|(config, warnings)| Loaded { config, warnings });
+            return conclude(findings, None, vec![file.to_owned()]);
         }
     };
-    load_text(file, &text, environment)
+    check_text(file, &text, environment, running)
 }
 
 /// Like [`load_with`], with the text that would stand in the file.
@@ -65,12 +86,35 @@ pub fn load_text(
     text: &str,
     environment: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Loaded, Faults> {
+    check_text(file, text, environment, None)
+}
+
+fn check_text(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    running: Option<&Running<'_>>,
+) -> Result<Loaded, Faults> {
     let (positions, oddities) = position::walk(text);
     let mut findings = Findings::new(file, positions);
     let around = Surroundings::of(file, environment);
     let written = read::read(text, oddities, &mut findings);
     let config = written.and_then(|written| check::check(written, &around, &mut findings));
-    findings.conclude(config).map(|(config, warnings)| Loaded { config, warnings })
+    if let (Some(config), Some(running)) = (&config, running) {
+        running.compare(config, &mut findings);
+    }
+    conclude(findings, config, around.files(file))
+}
+
+fn conclude(
+    findings: Findings,
+    config: Option<Config>,
+    files: Vec<PathBuf>,
+) -> Result<Loaded, Faults> {
+    match findings.conclude(config) {
+        Ok((config, warnings)) => Ok(Loaded { config, warnings, files }),
+        Err(faults) => Err(faults.found_in(files)),
+    }
 }
 
 fn read_text(file: &Path) -> io::Result<String> {

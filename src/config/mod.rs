@@ -11,10 +11,13 @@ mod explain;
 mod fault;
 mod file;
 mod file_desk;
+mod file_enforcement;
 mod file_identity;
 mod file_jwt;
 mod file_login;
 mod file_source;
+mod file_upstream_headers;
+pub mod fixed;
 pub mod identity;
 pub mod jwt;
 mod key_path;
@@ -31,13 +34,16 @@ pub mod source;
 mod surroundings;
 mod tree;
 mod units;
+pub mod upstream_headers;
 
 pub use fault::{Fault, Faults};
+pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
-pub use load::{Loaded, load, load_text, load_with};
+pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use schema::schema;
 pub use secret::Secret;
+pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.
 #[derive(Debug)]
@@ -158,14 +164,20 @@ pub struct Portal {
     pub upstream: Upstream,
     /// How users are learned.
     pub identity: Identity,
+    /// From when on whom a second factor is asked of.
+    pub enforcement: crate::policy::Enforcement,
     /// Paths that need no session.
     pub public: Vec<crate::net::path::PathPattern>,
+    /// What requests need, with `public` behind all rules.
+    pub rules: crate::policy::rules::Rules,
     /// Path under which our own pages are, `/.mfa` unless set; no trailing slash.
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
     /// On whose word its users' second factors are reset; without one, on nobody's.
     pub organisation: Option<desk::Organisation>,
+    /// What it is told of a proven visitor.
+    pub upstream_headers: UpstreamHeaders,
 }
 
 /// The portal's address.
@@ -221,4 +233,14 @@ pub struct Telemetry {
 pub enum LogFormat {
     Json,
     Text,
+}
+
+impl LogFormat {
+    /// As the YAML has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }

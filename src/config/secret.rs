@@ -88,7 +88,7 @@ impl SecretSource {
             Self::Credential(name) => {
                 let folder = around.variable("CREDENTIALS_DIRECTORY");
                 let folder = folder.ok_or(SecretError::NoCredentials)?;
-                read_secret(PathBuf::from(folder).join(name))
+                read_secret(around.locate(&PathBuf::from(folder).join(name)))
             }
         }
     }

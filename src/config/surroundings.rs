@@ -1,6 +1,8 @@
 //! What a configuration may look at besides its own text: the folder it stands in, and the
 //! environment. Handed in, so that tests bring their own.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -8,17 +10,33 @@ use std::path::{Path, PathBuf};
 pub(super) struct Surroundings<'a> {
     folder: PathBuf,
     environment: &'a dyn Fn(&str) -> Option<OsString>,
+    named: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'a> Surroundings<'a> {
     /// Of this configuration file.
     pub(super) fn of(file: &Path, environment: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
-        Self { folder: file.parent().unwrap_or(Path::new("")).to_owned(), environment }
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        Self { folder, environment, named: RefCell::default() }
     }
 
     /// Where a path of the YAML leads: relative ones start at the folder of the file.
+    /// It is one of the files that the configuration is made of from now on.
     pub(super) fn locate(&self, path: &Path) -> PathBuf {
-        self.folder.join(path)
+        let place = self.folder.join(path);
+        self.named.borrow_mut().insert(place.clone());
+        place
+    }
+
+    /// Notes that a file was named which changes without the configuration changing.
+    pub(super) fn leave_out(&self, place: &Path) {
+        self.named.borrow_mut().remove(place);
+    }
+
+    /// `file` and all that it names.
+    pub(super) fn files(&self, file: &Path) -> Vec<PathBuf> {
+        let named = self.named.borrow();
+        std::iter::once(file.to_owned()).chain(named.iter().cloned()).collect()
     }
 
     /// The value of an environment variable.

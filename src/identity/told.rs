@@ -187,6 +187,12 @@ impl Answers {
         self.under_way().remove(&session);
     }
 
+    /// Forgets all that was said: it may be asked for in another way from now on.
+    pub fn forget_all(&self) {
+        self.kept.pin().clear();
+        self.under_way().clear();
+    }
+
     fn keep(&self, now: UnixMillis, age: Duration, session: Opaque, user: Option<UserName>) {
         let kept = self.kept.pin();
         if kept.len() >= MOST_KEPT {

@@ -104,6 +104,11 @@ pub fn is_spelling_of(name: &str, wanted: &str) -> bool {
     fold(name) == fold(wanted)
 }
 
+/// The lines of a client that some portal takes for one called `wanted`.
+pub fn spellings_of(headers: &HeaderMap, wanted: &str) -> Vec<HeaderName> {
+    headers.keys().filter(|name| is_spelling_of(name.as_str(), wanted)).cloned().collect()
+}
+
 /// Whether a line of this name has a meaning of its own, so that it cannot name a user.
 pub fn is_sent_by_us(name: &str) -> bool {
     let folded = fold(name);
@@ -124,6 +129,42 @@ pub fn is_sent_by_us(name: &str) -> bool {
         "x-forwarded-proto",
     ];
     own.contains(&folded.as_str()) || folded.starts_with("sec-")
+}
+
+/// Whether a line of this name tells a portal something else already, so that it cannot be
+/// given to what we say of a visitor.
+pub fn is_of_the_protocol(name: &str) -> bool {
+    let folded = fold(name);
+    let own = [
+        "accept",
+        "age",
+        "allow",
+        "cache-control",
+        "date",
+        "expect",
+        "forwarded",
+        "http2-settings",
+        "keep-alive",
+        "max-forwards",
+        "pragma",
+        "priority",
+        "proxy",
+        "range",
+        "referer",
+        "te",
+        "trailer",
+        "user-agent",
+        "via",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-real-ip",
+        "x-rewrite-url",
+    ];
+    let families = ["accept-", "content-", "if-", "proxy-", "x-forwarded-", "x-original-"];
+    is_sent_by_us(name)
+        || own.contains(&folded.as_str())
+        || families.iter().any(|family| folded.starts_with(family))
 }
 
 /// The lines of a client that stay with us.

@@ -14,6 +14,7 @@ pub mod path;
 pub mod public_mail;
 pub mod return_to;
 pub mod set_cookie;
+pub mod user_line;
 
 #[cfg(test)]
 mod properties;

@@ -35,7 +35,7 @@ pub(super) async fn send(
     let accounts = &request.parts.accounts;
     match accounts.confirm(request.now, account, session, code, label).await {
         Ok(confirmed) => {
-            let metrics = request.parts.metrics.portal(request.site.index);
+            let metrics = &request.site.metrics;
             metrics.enrolment(FactorLabel::Totp);
             metrics.one_more_enrolled();
             let token =

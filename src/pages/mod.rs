@@ -9,7 +9,9 @@ pub mod render;
 mod enrol;
 mod help;
 mod home;
+mod jwks;
 mod logout;
+mod notice;
 mod recovery_codes;
 pub mod spa;
 pub mod times;
@@ -120,8 +122,12 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/verify", Action::SendUnread) => verify::unread(request),
+        ("/notice", Action::Show) => notice::show(request).await,
+        ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),
         ("/logout", Action::Send(form)) => logout::send(request, form).await,
+        ("/jwks.json", Action::Show) if jwks::is_here(request) => Ok(jwks::show(request)),
+        ("/jwks.json", Action::Send(_)) if jwks::is_here(request) => no_form(request),
         ("/spa.js", Action::Show) if spa::is_here(request) => Ok(spa::show()),
         ("/spa.js", Action::Send(_)) if spa::is_here(request) => no_form(request),
         ("" | "/" | "/help" | "/style.css", Action::Send(_)) => no_form(request),

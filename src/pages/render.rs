@@ -29,6 +29,7 @@ const OURS: &[(&str, &str)] = &[
     ("help.html", include_str!("../../templates/help.html")),
     ("home.html", include_str!("../../templates/home.html")),
     ("logout.html", include_str!("../../templates/logout.html")),
+    ("notice.html", include_str!("../../templates/notice.html")),
     ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
     ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
     (STYLESHEET, include_str!("../../templates/style.css")),

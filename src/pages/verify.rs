@@ -13,16 +13,32 @@ use crate::telemetry::label::{FactorLabel, VerificationLabel};
 
 pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
     let return_to = request.return_to(&[]);
-    match &request.visit.who {
-        Who::Unknown => Ok(request.go_to_login()),
-        Who::Proven(..) => Ok(PageAnswer::to(return_to.as_str().to_owned())),
-        Who::Named(_, Standing::NotEnrolled) => Ok(request.go("/enrol", &return_to)),
-        Who::Named(session, standing) => {
-            let at_rest = VerifyAnswer::at_rest(*standing);
-            let shown = ask(request, session, at_rest, &return_to, KeptNotice::Nothing).await?;
-            Ok(PageAnswer { status: StatusCode::OK, ..shown })
+    let (session, standing) = match &request.visit.who {
+        Who::Unknown => return Ok(request.go_to_login()),
+        Who::Proven(session, _) if steps_up(request, &[]) => {
+            (session, standing(request, session).await?)
         }
-    }
+        Who::Proven(..) => return Ok(PageAnswer::to(return_to.as_str().to_owned())),
+        Who::Named(_, Standing::NotEnrolled) => return Ok(request.go("/enrol", &return_to)),
+        Who::Named(session, standing) => (session, *standing),
+    };
+    let at_rest = VerifyAnswer::at_rest(standing);
+    let shown = ask(request, session, at_rest, &return_to, KeptNotice::Nothing).await?;
+    Ok(PageAnswer { status: StatusCode::OK, ..shown })
+}
+
+/// Whether a proof that stands is too old for where the user wants to go.
+fn steps_up(request: &PageRequest<'_>, form: &[(String, String)]) -> bool {
+    let said = field(form, "step_up").or_else(|| field(&request.query, "step_up"));
+    matches!(request.visit.who, Who::Proven(..)) && said == Some("yes")
+}
+
+async fn standing(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+) -> Result<Standing, PageError> {
+    let account = request.site.account(session);
+    Ok(request.parts.accounts.standing(request.now, account).await?)
 }
 
 /// A form of the portal came without a proof: the page asks for a code and says what becomes
@@ -32,10 +48,12 @@ pub(super) async fn hold(
     kept: KeptNotice<'_>,
 ) -> Result<PageAnswer, PageError> {
     let return_to = request.return_to(&[]);
-    let Who::Named(session, standing) = &request.visit.who else {
-        return lost(request);
+    let (session, standing) = match &request.visit.who {
+        Who::Unknown => return lost(request),
+        Who::Named(session, standing) => (session, *standing),
+        Who::Proven(session, _) => (session, standing(request, session).await?),
     };
-    let shown = ask(request, session, VerifyAnswer::at_rest(*standing), &return_to, kept).await?;
+    let shown = ask(request, session, VerifyAnswer::at_rest(standing), &return_to, kept).await?;
     Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..shown })
 }
 
@@ -54,6 +72,9 @@ pub(super) async fn send(
     // A page of the portal that was shown at this address may hold a form without one of its own.
     let foreign = !form.is_empty() && field(form, "csrf").is_none();
     let (session, standing) = match &request.visit.who {
+        Who::Proven(session, _) if steps_up(request, form) => {
+            (session, standing(request, session).await?)
+        }
         Who::Unknown | Who::Proven(..) if kept != KeptNotice::Nothing => return lost(request),
         Who::Proven(..) if foreign => return lost(request),
         Who::Unknown => return Ok(request.go_to_login()),
@@ -102,7 +123,7 @@ async fn judge(
 ) -> Result<Judged, PageError> {
     let typed = field(form, "code").unwrap_or_default();
     let account = request.site.account(session);
-    let metrics = request.parts.metrics.portal(request.site.index);
+    let metrics = &request.site.metrics;
     let refused = match request.parts.accounts.verify(request.now, account, session, typed).await {
         Ok(verified) => {
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
@@ -205,6 +226,8 @@ async fn ask(
         Some(_) | None => CodeField::App,
     };
     let return_to = return_to.as_str();
-    let page = Page::Verify { state, field, recovery_left, return_to, kept };
+    // Whoever has given a code already is asked for another one here alone.
+    let step_up = matches!(request.visit.who, Who::Proven(..));
+    let page = Page::Verify { state, field, recovery_left, return_to, kept, step_up };
     Ok(PageAnswer { retry_after, ..request.page(status, &page)? })
 }

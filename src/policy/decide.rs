@@ -1,7 +1,8 @@
 //! The one decision. It is total, it is pure, and it alone can make a [`Permit`].
 
 use super::{
-    Challenge, Destination, Facts, PortalCookies, PortalSession, Reason, Standing, Verdict, Visitor,
+    Challenge, Demand, Destination, Facts, PortalCookies, PortalSession, Reason, Stage, Standing,
+    Verdict, Visitor,
 };
 
 /// The right to reach a portal, for one request. Its fields are private to this file, so no
@@ -25,30 +26,61 @@ impl Permit {
     }
 }
 
-/// Judges a request by the table of "What who sees" in the contract.
+/// Judges a request by the table of "What who sees" in the contract. What a rule denies, it
+/// denies to everybody and at every stage of a rollout.
 pub fn decide(facts: &Facts) -> Verdict {
-    match (facts.destination, facts.visitor) {
+    match (facts.destination, facts.demand) {
         (Destination::OwnPage, _) => Verdict::OwnPage,
-        (Destination::Public | Destination::Login | Destination::Protected, Visitor::Proven) => {
-            Verdict::Forward(Permit {
-                reason: reason(facts.destination),
-                cookies: PortalCookies::Keep,
-            })
+        (_, Demand::Deny) => Verdict::Deny,
+        (Destination::Public | Destination::Login, _) => open(facts, Reason::Public),
+        (Destination::Bypass, _) => open(facts, Reason::Bypass),
+        (Destination::Protected, Demand::Service) if facts.service => {
+            Verdict::Forward(Permit { reason: Reason::Bypass, cookies: PortalCookies::Keep })
         }
-        (Destination::Public | Destination::Login, Visitor::Unknown | Visitor::Named(_)) => {
-            Verdict::Forward(Permit { reason: Reason::Public, cookies: open_cookies(facts) })
-        }
-        (Destination::Protected, Visitor::Unknown) => Verdict::Challenge(Challenge::SignIn),
-        (Destination::Protected, Visitor::Named(standing)) => {
-            Verdict::Challenge(missing_factor(standing))
-        }
+        (
+            Destination::Protected,
+            Demand::None | Demand::Service | Demand::Mfa | Demand::Fresh(_),
+        ) => protected(facts),
     }
 }
 
-fn reason(destination: Destination) -> Reason {
-    match destination {
-        Destination::Public | Destination::Login => Reason::Public,
-        Destination::Protected | Destination::OwnPage => Reason::Proven,
+/// Everybody gets there; the portal's session goes along with who would get everywhere.
+fn open(facts: &Facts, reason: Reason) -> Verdict {
+    let everywhere = Facts { demand: Demand::Mfa, notice_due: false, ..*facts };
+    let cookies = match protected(&everywhere) {
+        Verdict::Forward(permit) => permit.cookies,
+        Verdict::OwnPage | Verdict::Challenge(_) | Verdict::Deny => open_cookies(facts),
+    };
+    Verdict::Forward(Permit { reason, cookies })
+}
+
+fn protected(facts: &Facts) -> Verdict {
+    let missing = missing(facts);
+    let reason = match (missing, facts.stage) {
+        (None, _) => Reason::Proven,
+        (Some(Challenge::Enrol), Stage::Announced(_)) if facts.notice_due => {
+            return Verdict::Challenge(Challenge::Notice);
+        }
+        (Some(Challenge::Enrol), Stage::Announced(_)) => Reason::Grace,
+        (Some(challenge), Stage::Report) => Reason::Report(challenge),
+        (Some(_), Stage::Off) => Reason::Bypass,
+        (Some(challenge), Stage::Required | Stage::Announced(_)) => {
+            return Verdict::Challenge(challenge);
+        }
+    };
+    Verdict::Forward(Permit { reason, cookies: PortalCookies::Keep })
+}
+
+/// What a visitor of a protected path lacks, were it asked of everybody.
+fn missing(facts: &Facts) -> Option<Challenge> {
+    match (facts.visitor, facts.demand) {
+        (Visitor::Unknown, _) => Some(Challenge::SignIn),
+        (Visitor::Named(standing), _) => Some(missing_factor(standing)),
+        (Visitor::Proven(age), Demand::Fresh(within)) => {
+            let is_fresh = age.is_some_and(|age| age <= within);
+            if is_fresh { None } else { Some(Challenge::StepUp) }
+        }
+        (Visitor::Proven(_), Demand::None | Demand::Service | Demand::Mfa | Demand::Deny) => None,
     }
 }
 
@@ -61,7 +93,10 @@ fn open_cookies(facts: &Facts) -> PortalCookies {
         (PortalSession::Other, Destination::Login) => PortalCookies::Withhold,
         (
             PortalSession::Other,
-            Destination::Public | Destination::Protected | Destination::OwnPage,
+            Destination::Public
+            | Destination::Bypass
+            | Destination::Protected
+            | Destination::OwnPage,
         ) => PortalCookies::WithholdBothWays,
     }
 }
@@ -76,100 +111,4 @@ fn missing_factor(standing: Standing) -> Challenge {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::decide;
-    use crate::policy::{
-        Challenge, Destination, Facts, PortalCookies, PortalSession, Reason, Standing, Verdict,
-        Visitor,
-    };
-
-    const WAIT: Duration = Duration::from_secs(30);
-
-    fn judged(destination: Destination, visitor: Visitor) -> Verdict {
-        decide(&Facts { destination, visitor, portal_session: PortalSession::Other })
-    }
-
-    #[test]
-    fn a_protected_path_asks_for_what_is_missing() {
-        let rows = [
-            (Visitor::Unknown, Challenge::SignIn),
-            (Visitor::Named(Standing::NotEnrolled), Challenge::Enrol),
-            (Visitor::Named(Standing::Enrolled), Challenge::Verify),
-            (Visitor::Named(Standing::Locked(WAIT)), Challenge::Wait(WAIT)),
-            (Visitor::Named(Standing::Disabled), Challenge::AskDesk),
-        ];
-        for (visitor, challenge) in rows {
-            let verdict = judged(Destination::Protected, visitor);
-            assert_eq!(verdict, Verdict::Challenge(challenge));
-        }
-    }
-
-    #[test]
-    fn a_proven_visitor_passes_with_the_portal_session() {
-        let Verdict::Forward(permit) = judged(Destination::Protected, Visitor::Proven) else {
-            panic!("a proven visitor was held");
-        };
-        assert_eq!(permit.reason(), Reason::Proven);
-        assert_eq!(permit.cookies(), PortalCookies::Keep);
-    }
-
-    #[test]
-    fn an_open_address_does_not_see_a_session_without_proof() {
-        let named = Visitor::Named(Standing::Enrolled);
-        for (destination, expected) in [
-            (Destination::Public, PortalCookies::WithholdBothWays),
-            (Destination::Login, PortalCookies::Withhold),
-        ] {
-            for visitor in [named, Visitor::Unknown] {
-                let Verdict::Forward(permit) = judged(destination, visitor) else {
-                    panic!("an open address was held");
-                };
-                assert_eq!(permit.cookies(), expected);
-                assert_eq!(permit.reason(), Reason::Public);
-            }
-        }
-    }
-
-    fn any_facts() -> impl Strategy<Value = Facts> {
-        let destination = prop_oneof![
-            Just(Destination::OwnPage),
-            Just(Destination::Public),
-            Just(Destination::Login),
-            Just(Destination::Protected),
-        ];
-        let visitor = prop_oneof![
-            Just(Visitor::Unknown),
-            Just(Visitor::Named(Standing::NotEnrolled)),
-            Just(Visitor::Named(Standing::Enrolled)),
-            Just(Visitor::Named(Standing::Locked(WAIT))),
-            Just(Visitor::Named(Standing::Disabled)),
-            Just(Visitor::Proven),
-        ];
-        let session = prop_oneof![
-            Just(PortalSession::Absent),
-            Just(PortalSession::Guest),
-            Just(PortalSession::Other),
-        ];
-        (destination, visitor, session).prop_map(|(destination, visitor, portal_session)| Facts {
-            destination,
-            visitor,
-            portal_session,
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn only_a_proven_visitor_takes_a_session_or_a_protected_path(facts in any_facts()) {
-            if let Verdict::Forward(permit) = decide(&facts) {
-                let proven = facts.visitor == Visitor::Proven;
-                prop_assert!(proven || facts.destination != Destination::Protected);
-                let nobody = facts.portal_session != PortalSession::Other;
-                prop_assert!(proven || nobody || permit.cookies() != PortalCookies::Keep);
-            }
-        }
-    }
-}
+mod tests;

@@ -6,8 +6,12 @@
 
 mod decide;
 mod facts;
+pub mod rules;
+mod stage;
 mod verdict;
 
 pub use decide::{Permit, decide};
 pub use facts::{Destination, Facts, PortalSession, Standing, Visitor};
+pub use rules::Demand;
+pub use stage::{Enforcement, Group, Mode, Stage};
 pub use verdict::{Challenge, PortalCookies, Reason, Verdict};

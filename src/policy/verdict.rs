@@ -14,6 +14,8 @@ pub enum Verdict {
     OwnPage,
     /// Something is missing that the visitor can give.
     Challenge(Challenge),
+    /// A rule of ops takes nobody there.
+    Deny,
 }
 
 /// What a visitor has to do first.
@@ -25,6 +27,10 @@ pub enum Challenge {
     Enrol,
     /// Give a code.
     Verify,
+    /// Give a code again: the last one was given too long ago for this path.
+    StepUp,
+    /// Read from when on a second factor is needed.
+    Notice,
     /// Wait this long, then give a code.
     Wait(Duration),
     /// Ask the desk.
@@ -38,6 +44,8 @@ impl Challenge {
             Self::SignIn => "login_required",
             Self::Enrol => "enrolment_required",
             Self::Verify => "mfa_required",
+            Self::StepUp => "mfa_stale",
+            Self::Notice => "enrolment_announced",
             Self::Wait(_) | Self::AskDesk => "mfa_locked",
         }
     }
@@ -50,6 +58,12 @@ pub enum Reason {
     Public,
     /// The visitor gave the second factor.
     Proven,
+    /// The visitor has none, and is only told of it for now.
+    Grace,
+    /// A rule opens the path or took the token of a service, or nobody is asked at this portal.
+    Bypass,
+    /// Nobody is held at this portal, and this is what would have been asked for.
+    Report(Challenge),
 }
 
 /// What happens to the portal's session cookies of a permitted request.

@@ -211,7 +211,7 @@ pub(super) async fn failure(
     }
     let shown = failure.shown();
     if let (Some(site), Failure::Throttled(_)) = (ctx.site(), failure) {
-        gateway.parts.metrics.portal(site.index).throttled(ThrottleScope::Client);
+        site.metrics.throttled(ThrottleScope::Client);
     }
     match refusal {
         true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),
@@ -270,11 +270,11 @@ async fn sent(
     visit: &Visit,
 ) -> Result<Action, Failure> {
     let sends_code = route::own_page(site, incoming) == Some("/verify");
-    let named = matches!(visit.who, Who::Named(..));
-    let limit = if sends_code && named { LONGEST_KEEPING } else { LONGEST_FORM };
+    let known = !matches!(visit.who, Who::Unknown);
+    let limit = if sends_code && known { LONGEST_KEEPING } else { LONGEST_FORM };
     match form(gateway, session, incoming, limit).await? {
         Some(form) => Ok(Action::Send(form)),
-        None if sends_code && !named => Ok(Action::SendUnread),
+        None if sends_code && !known => Ok(Action::SendUnread),
         None => Err(Failure::BodyTooLarge),
     }
 }
@@ -364,6 +364,8 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
         Challenge::SignIn => "sign in to the portal first",
         Challenge::Enrol => "set up the second factor first",
         Challenge::Verify => "give the second factor first",
+        Challenge::StepUp => "give the second factor again: this needs a fresh one",
+        Challenge::Notice => "a second factor will be needed",
         Challenge::Wait(_) => "too many wrong codes: wait",
         Challenge::AskDesk => "too many wrong codes: ask the support desk",
     };
@@ -374,7 +376,11 @@ fn problem(ctx: &Context, challenge: Challenge, place: &str) -> Reply {
             reply.lines.push(("retry-after", pages::times::seconds(wait).to_string()))
         }
         Challenge::AskDesk => reply.lines.push(("retry-after", "3600".to_owned())),
-        Challenge::SignIn | Challenge::Enrol | Challenge::Verify => {}
+        Challenge::SignIn
+        | Challenge::Enrol
+        | Challenge::Verify
+        | Challenge::StepUp
+        | Challenge::Notice => {}
     }
     reply
 }

@@ -15,11 +15,9 @@ use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
 
-use super::gateway::Gateway;
-use crate::clock::Stopwatch;
+use super::in_force::InForce;
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::config::Limits;
-use crate::session::Sessions;
-use crate::site::Parts;
 use crate::telemetry::label::ThrottleScope;
 use crate::user::Opaque;
 
@@ -46,16 +44,18 @@ struct Now {
     busy: bool,
     /// The session that carries it.
     carrier: Option<Opaque>,
+    /// From when on that session alone does not suffice.
+    until: Option<UnixMillis>,
 }
 
 /// Notes that the head of a request is complete.
 pub fn head_complete() {
-    note(|now| *now = Now { busy: true, carrier: None });
+    note(|now| *now = Now { busy: true, ..Now::default() });
 }
 
-/// Notes which session carries the request under way.
-pub fn carries(carrier: Option<Opaque>) {
-    note(|now| now.carrier = carrier);
+/// Notes which session carries the request under way, and until when it does.
+pub fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
+    note(|now| *now = Now { carrier, until, ..*now });
 }
 
 /// Notes that the request under way is done; the time for the next head runs.
@@ -79,26 +79,26 @@ impl State {
 /// The server of public connections, round the framework's own.
 pub struct Front {
     streams: Arc<Streams>,
-    parts: Arc<Parts>,
+    in_force: InForce,
     clients: Arc<Clients>,
 }
 
 impl Front {
-    /// Serves connections for `proxy`.
-    pub fn new(proxy: Arc<HttpProxy<Gateway>>, parts: Arc<Parts>) -> Self {
+    /// Serves connections for `proxy`, by what is in force.
+    pub fn new(proxy: Arc<HttpProxy<InForce>>, in_force: InForce) -> Self {
         let clients = Arc::new(Clients { open: Mutex::default() });
-        let streams = Arc::new(Streams { proxy, parts: Arc::clone(&parts) });
-        Self { streams, parts, clients }
+        let streams = Arc::new(Streams { proxy, in_force: in_force.clone() });
+        Self { streams, in_force, clients }
     }
 
     async fn watch(&self, state: &State, http2: bool) {
-        let limits = self.parts.limits;
+        let limits = self.in_force.now().parts.limits;
         let mut waiting_since = Stopwatch::start();
         let mut requests = 0;
         loop {
             tokio::time::sleep(LOOK).await;
             let now = state.now();
-            if ended(&self.parts.sessions, &self.parts, now) {
+            if ended(&self.in_force, now) {
                 tracing::info!("a connection was cut: the session that carried it ended");
                 return;
             }
@@ -120,8 +120,11 @@ fn patience(limits: &Limits, requests: u64) -> Duration {
     limits.header_deadline + Duration::from_secs(idle)
 }
 
-fn ended(sessions: &Sessions, parts: &Parts, now: Now) -> bool {
-    now.carrier.is_some_and(|root| !sessions.goes_on(parts.now(), root))
+fn ended(in_force: &InForce, now: Now) -> bool {
+    let gateway = in_force.now();
+    let (sessions, at) = (&gateway.parts.sessions, gateway.parts.now());
+    let late = now.until.is_some_and(|until| until <= at);
+    late || now.carrier.is_some_and(|root| !sessions.goes_on(at, root))
 }
 
 #[async_trait]
@@ -135,11 +138,14 @@ impl ServerApp for Front {
             .get_socket_digest()
             .and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()))
             .map(|peer| peer.ip().to_canonical());
-        let limit = self.parts.limits.connections_per_client;
+        let gateway = self.in_force.now();
+        let limit = gateway.parts.limits.connections_per_client;
         let Some(_place) = self.clients.enter(client, limit) else {
-            self.parts.metrics.nowhere().throttled(ThrottleScope::Client);
+            gateway.parts.metrics.nowhere().throttled(ThrottleScope::Client);
             return None;
         };
+        // A connection may last for days, and must not hold on to what was in force when it began.
+        drop(gateway);
         let state = Arc::new(State::default());
         let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
         let served = THIS.scope(Arc::clone(&state), self.streams.process_new(stream, shutdown));
@@ -157,15 +163,15 @@ impl ServerApp for Front {
 /// The framework's proxy, with a watch over each stream of HTTP/2: one that carries nothing
 /// for a while would outlive its session, since the framework asks us at each part alone.
 struct Streams {
-    proxy: Arc<HttpProxy<Gateway>>,
-    parts: Arc<Parts>,
+    proxy: Arc<HttpProxy<InForce>>,
+    in_force: InForce,
 }
 
 impl Streams {
     async fn session_ended(&self, state: &State) {
         loop {
             tokio::time::sleep(LOOK).await;
-            if ended(&self.parts.sessions, &self.parts, state.now()) {
+            if ended(&self.in_force, state.now()) {
                 tracing::info!("a stream was cut: the session that carried it ended");
                 return;
             }

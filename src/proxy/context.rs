@@ -4,21 +4,24 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::gateway::Gateway;
 use super::inject::Injection;
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::identity::{CookieSet, Suspicion};
 use crate::net::host::Host;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
-use crate::policy::{Destination, Permit};
+use crate::policy::{Destination, Permit, Stage};
+use crate::site::Site;
 use crate::site::destination::Target;
-use crate::site::{Parts, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
 
 /// The state of one request.
 pub struct Context {
+    /// The configuration that judges it, from its first callback to its last.
+    pub gateway: Arc<Gateway>,
     /// Names it in logs, on error pages and towards the portal.
     pub request_id: String,
     /// Since when it is under way.
@@ -29,8 +32,8 @@ pub struct Context {
     pub ending: Ending,
     /// What of the portal's answer went to the client so far.
     pub(super) sent: Sent,
-    /// Where its line goes if it is dropped before its end.
-    pub(super) unfinished: Option<Arc<Parts>>,
+    /// Whether it still has to leave its line when it is dropped.
+    pub(super) unfinished: bool,
 }
 
 /// How much of an answer is under way to the client.
@@ -60,6 +63,10 @@ pub struct Passage {
     pub permit: Permit,
     /// What it is for.
     pub destination: Destination,
+    /// How far the portal is with who sent it.
+    pub stage: Stage,
+    /// Whether somebody's portal session goes along.
+    pub carried: bool,
     /// Who sent it.
     pub visit: Visit,
     /// The portal's session cookies that go along.
@@ -85,13 +92,19 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// The session whose proof carries this request, where one does.
+    /// The session that carries this request, where one does.
     pub fn carrier(&self) -> Option<Opaque> {
-        let session = match &self.visit.who {
-            Who::Proven(session, _) if !self.ended_here => session,
-            Who::Proven(..) | Who::Named(..) | Who::Unknown => return None,
-        };
-        Some(session.root)
+        let carries = self.carried && !self.ended_here;
+        self.visit.session().filter(|_| carries).map(|session| session.root)
+    }
+
+    /// From when on whoever sent it is not let through any more without a second factor.
+    pub fn until(&self) -> Option<UnixMillis> {
+        match (&self.visit.who, self.stage) {
+            (Who::Named(..), Stage::Announced(from)) => from.filter(|_| self.carried),
+            (Who::Named(..), Stage::Required | Stage::Report | Stage::Off)
+            | (Who::Proven(..) | Who::Unknown, _) => None,
+        }
     }
 }
 
@@ -148,15 +161,16 @@ pub struct Ending {
 }
 
 impl Context {
-    /// A request that just arrived.
-    pub fn new(request_id: String) -> Self {
+    /// A request that just arrived, to be judged by `gateway`.
+    pub fn new(gateway: Arc<Gateway>, request_id: String) -> Self {
         Self {
+            gateway,
             request_id,
             since: Stopwatch::start(),
             progress: Progress::Arrived,
             ending: Ending { verdict: VerdictLabel::Error, reason: ReasonLabel::Internal },
             sent: Sent::default(),
-            unfinished: None,
+            unfinished: false,
         }
     }
 

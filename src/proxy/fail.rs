@@ -28,6 +28,9 @@ pub enum Failure {
     /// A body that we read ourselves did not come in time.
     #[error("the request body did not come in time")]
     BodyTooSlow,
+    /// A rule of ops takes nobody there.
+    #[error("a rule takes nobody there")]
+    Denied,
     /// The method is none that a portal gets.
     #[error("the method is not allowed")]
     MethodNotAllowed,
@@ -130,6 +133,12 @@ impl Failure {
                 "What you sent did not arrive in time. Go back and try again.",
                 None,
             ),
+            Self::Denied => (
+                StatusCode::FORBIDDEN,
+                "This page is closed",
+                "Whoever runs this portal does not let anybody open this page from here. Nothing is wrong with your sign-in.",
+                None,
+            ),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This cannot be done here",
@@ -220,6 +229,7 @@ impl Failure {
             | Self::CrossSite(_)
             | Self::Nameless
             | Self::Gone(_) => ReasonLabel::BadRequest,
+            Self::Denied => ReasonLabel::Denied,
             Self::Throttled(_) => ReasonLabel::Throttled,
             Self::UnknownHost => ReasonLabel::UnknownHost,
             Self::Store(_)
@@ -249,6 +259,7 @@ impl Failure {
             | Self::HeadTooLarge
             | Self::BodyTooLarge
             | Self::BodyTooSlow
+            | Self::Denied
             | Self::MethodNotAllowed
             | Self::Throttled(_)
             | Self::UnknownHost
@@ -278,6 +289,8 @@ pub(super) fn challenge_labels(challenge: Challenge) -> (VerdictLabel, ReasonLab
         Challenge::SignIn => (VerdictLabel::Login, ReasonLabel::Unknown),
         Challenge::Enrol => (VerdictLabel::Enrol, ReasonLabel::NotEnrolled),
         Challenge::Verify => (VerdictLabel::Verify, ReasonLabel::NotProven),
+        Challenge::StepUp => (VerdictLabel::Verify, ReasonLabel::Stale),
+        Challenge::Notice => (VerdictLabel::Notice, ReasonLabel::Grace),
         Challenge::Wait(_) | Challenge::AskDesk => (VerdictLabel::Refuse, ReasonLabel::Locked),
     }
 }

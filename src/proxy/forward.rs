@@ -5,9 +5,12 @@ use http::header;
 use pingora_http::RequestHeader;
 
 use super::context::{Origin, Passage};
+use super::introduce::introduce;
 use crate::identity::SessionLine;
-use crate::net::headers::{is_spelling_of, trusted_names};
+use crate::net::headers::{spellings_of, trusted_names};
+use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
+use crate::site::Parts;
 use crate::visit::Who;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
@@ -15,7 +18,11 @@ use crate::visit::Who;
 ///
 /// # Errors
 /// When a line cannot be written; then nothing goes to the portal.
-pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_error::Result<()> {
+pub(super) fn clean(
+    request: &mut RequestHeader,
+    passage: &Passage,
+    parts: &Parts,
+) -> pingora_error::Result<()> {
     for name in trusted_names(&request.headers) {
         request.remove_header(&name);
     }
@@ -29,12 +36,22 @@ pub(super) fn clean(request: &mut RequestHeader, passage: &Passage) -> pingora_e
         // then show what is behind it.
         request.remove_header(&header::AUTHORIZATION);
     }
+    without_service_token(request);
     session_line(request, passage)?;
     request.remove_header(&header::COOKIE);
     if let Some(line) = &passage.cookie_line {
         request.insert_header(header::COOKIE, line.as_str())?;
     }
+    introduce(request, passage, parts)?;
     set_origin(request, &passage.origin)
+}
+
+/// A service's token is for us: whoever runs the portal could use it elsewhere.
+fn without_service_token(request: &mut RequestHeader) {
+    let line = request.headers.get(header::AUTHORIZATION);
+    if line.is_some_and(|line| tokens::carries(&String::from_utf8_lossy(line.as_bytes()))) {
+        request.remove_header(&header::AUTHORIZATION);
+    }
 }
 
 /// The line that is part of the portal's session goes where its cookies go.
@@ -54,16 +71,19 @@ fn session_line(request: &mut RequestHeader, passage: &Passage) -> pingora_error
         Some(SessionLine::Authorization(_) | SessionLine::NamedInFront(_)) | None => {}
     }
     let Some(rule) = &identity.header else { return Ok(()) };
-    let spelled = |name: &&header::HeaderName| is_spelling_of(name.as_str(), rule.name.as_str());
-    let spellings: Vec<_> = request.headers.keys().filter(spelled).cloned().collect();
-    for name in spellings {
-        request.remove_header(&name);
-    }
+    remove_spellings(request, &rule.name);
     match passage.visit.cookies.line() {
         Some(SessionLine::NamedInFront(name)) if keep => {
             request.insert_header(rule.name.clone(), name.as_str())
         }
         Some(SessionLine::NamedInFront(_) | SessionLine::Authorization(_)) | None => Ok(()),
+    }
+}
+
+/// Takes away every line that some portal takes for one of this name.
+pub(super) fn remove_spellings(request: &mut RequestHeader, name: &header::HeaderName) {
+    for spelling in spellings_of(&request.headers, name.as_str()) {
+        request.remove_header(&spelling);
     }
 }
 

@@ -19,22 +19,24 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use super::admit::Admission;
 use super::context::{Context, Incoming, Passage, Progress};
 use super::fail::{Failure, challenge_labels};
+use super::in_force::InForce;
 use super::inject::Injection;
 use super::reading::{self, Reading};
 use super::settle::Settled;
+use super::tls::Certificates;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, forward, identify, kept, learn, observe, receive, record, route,
-    settle,
+    answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
+    route, settle,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
-use crate::policy::{Destination, Facts, PortalCookies, Reason, Verdict, decide};
+use crate::policy::{Destination, Facts, PortalCookies, Verdict, decide};
 use crate::site::{Parts, Site};
-use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::visit::{Visit, Who};
 
-/// The gateway: everything a request may need on its way. A clone is the same gateway.
+/// The gateway: everything a request may need on its way, from one configuration. A request
+/// keeps it from its first callback to its last; the next one may have another.
 #[derive(Clone)]
 pub struct Gateway {
     /// What all rooms share.
@@ -45,6 +47,8 @@ pub struct Gateway {
     pub connector: Arc<Connector>,
     /// How much one client may ask.
     pub admission: Arc<Admission>,
+    /// The certificates of each listener, in the order of the configuration.
+    pub certificates: Arc<[Option<Certificates>]>,
 }
 
 /// What a request's head, cookies and body add up to.
@@ -71,22 +75,30 @@ impl Gateway {
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
-        let destination = route::destination(&site, &incoming);
-        let visit = self.visit(session, &site, &incoming, destination).await?;
+        let purpose = route::purpose(&site, &incoming);
+        let visit = self.visit(session, &site, &incoming, purpose.destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
-        let facts = Facts {
-            destination: reading.destination().unwrap_or(destination),
-            visitor: visit.visitor(),
-            portal_session: visit.portal_session,
-        };
+        let purpose = reading.purpose(purpose);
+        let facts = facts::gather(
+            &self.parts,
+            &site,
+            &session.req_header().headers,
+            &incoming,
+            purpose,
+            &visit,
+        )
+        .await?;
         let verdict = decide(&facts);
-        self.parts.metrics.portal(site.index).decision(watch.elapsed());
+        facts::note(&self.parts, &site, &visit, &verdict).await?;
+        site.metrics.decision(watch.elapsed());
         match verdict {
             Verdict::OwnPage => {
                 answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
                 Ok(Next::Answered)
             }
+            Verdict::Deny => Err(Failure::Denied),
             Verdict::Challenge(challenge) => {
+                let challenge = facts::held_back(&self.parts, &site, &visit, challenge).await?;
                 let (verdict, reason) = challenge_labels(challenge);
                 ctx.ends(verdict, reason);
                 let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
@@ -97,7 +109,7 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
-                ctx.ends(VerdictLabel::Forward, reason_label(permit.reason()));
+                facts::forwarded(ctx, permit.reason());
                 let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
@@ -130,14 +142,16 @@ impl Gateway {
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {
-                reading::check_readable(&passage.site, incoming, &reading)?;
+                if !passage.stage.holds_nobody() {
+                    reading::check_readable(&passage.site, incoming, &reading)?;
+                }
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
                 reading::note_doubt(self, &passage);
-                connection::carries(passage.carrier());
+                connection::carries(passage.carrier(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
-                ctx.unfinished = Some(Arc::clone(&self.parts));
+                ctx.unfinished = true;
                 Ok(Next::Forward)
             }
         }
@@ -155,7 +169,7 @@ impl Gateway {
         let identified = self.identified(headers, site, incoming, destination).await;
         match identified {
             Err(Failure::Store(_) | Failure::Account(_) | Failure::Clock | Failure::NoWord(_))
-                if destination == Destination::Public =>
+                if matches!(destination, Destination::Public | Destination::Bypass) =>
             {
                 identify::nobody(site, headers)
             }
@@ -178,9 +192,8 @@ impl Gateway {
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);
         }
-        let open = matches!(destination, Destination::Public | Destination::Login);
         match visit.who {
-            Who::Unknown | Who::Named(..) if open => {
+            Who::Unknown | Who::Named(..) if destination.is_open() => {
                 learn::open(self, site, &incoming.origin, visit).await
             }
             Who::Unknown | Who::Named(..) | Who::Proven(..) => {
@@ -203,17 +216,18 @@ impl Gateway {
 
     /// Whether the proof that carries a request still stands.
     pub(super) fn still_stands(&self, passage: &Passage) -> bool {
-        let sessions = &self.parts.sessions;
-        passage.carrier().is_none_or(|root| sessions.goes_on(self.parts.now(), root))
+        let (sessions, now) = (&self.parts.sessions, self.parts.now());
+        let goes_on = passage.carrier().is_none_or(|root| sessions.goes_on(now, root));
+        goes_on && passage.until().is_none_or(|until| now < until)
     }
 }
 
 #[async_trait]
-impl ProxyHttp for Gateway {
+impl ProxyHttp for InForce {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        Context::new(record::request_id())
+        Context::new(self.now(), record::request_id())
     }
 
     /// No compression and no other module: a portal's answer stays as it is.
@@ -229,11 +243,12 @@ impl ProxyHttp for Gateway {
 
     /// Stages 1 to 6a. `Ok(true)` means answered; this is the only place that says so.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
-        let answered = match self.judge(session, ctx).await {
+        let gateway = Arc::clone(&ctx.gateway);
+        let answered = match gateway.judge(session, ctx).await {
             Ok(Next::Forward) => false,
             Ok(Next::Answered) => true,
             Err(failure) => {
-                answer::failure(self, session, ctx, &failure).await;
+                answer::failure(&gateway, session, ctx, &failure).await;
                 true
             }
         };
@@ -247,13 +262,14 @@ impl ProxyHttp for Gateway {
         ctx: &mut Context,
     ) -> Result<Box<HttpPeer>> {
         let Some(passage) = ctx.passage() else {
-            self.parts.metrics.gate_alarm();
+            ctx.gateway.parts.metrics.gate_alarm();
             return Err(Error::explain(ErrorType::InternalError, "a request without a permit"));
         };
-        let door = self.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let door = ctx.gateway.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let now = ctx.gateway.parts.now();
         let peer = match session.is_upgrade_req() {
-            true => door.socket_peer(self.parts.now()).await,
-            false => door.peer(self.parts.now(), upstream::ANSWER).await,
+            true => door.socket_peer(now).await,
+            false => door.peer(now, upstream::ANSWER).await,
         };
         peer.map(Box::new).map_err(|failure| broken(&failure))
     }
@@ -267,7 +283,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         match ctx.passage() {
             Some(passage) => {
-                forward::clean(request, passage)?;
+                forward::clean(request, passage, &ctx.gateway.parts)?;
                 passage.injection.ask(request)
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
@@ -283,17 +299,18 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<()> {
+        let gateway = Arc::clone(&ctx.gateway);
         if let Some(passage) = ctx.passage_mut() {
             let identity = &passage.site.portal.identity;
             let chunk = body.as_deref();
             let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
             if !before {
-                reading::note_doubt(self, passage);
+                reading::note_doubt(&gateway, passage);
             }
         }
         match ctx.passage() {
-            Some(passage) if self.still_stands(passage) => Ok(()),
+            Some(passage) if gateway.still_stands(passage) => Ok(()),
             _ => Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
         }
     }
@@ -311,16 +328,16 @@ impl ProxyHttp for Gateway {
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
             return Err(Error::explain(ErrorType::HTTPStatus(502), "an upgrade nobody asked for"));
         }
-        if !self.still_stands(passage) {
+        if !ctx.gateway.still_stands(passage) {
             return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended"));
         }
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
-        match settle::settle(self, passage, head).await {
+        match settle::settle(&ctx.gateway, passage, head).await {
             Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
-                connection::carries(None);
+                connection::carries(None, None);
                 ctx.session_ended_here();
             }
             Err(failure) => {
@@ -341,8 +358,9 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
+        let gateway = Arc::clone(&ctx.gateway);
         match ctx.passage_mut() {
-            Some(passage) if self.still_stands(passage) => {
+            Some(passage) if gateway.still_stands(passage) => {
                 passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
             }
             _ => return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
@@ -360,9 +378,10 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let failure = failure_of(error);
         if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
-            self.parts.metrics.portal(site.index).upstream_error(label);
+            site.metrics.upstream_error(label);
         }
-        let error_code = answer::failure(self, session, ctx, &failure).await;
+        let gateway = Arc::clone(&ctx.gateway);
+        let error_code = answer::failure(&gateway, session, ctx, &failure).await;
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
@@ -374,7 +393,7 @@ impl ProxyHttp for Gateway {
     /// Stage 9.
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
         connection::request_done();
-        record::record(self, session, error, ctx);
+        record::record(session, error, ctx);
     }
 }
 
@@ -393,9 +412,10 @@ pub(super) fn passage(
     let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
     let signs_out = route::signs_out(&site, incoming);
     let identity = &site.portal.identity;
-    let suspicion = match &visit.who {
-        Who::Named(..) | Who::Unknown if !identity.remembers_names() => Suspicion::Clear,
-        Who::Proven(..) | Who::Named(..) | Who::Unknown => {
+    let carried = keep && visit.is_carried();
+    let suspicion = match carried || identity.remembers_names() {
+        false => Suspicion::Clear,
+        true => {
             let (method, query) = (&incoming.method, incoming.query.as_deref());
             Suspicion::of_head(identity, &head.headers, method, query)
         }
@@ -406,6 +426,8 @@ pub(super) fn passage(
         site,
         permit,
         destination: facts.destination,
+        stage: facts.stage,
+        carried,
         visit,
         sent_cookies,
         cookie_line,
@@ -417,13 +439,6 @@ pub(super) fn passage(
         injection,
         signs_out,
         ended_here: false,
-    }
-}
-
-const fn reason_label(reason: Reason) -> ReasonLabel {
-    match reason {
-        Reason::Public => ReasonLabel::Public,
-        Reason::Proven => ReasonLabel::Proven,
     }
 }
 

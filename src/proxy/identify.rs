@@ -38,6 +38,7 @@ pub async fn identify(
             who: proven,
             read: cookies,
             cookies: set,
+            claims,
             fresh: None,
             portal_session: PortalSession::Other,
         });
@@ -50,7 +51,7 @@ pub async fn identify(
         None => idle(parts, site, now, token, &given).await?,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, read: cookies, cookies: set, fresh: None, portal_session })
+    Ok(Visit { who, read: cookies, cookies: set, claims, fresh: None, portal_session })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -64,6 +65,7 @@ pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure>
         who: Who::Unknown,
         read: cookies,
         cookies: set,
+        claims: None,
         fresh: None,
         portal_session: PortalSession::Other,
     })

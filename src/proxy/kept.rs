@@ -18,14 +18,14 @@ use super::fail::Failure;
 use super::gateway::{self, Gateway};
 use super::receive::Sender;
 use super::settle::{Settled, add_cookie, settle};
-use super::{answer, connection, forward, reading, receive, resent, route, upstream};
+use super::{answer, connection, facts, forward, reading, receive, resent, route, upstream};
 use crate::net::cookies::SESSION;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::net::set_cookie;
 use crate::pages::render::KeptNotice;
 use crate::pages::{self, Action, PageAnswer, PageRequest};
-use crate::policy::{Challenge, Facts, Verdict, decide};
+use crate::policy::{Challenge, Verdict, decide};
 use crate::site::{KeptForm, KeptLines, LONGEST_KEPT_BODY, Site};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::visit::{Visit, Who};
@@ -48,8 +48,9 @@ pub(super) async fn hold(
     visit: &Visit,
     challenge: Challenge,
 ) -> Result<bool, Failure> {
-    let Who::Named(record, _) = &visit.who else { return Ok(false) };
-    if challenge != Challenge::Verify || !is_form_of_the_portal(session, site, incoming) {
+    let Some(record) = visit.session() else { return Ok(false) };
+    let lacks_a_code = matches!(challenge, Challenge::Verify | Challenge::StepUp);
+    if !lacks_a_code || !is_form_of_the_portal(session, site, incoming) {
         return Ok(false);
     }
     reading::answer_expectation(session).await?;
@@ -155,7 +156,7 @@ pub(super) async fn send_on(
         return answer::not_sent(gateway, session, ctx, proven.cookies, NotSent::Barred).await;
     };
     ctx.ends(VerdictLabel::Forward, ReasonLabel::Proven);
-    connection::carries(passage.carrier());
+    connection::carries(passage.carrier(), passage.until());
     let path = passage.path.clone();
     let sending = Sending { gateway: gateway.clone(), passage, form };
     // To its end, even if the client leaves: what the portal changed must be settled.
@@ -164,7 +165,7 @@ pub(super) async fn send_on(
     match sent {
         Ok((mut exchange, settled)) => {
             if settled == Settled::Ended {
-                connection::carries(None);
+                connection::carries(None, None);
             }
             keep_the_proof(&mut exchange, &proven)?;
             resent::fit(&mut exchange, &path).await?;
@@ -179,10 +180,10 @@ pub(super) async fn send_on(
         }
         Err(failure) if failure.upstream_label().is_some() => {
             if let Some(label) = failure.upstream_label() {
-                gateway.parts.metrics.portal(site.index).upstream_error(label);
+                site.metrics.upstream_error(label);
             }
             tracing::error!(request = %ctx.request_id, %failure, "a kept form may not have arrived");
-            connection::carries(None);
+            connection::carries(None, None);
             answer::not_sent(gateway, session, ctx, proven.cookies, NotSent::NoAnswer).await
         }
         Err(failure) => Err(failure),
@@ -203,10 +204,9 @@ async fn judge(
     if !may_be_resent(site, &kept) {
         return Ok(None);
     }
-    let destination = route::destination(site, &kept);
-    let visit = gateway.identified(&head.headers, site, &kept, destination).await?;
-    let facts =
-        Facts { destination, visitor: visit.visitor(), portal_session: visit.portal_session };
+    let purpose = route::purpose(site, &kept);
+    let visit = gateway.identified(&head.headers, site, &kept, purpose.destination).await?;
+    let facts = facts::gather(&gateway.parts, site, &head.headers, &kept, purpose, &visit).await?;
     let (Verdict::Forward(permit), Who::Proven(..)) = (decide(&facts), &visit.who) else {
         return Ok(None);
     };
@@ -214,7 +214,7 @@ async fn judge(
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;
-    forward::clean(&mut head, &passage)
+    forward::clean(&mut head, &passage, &gateway.parts)
         .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
     Ok(Some((passage, head)))
 }

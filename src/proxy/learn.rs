@@ -18,6 +18,7 @@ use crate::identity::{
 };
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
+use crate::policy::rules::tokens;
 use crate::session::{Learned, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::UserName;
@@ -41,6 +42,8 @@ pub(super) fn line(
     match identity.reads_authorization() {
         true => {
             let given = only(headers, &header::AUTHORIZATION)?;
+            // A service's token is none of the portal's.
+            let given = given.filter(|line| !tokens::carries(line));
             Ok(given.map(|line| SessionLine::authorization(&line)))
         }
         false => Ok(None),
@@ -215,7 +218,7 @@ async fn named(
     let parts = &gateway.parts;
     let record = sign_in::record(parts, site, now, user, &visit.cookies, Learned::Told)?;
     let session = parts.sessions.begin_or_join(now, record).await?;
-    let standing = parts.accounts.standing(now, site.account(&session)).await?;
+    let standing = sign_in::seen(parts, site, now, &session).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;
     let fresh = Some(cookie_line::set_session(&token));
     Ok(Visit { who: Who::Named(session, standing), fresh, ..visit })

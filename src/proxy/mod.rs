@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod gateway;
+pub mod in_force;
 pub mod service;
 pub mod tls;
 
@@ -18,9 +19,11 @@ mod answer;
 mod ask;
 mod context;
 mod exchange;
+mod facts;
 mod fail;
 mod forward;
 mod inject;
+mod introduce;
 mod kept;
 mod learn;
 mod observe;

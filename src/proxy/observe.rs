@@ -16,7 +16,7 @@ use super::gateway::Gateway;
 use super::reading::{self, Login};
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, forward, learn, receive};
+use super::{ask, facts, forward, learn, receive};
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{
@@ -25,12 +25,11 @@ use crate::identity::{
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie::{self, CookieChange};
-use crate::policy::Standing;
-use crate::session::Suspension;
+use crate::policy::{Stage, Standing};
+use crate::session::{SessionRecord, Suspension};
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
-use crate::visit::Who;
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -45,7 +44,7 @@ pub(super) async fn carry(
     login: Login,
 ) -> Result<Exchange, Failure> {
     let mut request = session.req_header().clone();
-    forward::clean(&mut request, &passage)
+    forward::clean(&mut request, &passage, &gateway.parts)
         .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
     let watched = Watched {
         gateway: gateway.clone(),
@@ -82,10 +81,17 @@ impl Watched {
         site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
         reading::wipe(std::mem::take(&mut self.login.body));
         match result {
-            Ok(mut exchange) => {
-                self.judged(&mut exchange, suspension).await?;
-                Ok(exchange)
-            }
+            Ok(mut exchange) => match self.judged(&mut exchange, suspension).await {
+                Ok(()) => Ok(exchange),
+                // Where nobody is held the portal's own answer counts, whoever it is for.
+                Err(failure @ (Failure::Nameless | Failure::BadAnswer(_)))
+                    if self.passage.stage.holds_nobody() =>
+                {
+                    tracing::info!(%failure, "a login was let through that names nobody");
+                    Ok(exchange)
+                }
+                Err(failure) => Err(failure),
+            },
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable);
@@ -267,11 +273,11 @@ impl Watched {
         exchange: &mut Exchange,
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        let Who::Proven(..) = self.passage.visit.who else {
+        if !self.passage.carried {
             drop(suspension);
             let _goes_on = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
             return Ok(());
-        };
+        }
         self.end_touched().await?;
         drop(suspension);
         add_cookie(&mut exchange.header, &cookie_line::clear_session())
@@ -303,26 +309,40 @@ impl Watched {
         site.steps.forget(&site.binder.parts(cookies));
         self.end_touched().await?;
         let record = sign_in::begin(parts, site, user, cookies).await?;
-        let standing = parts.accounts.standing(now, site.account(&record)).await?;
+        let standing = sign_in::seen(parts, site, now, &record).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
         self.outcome(LoginOutcomeLabel::Success);
         if self.shows_page {
-            self.lead_on(site, standing, exchange)?;
+            self.lead_on(site, &record, standing, exchange).await?;
         }
         Ok(())
     }
 
     /// The browser goes to the second factor first, and where the portal sent it after that.
-    fn lead_on(
+    /// Who may go on without one goes where the portal says, past a notice that is due.
+    async fn lead_on(
         &self,
         site: &Site,
+        session: &SessionRecord,
         standing: Standing,
         exchange: &mut Exchange,
     ) -> Result<(), Failure> {
-        let page = match standing {
-            Standing::NotEnrolled => "enrol",
-            Standing::Enrolled | Standing::Locked(_) | Standing::Disabled => "verify",
+        let parts = &self.gateway.parts;
+        let stage = site.portal.enforcement.stage(Some(session.user.as_str()), parts.now());
+        let page = match (standing, stage) {
+            (_, Stage::Report | Stage::Off) => return Ok(()),
+            (Standing::NotEnrolled, Stage::Announced(_)) => {
+                if !facts::is_notice_due(parts, site, session).await? {
+                    return Ok(());
+                }
+                "notice"
+            }
+            (Standing::NotEnrolled, Stage::Required) => "enrol",
+            (
+                Standing::Enrolled | Standing::Locked(_) | Standing::Disabled,
+                Stage::Required | Stage::Announced(_),
+            ) => "verify",
         };
         let location = exchange.header.headers.get(header::LOCATION);
         let location = location.and_then(|location| location.to_str().ok());
@@ -343,7 +363,7 @@ impl Watched {
     }
 
     fn outcome(&self, outcome: LoginOutcomeLabel) {
-        self.gateway.parts.metrics.portal(self.passage.site.index).login_observed(outcome);
+        self.passage.site.metrics.login_observed(outcome);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::identity::{
 };
 use crate::policy::Destination;
 use crate::site::Site;
+use crate::site::destination::Purpose;
 
 /// What the body of a request at a login address says.
 pub(super) enum Reading {
@@ -30,11 +31,11 @@ pub(super) enum Reading {
 }
 
 impl Reading {
-    /// What the request is for, where the body says so.
-    pub(super) fn destination(&self) -> Option<Destination> {
+    /// What the request is for: `told` by its head, unless its body says that it is a login.
+    pub(super) fn purpose<'a>(&self, told: Purpose<'a>) -> Purpose<'a> {
         match self {
-            Self::Login(_) => Some(Destination::Login),
-            Self::Other | Self::Doubtful => None,
+            Self::Login(_) => Purpose { destination: Destination::Login, ..told },
+            Self::Other | Self::Doubtful => told,
         }
     }
 }

@@ -7,9 +7,7 @@ use pingora_error::Error;
 use pingora_proxy::Session;
 
 use super::context::Context;
-use super::gateway::Gateway;
 use crate::random;
-use crate::site::Parts;
 use crate::telemetry::access::AccessLine;
 
 /// A name for a request: 128 random bits in hex.
@@ -20,13 +18,8 @@ pub(super) fn request_id() -> String {
 }
 
 /// Writes the line and moves the counters.
-pub(super) fn record(
-    gateway: &Gateway,
-    session: &Session,
-    error: Option<&Error>,
-    ctx: &mut Context,
-) {
-    ctx.unfinished = None;
+pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context) {
+    ctx.unfinished = false;
     if let Some(error) = error {
         let kind = error.etype().as_str();
         tracing::debug!(request = %ctx.request_id, kind, "a request ended with an error");
@@ -40,14 +33,16 @@ pub(super) fn record(
         bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
         client: client.map(|address| address.ip().to_canonical()),
     };
-    note(&gateway.parts, ctx, &seen);
+    note(ctx, &seen);
 }
 
 /// What passes on a connection whose session ends is dropped in its middle, and the framework
 /// does not say so: whoever was cut leaves the line and the count all the same.
 impl Drop for Context {
     fn drop(&mut self) {
-        let Some(parts) = self.unfinished.take() else { return };
+        if !self.unfinished {
+            return;
+        }
         let Some(passage) = self.passage() else { return };
         let seen = Seen {
             method: passage.method.as_str(),
@@ -56,7 +51,7 @@ impl Drop for Context {
             bytes: self.sent.bytes,
             client: passage.origin.client,
         };
-        note(&parts, self, &seen);
+        note(self, &seen);
     }
 }
 
@@ -69,10 +64,10 @@ struct Seen<'a> {
     client: Option<IpAddr>,
 }
 
-fn note(parts: &Parts, ctx: &Context, seen: &Seen<'_>) {
+fn note(ctx: &Context, seen: &Seen<'_>) {
     let duration = ctx.since.elapsed();
-    let (site, metrics) = (ctx.site(), &parts.metrics);
-    let counted = site.map_or(metrics.nowhere(), |site| metrics.portal(site.index));
+    let (site, parts) = (ctx.site(), &ctx.gateway.parts);
+    let counted = site.map_or(parts.metrics.nowhere(), |site| &site.metrics);
     counted.request(ctx.ending.verdict, ctx.ending.reason, duration);
     if !parts.access_log {
         return;

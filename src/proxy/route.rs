@@ -8,8 +8,8 @@ use super::context::Incoming;
 use super::fail::Failure;
 use super::tls::ServerName;
 use crate::net::host::Host;
-use crate::policy::Destination;
-use crate::site::{Site, Sites, destination};
+use crate::site::destination::{self, Purpose};
+use crate::site::{Site, Sites};
 
 /// Finds the portal by the host.
 ///
@@ -34,9 +34,11 @@ fn portal_at(host: &Host, server_name: Option<&str>, sites: &Sites) -> Result<Ar
     if same { Ok(Arc::clone(site)) } else { Err(Failure::UnknownHost) }
 }
 
-/// What the request is for at its portal.
-pub(super) fn destination(site: &Site, incoming: &Incoming) -> Destination {
-    destination::destination(&site.portal, incoming.asks_for())
+/// What the request is for at its portal, and what is asked for it.
+pub(super) fn purpose<'a>(site: &'a Site, incoming: &Incoming) -> Purpose<'a> {
+    let client = incoming.origin.client;
+    let origin = destination::Origin { client, host: incoming.origin.host.as_str() };
+    destination::purpose(&site.portal, incoming.asks_for(), origin)
 }
 
 /// The part of the path below our own prefix, where it is below it.

@@ -18,9 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::connection::{Front, KEEP_ALIVE_SECONDS};
-use super::gateway::Gateway;
-use super::upstream::Door;
-use crate::site::Parts;
+use super::in_force::InForce;
 
 /// How long a client may take over the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -32,19 +30,12 @@ const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
 
-/// The server of all public listeners.
-pub fn front(parts: &Arc<Parts>) -> Arc<Front> {
-    let doors = parts.sites.iter().map(|site| Door::new(&site.portal.upstream));
-    let gateway = Gateway {
-        parts: Arc::clone(parts),
-        doors: doors.collect(),
-        connector: Arc::new(pingora_core::connectors::http::Connector::new(None)),
-        admission: Arc::default(),
-    };
+/// The server of all public listeners, which goes by what is in force.
+pub fn front(in_force: &InForce) -> Arc<Front> {
     // One more try, for a pooled connection that the portal closed just then; the framework
     // tries only what changes nothing a second time.
     let conf = ServerConf { max_retries: 2, ..ServerConf::default() };
-    let mut proxy = HttpProxy::new(gateway, Arc::new(conf));
+    let mut proxy = HttpProxy::new(in_force.clone(), Arc::new(conf));
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(KEEP_ALIVE_SECONDS));
     proxy.server_options = Some(options);
@@ -52,7 +43,7 @@ pub fn front(parts: &Arc<Parts>) -> Arc<Front> {
     http2.initial_connection_window_size(HTTP2_CONNECTION_WINDOW);
     proxy.h2_options = Some(http2);
     proxy.handle_init_modules();
-    Arc::new(Front::new(Arc::new(proxy), Arc::clone(parts)))
+    Arc::new(Front::new(Arc::new(proxy), in_force.clone()))
 }
 
 /// Serves one listener until `shutdown`, then waits for what is under way, for a while.

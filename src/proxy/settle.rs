@@ -19,11 +19,10 @@ use crate::net::glob::Glob;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::random;
-use crate::session::{Claims, Level, SessionRecord};
+use crate::session::{Learned, Level, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
-use crate::visit::Who;
 
 /// Settles the answer to a request that went to the portal, and edits its head.
 ///
@@ -41,12 +40,13 @@ pub(super) async fn settle(
     let changes = set_cookie::changes(&head.headers, now);
     let announced = sign_in::take_announcement(&passage.site.portal.identity, head);
     let touched = changes.iter().any(|change| is_session_cookie(patterns, &change.name));
-    let line = match (&passage.visit.who, passage.permit.cookies()) {
+    let carrier = passage.visit.session().filter(|_| passage.carried);
+    let line = match (carrier, passage.permit.cookies()) {
         (_, PortalCookies::WithholdBothWays) => {
             retain_set_cookies(head, |name| !is_session_cookie(patterns, name))?;
             None
         }
-        (Who::Proven(session, claims), PortalCookies::Keep) => {
+        (Some(session), PortalCookies::Keep) => {
             let after = passage.sent_cookies.after(&changes, patterns, &passage.path);
             let left = after.is_empty() && !passage.sent_cookies.is_empty();
             let whose = match left || passage.signs_out {
@@ -56,7 +56,7 @@ pub(super) async fn settle(
                 false => whose(gateway, passage, session, &after).await?,
             };
             match whose {
-                Whose::TheSame => after_proven(parts, passage, session, claims, &after).await?,
+                Whose::TheSame => follow(parts, passage, session, &after).await?,
                 Whose::Nobodys => {
                     // What the portal said of it before is no longer true.
                     let site = &passage.site;
@@ -68,12 +68,15 @@ pub(super) async fn settle(
                 }
                 Whose::Anybodys => {
                     parts.sessions.end(now, session).await?;
-                    return Err(Failure::SessionEnded);
+                    if !passage.stage.holds_nobody() {
+                        return Err(Failure::SessionEnded);
+                    }
+                    add_cookie(head, &cookie_line::clear_session())?;
+                    return Ok(Settled::Ended);
                 }
             }
         }
-        (Who::Unknown | Who::Named(..), PortalCookies::Keep)
-        | (Who::Unknown | Who::Named(..) | Who::Proven(..), PortalCookies::Withhold) => {
+        (None, PortalCookies::Keep) | (_, PortalCookies::Withhold) => {
             forget_withheld(passage, &changes, head)?;
             match announced {
                 Some(Some(user)) => announced_line(parts, passage, user, &changes).await?,
@@ -138,21 +141,25 @@ async fn whose(
     })
 }
 
-/// A proven session follows the portal's session.
-async fn after_proven(
+/// A session follows the portal's session.
+async fn follow(
     parts: &Parts,
     passage: &Passage,
     session: &Arc<SessionRecord>,
-    claims: &Claims,
     after: &CookieSet,
 ) -> Result<Option<String>, Failure> {
     let now = parts.now();
     let site = &passage.site;
     if after.is_same(&passage.sent_cookies) {
-        return match site.token.wants_renewal(now, claims) {
+        let claims = passage.visit.claims.as_ref();
+        return match claims.is_some_and(|claims| site.token.wants_renewal(now, claims)) {
             true => Ok(Some(session_line(parts, site, now, session)?)),
-            false => Ok(None),
+            false => Ok(passage.visit.fresh.clone()),
         };
+    }
+    if session.learned == Learned::Told && session.level == Level::Password {
+        // It waits for the second factor at a place of its own, whichever cookies there are.
+        return Ok(passage.visit.fresh.clone());
     }
     let scoped = scoped_after(site, session, after);
     let mut all = site.binder.parts(after);
@@ -219,6 +226,7 @@ async fn announced_line(
         return Ok(None);
     }
     let session = sign_in::begin(parts, site, user, &after).await?;
+    sign_in::seen(parts, site, parts.now(), &session).await?;
     Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }
 

@@ -9,6 +9,7 @@ use super::fail::Failure;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::identity::{CookieSet, announced};
+use crate::policy::Standing;
 use crate::random::{self, NoRandomness};
 use crate::session::{Learned, Level, SessionRecord};
 use crate::site::{Parts, Site};
@@ -61,6 +62,24 @@ pub(super) fn record(
         level: Level::Password,
         learned,
     })
+}
+
+/// Notes that the user of a session that just began was seen. Gives how the user stands.
+///
+/// # Errors
+/// When it is not on disk.
+pub(super) async fn seen(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    session: &SessionRecord,
+) -> Result<Standing, Failure> {
+    let account = site.account(session);
+    let standing = parts.accounts.standing(now, account).await?;
+    if parts.accounts.seen(now, account, &session.user, standing).await? {
+        site.metrics.rollout().one_more_seen();
+    }
+    Ok(standing)
 }
 
 /// Takes out the line in which the portal names who signed in; nobody but us is to see it.

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::config::CertificateFiles;
+use super::in_force::InForce;
+use crate::config::{CertificateFiles, Config, Listener};
 use crate::net::host::Host;
 
 /// Why a listener has no certificates.
@@ -43,33 +45,50 @@ pub enum TlsError {
 /// The name that the client asked for in its handshake.
 pub struct ServerName(pub String);
 
-/// Settings for a listener with these certificates: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+/// Settings for the listener at this place in the configuration: TLS 1.2 and 1.3, HTTP/2 and
+/// HTTP/1.1. Each handshake gets a certificate of the moment.
 ///
 /// # Errors
-/// When a certificate cannot be used.
-pub fn settings(files: &[CertificateFiles], hosts: &[String]) -> Result<TlsSettings, TlsError> {
+/// When the framework refuses.
+pub fn settings(in_force: &InForce, listener: usize) -> Result<TlsSettings, TlsError> {
     let settings = TlsSettings::with_callbacks(Box::new(NotesName));
     let mut settings = settings.map_err(|error| TlsError::Listener(error.to_string()))?;
-    settings.set_cert_resolver(Arc::new(Certificates::load(files, hosts)?));
+    settings.set_cert_resolver(Arc::new(OfTheMoment { in_force: in_force.clone(), listener }));
     settings.enable_h2();
     Ok(settings)
+}
+
+/// The certificates of each listener, read from their files.
+///
+/// # Errors
+/// When one of them cannot be used.
+pub fn certificates(config: &Config) -> Result<Vec<Option<Certificates>>, TlsError> {
+    let hosts = || config.portals.iter().flat_map(|portal| &portal.hosts);
+    let of_listener = |listener: &Listener| {
+        let files = listener.tls.as_deref();
+        files.map(|files| Certificates::load(files, hosts())).transpose()
+    };
+    config.listeners.iter().map(of_listener).collect()
 }
 
 /// Certificates by host. A client that names no host, or an unknown one, gets the first: it
 /// then learns from the answer that nobody is there.
 #[derive(Debug)]
-struct Certificates {
+pub struct Certificates {
     by_host: HashMap<String, Arc<CertifiedKey>>,
     first: Arc<CertifiedKey>,
 }
 
 impl Certificates {
-    fn load(files: &[CertificateFiles], hosts: &[String]) -> Result<Self, TlsError> {
+    fn load<'a>(
+        files: &[CertificateFiles],
+        hosts: impl Iterator<Item = &'a String> + Clone,
+    ) -> Result<Self, TlsError> {
         let mut by_host = HashMap::new();
         let mut first = None;
         for pair in files {
             let key = Arc::new(read(pair)?);
-            for host in hosts.iter().filter(|host| covers(&key, host)) {
+            for host in hosts.clone().filter(|host| covers(&key, host)) {
                 by_host.entry(host.clone()).or_insert_with(|| Arc::clone(&key));
             }
             first.get_or_insert(key);
@@ -80,11 +99,25 @@ impl Certificates {
     }
 }
 
-impl ResolvesServerCert for Certificates {
+/// Finds the certificate for a handshake among those that are in force.
+struct OfTheMoment {
+    in_force: InForce,
+    listener: usize,
+}
+
+impl fmt::Debug for OfTheMoment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "OfTheMoment({})", self.listener)
+    }
+}
+
+impl ResolvesServerCert for OfTheMoment {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let gateway = self.in_force.now();
+        let certificates = gateway.certificates.get(self.listener)?.as_ref()?;
         let named = hello.server_name().and_then(|name| Host::parse(name).ok());
-        let found = named.and_then(|host| self.by_host.get(host.as_str()));
-        Some(Arc::clone(found.unwrap_or(&self.first)))
+        let found = named.and_then(|host| certificates.by_host.get(host.as_str()));
+        Some(Arc::clone(found.unwrap_or(&certificates.first)))
     }
 }
 

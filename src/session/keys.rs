@@ -1,8 +1,9 @@
 //! The keys that sign sessions: made on first start, kept in the store under its seal, never
-//! in a file or in the configuration.
+//! in a file or in the configuration. Those that sign assertions are kept the same way.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -38,22 +39,8 @@ impl KeyRing {
     /// # Errors
     /// When the store or the record is in doubt. Then nobody's session can be judged.
     pub async fn load_or_make(store: &dyn Store, now: UnixMillis) -> Result<Self, KeyRingError> {
-        let key = Key::new(Space::Config, &b"session-signing-keys"[..]);
-        if let Some(record) = store.get(now, &key).await? {
-            return Self::read(&record.value);
-        }
-        let written =
-            serde_json::to_vec(&Written::first()?).map_err(|_| KeyRingError::Malformed)?;
-        let put = Write::put(key.clone(), written.clone(), None).expecting(Expect::Absent);
-        match store.commit(now, vec![put]).await {
-            Ok(_) => Self::read(&written),
-            // Another gateway was first: its key is everybody's.
-            Err(StoreError::Conflict { .. }) => {
-                let record = store.get(now, &key).await?.ok_or(KeyRingError::Malformed)?;
-                Self::read(&record.value)
-            }
-            Err(error) => Err(error.into()),
-        }
+        let first = || serde_json::to_vec(&Written::first()?).map_err(|_| KeyRingError::Malformed);
+        Self::read(&kept_or_made(store, now, b"session-signing-keys", first).await?)
     }
 
     /// The key that signs, and its name.
@@ -88,6 +75,30 @@ impl KeyRing {
     }
 }
 
+/// The ring that the store keeps under this name, or the one that `first` makes when there is
+/// none. Whichever gateway is first, its ring is everybody's.
+pub(super) async fn kept_or_made(
+    store: &dyn Store,
+    now: UnixMillis,
+    name: &'static [u8],
+    first: impl FnOnce() -> Result<Vec<u8>, KeyRingError>,
+) -> Result<Bytes, KeyRingError> {
+    let key = Key::new(Space::Config, name);
+    if let Some(record) = store.get(now, &key).await? {
+        return Ok(record.value);
+    }
+    let made = Bytes::from(first()?);
+    let put = Write::put(key.clone(), made.clone(), None).expecting(Expect::Absent);
+    match store.commit(now, vec![put]).await {
+        Ok(_) => Ok(made),
+        Err(StoreError::Conflict { .. }) => {
+            let record = store.get(now, &key).await?.ok_or(KeyRingError::Malformed)?;
+            Ok(record.value)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The ring as it stands in the store.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(deny_unknown_fields)]
@@ -108,5 +119,23 @@ impl Written {
         let kid = URL_SAFE_NO_PAD.encode(random::bytes::<6>()?);
         let secret = URL_SAFE_NO_PAD.encode(random::bytes::<32>()?);
         Ok(Self { active: kid.clone(), keys: vec![WrittenKey { kid, secret }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept_or_made;
+    use crate::site::house::{NOW, house};
+
+    #[tokio::test]
+    async fn gateways_that_start_at_once_agree_on_one_ring() {
+        let house = house().await;
+        let make = |ring: &'static [u8]| {
+            kept_or_made(&*house.store, NOW, b"some ring", move || Ok(ring.to_vec()))
+        };
+        let (one, other) = tokio::join!(make(b"first"), make(b"second"));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert_eq!(one, other);
+        assert_eq!(make(b"third").await.unwrap(), one);
     }
 }

@@ -5,6 +5,8 @@
 // A case that is added must be decided here, not fall into somebody else's arm.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod assertion;
+mod assertion_keys;
 mod binding;
 mod hs256;
 mod index;
@@ -15,6 +17,8 @@ mod record;
 mod sessions;
 mod token;
 
+pub use assertion::Assertions;
+pub use assertion_keys::AssertionKeys;
 pub use binding::Binder;
 pub use keys::{KeyRing, KeyRingError};
 pub use logins::Suspension;

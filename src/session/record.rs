@@ -1,5 +1,7 @@
 //! What the store keeps of a session, by the portal session it is bound to.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
@@ -95,6 +97,14 @@ impl SessionRecord {
             Learned::Told => bind,
         };
         Self { sid, bind, level: Level::Proven { factor, at }, ..self.clone() }
+    }
+
+    /// How long ago the second factor was given.
+    pub fn proof_age(&self, now: UnixMillis) -> Option<Duration> {
+        match self.level {
+            Level::Proven { at, .. } => Some(now.since(at)),
+            Level::Password | Level::Ended => None,
+        }
     }
 
     /// Whether it stands at `now`.

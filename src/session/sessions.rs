@@ -2,7 +2,7 @@
 //! session exists only while its record says so; memory is never asked about what it has
 //! not read or written itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use papaya::{Compute, HashMap, Operation};
@@ -13,7 +13,7 @@ use super::record::{Level, SessionRecord};
 use super::{GUEST_LIFETIME, ROTATION_GRACE};
 use crate::clock::UnixMillis;
 use crate::store::{Expect, Store, StoreError, Version, Write};
-use crate::user::{Opaque, UserName};
+use crate::user::Opaque;
 
 /// The sessions of all portals, by the portal session they are bound to.
 pub struct Sessions {
@@ -339,14 +339,6 @@ impl Sessions {
         let known = self.known.pin();
         let here = |known: &&Known| known.record.portal == portal && known.record.stands(now);
         known.values().filter(here).count()
-    }
-
-    /// Who has a session at `portal` that stands.
-    pub fn users(&self, now: UnixMillis, portal: &str) -> BTreeMap<Opaque, UserName> {
-        let known = self.known.pin();
-        let here = |known: &&Known| known.record.portal == portal && known.record.stands(now);
-        let users = known.values().filter(here).map(|known| &known.record);
-        users.map(|record| (record.sub, record.user.clone())).collect()
     }
 
     /// Forgets what is over, so that memory holds only what stands.

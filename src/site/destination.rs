@@ -1,10 +1,13 @@
 //! What a request is for at its portal, told by its method, path and query alone. Whoever
 //! judges a request and whoever explains a judgement read it here.
 
+use std::net::IpAddr;
+
 use crate::config::Portal;
 use crate::identity::{is_login_address, names_a_user};
-use crate::net::path::{PathPattern, RequestPath};
-use crate::policy::Destination;
+use crate::net::path::RequestPath;
+use crate::policy::rules::{Asked, Because, Judged};
+use crate::policy::{Demand, Destination};
 
 /// What of a request says what it is for.
 #[derive(Clone, Copy, Debug)]
@@ -17,17 +20,45 @@ pub struct Target<'a> {
     pub query: Option<&'a str>,
 }
 
-/// What the request is for at its portal.
-pub fn destination(portal: &Portal, target: Target<'_>) -> Destination {
+/// Where a request comes from and which name it asks for: what rules look at beside its target.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The address of the client, where it is known.
+    pub client: Option<IpAddr>,
+    /// The host, in lower case and without port.
+    pub host: &'a str,
+}
+
+/// What a request is for, and what the rules of ops ask for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose<'a> {
+    /// What it is for.
+    pub destination: Destination,
+    /// What is asked for it, and why.
+    pub judged: Judged<'a>,
+}
+
+/// What the request is for at its portal, and what is asked for it.
+pub fn purpose<'a>(portal: &'a Portal, target: Target<'_>, origin: Origin<'_>) -> Purpose<'a> {
+    let Target { method, path, query } = target;
+    let Origin { client, host } = origin;
+    let judged = portal.rules.judge(&Asked { method, path, query, client, host });
+    Purpose { destination: destination(portal, target, &judged), judged }
+}
+
+fn destination(portal: &Portal, target: Target<'_>, judged: &Judged<'_>) -> Destination {
     if own_page(portal, target.path).is_some() {
         return Destination::OwnPage;
     }
     if is_login_page(portal, target) {
         return Destination::Login;
     }
-    match public_rule(portal, target.path) {
-        Some(_) => Destination::Public,
-        None => Destination::Protected,
+    match (judged.demand, judged.because) {
+        (Demand::None, Because::Public(_) | Because::Default) => Destination::Public,
+        (Demand::None, Because::Rule(..)) => Destination::Bypass,
+        (Demand::Service | Demand::Mfa | Demand::Fresh(_) | Demand::Deny, _) => {
+            Destination::Protected
+        }
     }
 }
 
@@ -36,11 +67,6 @@ pub fn destination(portal: &Portal, target: Target<'_>) -> Destination {
 pub fn own_page<'a>(portal: &Portal, path: &'a RequestPath) -> Option<&'a str> {
     let rest = path.as_str().strip_prefix(&portal.prefix)?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
-}
-
-/// The first rule that opens a path to everybody.
-pub fn public_rule<'a>(portal: &'a Portal, path: &RequestPath) -> Option<&'a PathPattern> {
-    portal.public.iter().find(|pattern| pattern.matches(path))
 }
 
 /// Whether the portal takes a password at this address.

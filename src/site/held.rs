@@ -7,12 +7,17 @@ use crate::config::Portal;
 use crate::net::return_to::ReturnTo;
 use crate::policy::Challenge;
 
+/// What tells the page that asks for a code that a proof which stands is too old.
+pub const STEP_UP: &str = "step_up=yes";
+
 /// Where a visitor gives what is missing.
 pub fn place(portal: &Portal, challenge: Challenge) -> String {
     let prefix = &portal.prefix;
     match challenge {
         Challenge::SignIn => portal.identity.login_url.clone().unwrap_or_else(|| "/".to_owned()),
         Challenge::Enrol => format!("{prefix}/enrol"),
+        Challenge::Notice => format!("{prefix}/notice"),
+        Challenge::StepUp => format!("{prefix}/verify?{STEP_UP}"),
         Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => format!("{prefix}/verify"),
     }
 }
@@ -23,7 +28,15 @@ pub fn way(portal: &Portal, challenge: Challenge, target: &str) -> Option<String
     let place = place(portal, challenge);
     match challenge {
         Challenge::SignIn => portal.identity.login_url.is_some().then_some(place),
-        Challenge::Enrol | Challenge::Verify | Challenge::Wait(_) | Challenge::AskDesk => {
+        Challenge::StepUp => {
+            let way = way(portal, Challenge::Verify, target)?;
+            Some(format!("{way}&{STEP_UP}"))
+        }
+        Challenge::Enrol
+        | Challenge::Verify
+        | Challenge::Notice
+        | Challenge::Wait(_)
+        | Challenge::AskDesk => {
             let return_to = ReturnTo::parse(target, &portal.prefix);
             Some(format!("{place}?return_to={}", return_to.as_query_value()))
         }
@@ -33,7 +46,11 @@ pub fn way(portal: &Portal, challenge: Challenge, target: &str) -> Option<String
 /// The status of a call's answer.
 pub fn call_status(challenge: Challenge) -> StatusCode {
     match challenge {
-        Challenge::SignIn | Challenge::Enrol | Challenge::Verify => StatusCode::UNAUTHORIZED,
+        Challenge::SignIn
+        | Challenge::Enrol
+        | Challenge::Verify
+        | Challenge::StepUp
+        | Challenge::Notice => StatusCode::UNAUTHORIZED,
         Challenge::Wait(_) | Challenge::AskDesk => StatusCode::TOO_MANY_REQUESTS,
     }
 }
@@ -54,6 +71,8 @@ mod tests {
         assert_eq!(led(Challenge::SignIn), "/login?do=login");
         assert_eq!(led(Challenge::Enrol), "/.mfa/enrol?return_to=%2Fa%3Fb%3Dc");
         assert_eq!(led(Challenge::Verify), "/.mfa/verify?return_to=%2Fa%3Fb%3Dc");
+        assert_eq!(led(Challenge::StepUp), "/.mfa/verify?return_to=%2Fa%3Fb%3Dc&step_up=yes");
+        assert_eq!(led(Challenge::Notice), "/.mfa/notice?return_to=%2Fa%3Fb%3Dc");
         assert_eq!(place(portal, Challenge::AskDesk), "/.mfa/verify");
     }
 

@@ -69,15 +69,17 @@ pub(crate) async fn house() -> House {
     let store = Arc::new(Counted { inner: opened, calls: AtomicUsize::new(0) });
     let shared: Arc<dyn Store> = Arc::<Counted>::clone(&store);
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
-    let metrics = Arc::new(Metrics::new(&["shop", "wiki"]).unwrap());
-    let parts = server::build(config, &keyring, shared, clock, metrics).await.unwrap();
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let parts = server::build(config, keyring, shared, clock, metrics).await.unwrap();
     House { parts: Arc::new(parts), store, _folder: folder }
 }
 
 /// The portals alone.
 pub(crate) fn sites() -> Sites {
     let (_folder, config) = configuration();
-    Sites::new(config.portals, config.session, &Keyring::load(&config.master_key).unwrap())
+    let keyring = Keyring::load(&config.master_key).unwrap();
+    let metrics = Metrics::new().unwrap();
+    Sites::new(config.portals, config.session, &keyring, &metrics, None).unwrap()
 }
 
 fn configuration() -> (tempfile::TempDir, Config) {
@@ -127,7 +129,12 @@ impl House {
     /// What the portal cookies of a line are to the sessions.
     pub(crate) fn parts_of(&self, cookies: &str) -> Vec<Opaque> {
         let site = self.parts.sites.named("wiki.test");
-        site.binder.parts(&set_of(site, &line(cookies)))
+        site.binder.parts(&self.cookies_of(cookies))
+    }
+
+    /// The portal's session cookies of a line.
+    pub(crate) fn cookies_of(&self, cookies: &str) -> CookieSet {
+        set_of(self.parts.sites.named("wiki.test"), &line(cookies))
     }
 }
 

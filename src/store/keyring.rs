@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::config::MasterKey;
@@ -55,14 +56,16 @@ impl Keyring {
     /// Loads the master key, and makes its file on first start.
     pub fn load(source: &MasterKey) -> Result<Self, KeyringError> {
         let master = match source {
-            MasterKey::File(path) => from_file(path)?,
-            MasterKey::Given(secret) => {
-                let given = <[u8; 32]>::try_from(secret.reveal());
-                Zeroizing::new(given.map_err(|_| KeyringError::MalformedGiven)?)
-            }
+            MasterKey::File(path) if matches!(path.try_exists(), Ok(false)) => make(path)?,
+            MasterKey::File(_) | MasterKey::Given(_) => read(source)?,
         };
         let identifiers = expand(&master, "identifier");
         Ok(Self { master, identifiers })
+    }
+
+    /// Whether the key at `source` is the one that this ring was made from. None is made.
+    pub fn is_of(&self, source: &MasterKey) -> bool {
+        read(source).is_ok_and(|master| bool::from(master.ct_eq(&*self.master)))
     }
 
     /// The key for the purpose `label` (HKDF-SHA256, RFC 5869).
@@ -111,13 +114,19 @@ fn expand(master: &Zeroizing<[u8; 32]>, label: &str) -> Zeroizing<[u8; 32]> {
     key
 }
 
+fn read(source: &MasterKey) -> Result<Zeroizing<[u8; 32]>, KeyringError> {
+    match source {
+        MasterKey::File(path) => from_file(path),
+        MasterKey::Given(secret) => {
+            let given = <[u8; 32]>::try_from(secret.reveal());
+            Ok(Zeroizing::new(given.map_err(|_| KeyringError::MalformedGiven)?))
+        }
+    }
+}
+
 fn from_file(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyringError> {
     let unreadable = |source| KeyringError::Unreadable { path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return make(path),
-        Err(error) => return Err(unreadable(error)),
-    };
+    let file = File::open(path).map_err(unreadable)?;
     // The mode of the opened file, not of what the path may name a moment later.
     let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
     if mode & 0o077 != 0 {

@@ -42,6 +42,12 @@ pub enum ReasonLabel {
     Public,
     /// The visitor has proven a second factor.
     Proven,
+    /// The visitor has none, and is only told of the date for now.
+    Grace,
+    /// A rule opens the path or took a service's token, or nobody is asked here.
+    Bypass,
+    /// The visitor would have been held, were the portal not reporting alone.
+    Report,
     /// The page is one of ours.
     OwnPage,
     /// Nobody is known behind the request.
@@ -50,6 +56,10 @@ pub enum ReasonLabel {
     NotEnrolled,
     /// The user has an authenticator and has not shown it.
     NotProven,
+    /// The factor was given too long ago for this path.
+    Stale,
+    /// A rule takes nobody there.
+    Denied,
     /// Too many wrong codes.
     Locked,
     /// The request is not well-formed or holds what no portal should see.
@@ -72,10 +82,15 @@ impl ReasonLabel {
         match self {
             Self::Public => "public",
             Self::Proven => "proven",
+            Self::Grace => "grace",
+            Self::Bypass => "bypass",
+            Self::Report => "report",
             Self::OwnPage => "own_page",
             Self::Unknown => "unknown",
             Self::NotEnrolled => "not_enrolled",
             Self::NotProven => "not_proven",
+            Self::Stale => "stale",
+            Self::Denied => "denied",
             Self::Locked => "locked",
             Self::BadRequest => "bad_request",
             Self::UnknownHost => "unknown_host",

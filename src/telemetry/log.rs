@@ -4,12 +4,13 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::Layered;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, reload};
 
 use crate::config::{LogFormat, Telemetry};
 use crate::telemetry::access::ACCESS;
@@ -23,18 +24,37 @@ pub enum LogError {
     AlreadySetUp,
 }
 
-/// Starts logging for the whole process, records of the `log` crate included.
-pub fn init(telemetry: &Telemetry) -> Result<(), LogError> {
-    subscriber(telemetry, std::io::stderr).try_init().map_err(|_| LogError::AlreadySetUp)
+/// The log of this process. Its form stays as it is; how much it says may change.
+pub struct Log(reload::Handle<Targets, Lines>);
+
+impl Log {
+    /// Says as much as `telemetry` wants from now on.
+    pub fn follow(&self, telemetry: &Telemetry) {
+        if let Err(error) = self.0.reload(targets(telemetry)) {
+            tracing::error!(%error, "the log goes on as it was");
+        }
+    }
 }
 
-fn subscriber<W>(telemetry: &Telemetry, writer: W) -> impl Subscriber + Send + Sync
+/// Starts logging for the whole process, records of the `log` crate included.
+pub fn init(telemetry: &Telemetry) -> Result<Log, LogError> {
+    let (subscriber, log) = subscriber(telemetry, std::io::stderr);
+    subscriber.try_init().map_err(|_| LogError::AlreadySetUp)?;
+    Ok(log)
+}
+
+/// Where records go, below the filter.
+type Lines = Layered<Box<dyn Layer<Registry> + Send + Sync>, Registry>;
+
+fn subscriber<W>(telemetry: &Telemetry, writer: W) -> (impl Subscriber + Send + Sync, Log)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // The filter is a layer of its own and not one of the output's, so that records which come
     // through the `log` crate are judged by the target that they name.
-    tracing_subscriber::registry().with(lines(telemetry.format, writer)).with(targets(telemetry))
+    let (filter, handle) = reload::Layer::new(targets(telemetry));
+    let subscriber = tracing_subscriber::registry().with(lines(telemetry.format, writer));
+    (subscriber.with(filter), Log(handle))
 }
 
 fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>

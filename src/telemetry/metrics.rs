@@ -1,6 +1,7 @@
 //! Every metric that Portcullis has. Handles are fetched once per portal, so that a proven
 //! request looks no label up; all counting is by atomic additions and blocks nobody.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -13,6 +14,12 @@ use crate::telemetry::label::{
     FactorLabel, LoginOutcomeLabel, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
+use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
+
+mod portals;
+
+use portals::Portals;
+pub(in crate::telemetry) use portals::drop_series;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -42,8 +49,8 @@ pub enum MetricsError {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    portals: Vec<PortalMetrics>,
-    nowhere: PortalMetrics,
+    portals: Arc<Portals>,
+    nowhere: Arc<PortalMetrics>,
     gate_alarms: IntCounter,
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
@@ -51,16 +58,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a gateway with these portals, in the order of the configuration.
-    pub fn new(portals: &[&str]) -> Result<Self, MetricsError> {
+    /// The metrics of a gateway, as yet without portals.
+    pub fn new() -> Result<Self, MetricsError> {
         let registry = Registry::new();
-        let families = Families::new(&registry)?;
+        let portals = Arc::new(Portals::new(Families::new(&registry)?));
         let metrics = Self {
-            portals: portals
-                .iter()
-                .map(|portal| PortalMetrics::new(&families, portal))
-                .collect::<Result<_, _>>()?,
-            nowhere: PortalMetrics::new(&families, NO_PORTAL)?,
+            nowhere: portals.of(NO_PORTAL)?,
+            portals,
             gate_alarms: registered(
                 &registry,
                 IntCounter::new(
@@ -96,13 +100,14 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The metrics of the portal at this place in the configuration.
-    pub fn portal(&self, index: usize) -> &PortalMetrics {
-        self.portals.get(index).unwrap_or(&self.nowhere)
+    /// The metrics of the portal of this name. Whoever asks again gets the same ones, as long
+    /// as anybody holds them; afterwards the portal is gone, and its series with it.
+    pub fn portal(&self, name: &str) -> Result<Arc<PortalMetrics>, MetricsError> {
+        self.portals.of(name)
     }
 
     /// The metrics of requests that belong to no portal: unknown hosts, broken heads.
-    pub const fn nowhere(&self) -> &PortalMetrics {
+    pub const fn nowhere(&self) -> &Arc<PortalMetrics> {
         &self.nowhere
     }
 
@@ -176,6 +181,7 @@ pub enum ReloadOutcome {
 #[derive(Debug)]
 pub struct PortalMetrics {
     name: String,
+    portals: Weak<Portals>,
     requests: IntCounterVec,
     forwarded_proven: IntCounter,
     forwarded_public: IntCounter,
@@ -189,6 +195,7 @@ pub struct PortalMetrics {
     throttled: Series<ThrottleScope>,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
+    rollout: RolloutMetrics,
 }
 
 impl PortalMetrics {
@@ -264,12 +271,22 @@ impl PortalMetrics {
         self.upstream_errors.inc(kind);
     }
 
-    fn new(families: &Families, portal: &str) -> Result<Self, MetricsError> {
+    /// How far its users are.
+    pub const fn rollout(&self) -> &RolloutMetrics {
+        &self.rollout
+    }
+
+    fn new(
+        families: &Families,
+        portal: &str,
+        portals: Weak<Portals>,
+    ) -> Result<Self, MetricsError> {
         let proven = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Proven.as_str()];
         let public = [portal, VerdictLabel::Forward.as_str(), ReasonLabel::Public.as_str()];
-        let bound = || -> Result<Self, prometheus::Error> {
+        let bound = move || -> Result<Self, prometheus::Error> {
             Ok(Self {
                 name: portal.to_owned(),
+                portals,
                 forwarded_proven: families.requests.get_metric_with_label_values(&proven)?,
                 forwarded_public: families.requests.get_metric_with_label_values(&public)?,
                 requests: families.requests.clone(),
@@ -297,6 +314,7 @@ impl PortalMetrics {
                 upstream_errors: Series::new(&UpstreamErrorLabel::ALL, |kind| {
                     families.upstream_errors.get_metric_with_label_values(&[portal, kind.as_str()])
                 })?,
+                rollout: RolloutMetrics::new(&families.rollout, portal)?,
             })
         };
         bound().map_err(MetricsError::Definition)
@@ -313,10 +331,10 @@ fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
 /// One counter per label of a closed set, all there from the start: an alert on a rate needs
 /// the zero before the first event.
 #[derive(Debug)]
-struct Series<L>(Vec<(L, IntCounter)>);
+pub(super) struct Series<L>(Vec<(L, IntCounter)>);
 
 impl<L: Copy + PartialEq> Series<L> {
-    fn new(
+    pub(super) fn new(
         labels: &[L],
         counter_of: impl Fn(L) -> Result<IntCounter, prometheus::Error>,
     ) -> Result<Self, prometheus::Error> {
@@ -327,7 +345,7 @@ impl<L: Copy + PartialEq> Series<L> {
             .map(Self)
     }
 
-    fn inc(&self, label: L) {
+    pub(super) fn inc(&self, label: L) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == label) {
             counter.inc();
         }
@@ -335,6 +353,7 @@ impl<L: Copy + PartialEq> Series<L> {
 }
 
 /// The metrics that have a portal label, before it is bound.
+#[derive(Debug)]
 struct Families {
     requests: IntCounterVec,
     decisions: HistogramVec,
@@ -347,6 +366,7 @@ struct Families {
     throttled: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
+    rollout: RolloutFamilies,
 }
 
 impl Families {
@@ -420,11 +440,12 @@ impl Families {
                 "Requests that the portal did not answer.",
                 &["portal", "kind"],
             )?,
+            rollout: RolloutFamilies::new(registry)?,
         })
     }
 }
 
-fn counters(
+pub(super) fn counters(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -433,7 +454,7 @@ fn counters(
     registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
 }
 
-fn gauges(
+pub(super) fn gauges(
     registry: &Registry,
     name: &str,
     help: &str,

@@ -8,6 +8,7 @@ pub mod label;
 pub mod log;
 pub mod metered;
 pub mod metrics;
+pub mod rollout;
 
 pub use access::AccessLine;
 pub use metrics::{Metrics, MetricsError, PortalMetrics};

@@ -102,7 +102,6 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         ("rules", "[]"),
         ("enrolment", "{}"),
         ("remember_device", "{}"),
-        ("upstream_headers", "{}"),
     ];
     for (key, value) in portal {
         let line = format!("    {key}: {value}\n    prefix:");

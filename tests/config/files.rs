@@ -215,3 +215,26 @@ fn folders_have_to_be_folders() {
           (os error 2); name a folder of templates, or remove the key"]
     );
 }
+
+/// Whoever changes one of them offers another configuration.
+#[test]
+fn all_that_a_configuration_is_made_of_is_named() {
+    let folder = Folder::new();
+    let (chain, key) = certificate();
+    folder.put("a.crt", chain);
+    put_private(&folder, "a.key", &key);
+    put_private(&folder, "secrets/master.key", &master_key());
+    folder.put("templates/style.css", "");
+    let branded =
+        |yaml: String| yaml.replace("limits:", "branding:\n  templates: templates\nlimits:");
+    let named = |files: &[std::path::PathBuf]| {
+        let names = files.iter().map(|path| path.strip_prefix(folder.path()).unwrap());
+        names.map(|path| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let files = folder.load(&branded(with_tls())).unwrap().files;
+    assert_eq!(named(&files), ["gateway.yaml", "a.crt", "a.key", "templates"]);
+    // So is what was looked for in vain: to put it there is the mend.
+    fs::remove_file(folder.path().join("a.key")).unwrap();
+    let faults = folder.load(&branded(with_tls())).unwrap_err();
+    assert_eq!(named(faults.files()), ["gateway.yaml", "a.crt", "a.key", "templates"]);
+}

@@ -20,4 +20,5 @@ mod meaning;
 mod mutation;
 mod profiles;
 mod schema;
+mod upstream_headers;
 mod warnings;

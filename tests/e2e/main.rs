@@ -18,12 +18,14 @@ mod attacks {
     mod basic;
     mod cache;
     mod codes;
+    mod config;
     mod enrolment;
     mod forms;
     mod hdr;
     mod header;
     mod host;
     mod identity;
+    mod introduced;
     mod jwt;
     mod logins;
     mod matrix;
@@ -37,6 +39,7 @@ mod attacks {
 }
 
 mod stories {
+    mod assertion;
     mod calls;
     mod crash;
     mod cut_short;
@@ -48,6 +51,7 @@ mod stories {
     mod kept_work;
     mod operations;
     mod probe;
+    mod reload;
     mod sessions;
     mod spa;
     mod streams;

@@ -161,14 +161,21 @@ async fn the_roster_goes_page_by_page() {
     for user in 1..=5 {
         desk.enrol(&*desk.sign_in(user, 10 + user).await).await;
     }
+    // Two of them were seen as well, and three others were seen alone.
+    for user in [2, 4, 6, 7, 8] {
+        let account = AccountId { portal: PortalTag([7; 8]), sub: Opaque([user; 16]) };
+        let name = UserName::canonical(format!("user{user}"));
+        desk.accounts.seen(NOW, account, &name, Standing::NotEnrolled).await.unwrap();
+    }
     let mut names = Vec::new();
     let mut after = None;
     loop {
         let page = desk.accounts.roster(NOW, PortalTag([7; 8]), after, 2).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.sub);
-        names.extend(page.iter().map(|member| member.user.as_str().to_owned()));
+        names.extend(page.members.values().map(|member| member.user.as_str().to_owned()));
+        let Some(rest) = page.rest else { break };
+        after = Some(rest);
     }
-    assert_eq!(names, ["user1", "user2", "user3", "user4", "user5"]);
-    assert!(desk.accounts.roster(NOW, PortalTag([8; 8]), None, 2).await.unwrap().is_empty());
+    assert_eq!(names, ["user1", "user2", "user3", "user4", "user5", "user6", "user7", "user8"]);
+    let elsewhere = desk.accounts.roster(NOW, PortalTag([8; 8]), None, 2).await.unwrap();
+    assert!(elsewhere.members.is_empty() && elsewhere.rest.is_none());
 }

@@ -28,7 +28,7 @@ struct Portal<'a> {
 pub(super) fn list(asked: &Asked<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let portals = asked.parts.sites.iter().filter(|site| is_for(asked.token, site)).map(|site| {
-        let enrolled = asked.parts.metrics.portal(site.index).enrolled_now();
+        let enrolled = site.metrics.enrolled_now();
         let names_an_organisation = site.portal.organisation.is_some();
         let portal = &site.portal;
         Portal { name: &portal.name, hosts: &portal.hosts, enrolled, names_an_organisation }

@@ -61,8 +61,7 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
         told(asked, "reset", person, Some(refusal.as_str()));
     })?;
     let done = asked.parts.accounts.reset(asked.now, account(person), &requester).await?;
-    let metrics = asked.parts.metrics.portal(person.site.index);
-    metrics.reset(requester.channel().into(), done.was_enrolled);
+    person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
     told(asked, "reset", person, None);
     view::json(&Done {
         portal: &portal.name,

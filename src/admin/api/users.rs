@@ -1,6 +1,4 @@
-//! The users of a portal: those who have enrolled, and those who are there without.
-
-use std::collections::BTreeMap;
+//! The users of a portal: those who have enrolled, and those who signed in without.
 
 use axum::response::Response;
 use serde::Serialize;
@@ -34,6 +32,11 @@ struct User {
     enrolled_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<String>,
+    /// Sign-ins that were seen, the last one to the hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_seen: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -63,38 +66,19 @@ pub(super) async fn list(asked: &Asked<'_>, site: &Site) -> Result<Response, Pro
     let cursor = |text| Opaque::decode(text).ok_or_else(|| Problem::bad("after is no cursor"));
     let after = after.map(cursor).transpose()?;
     let limit = if state.is_none() && part.is_none() { PAGE } else { LOOKED_AT };
-    let (rows, rest) = window(asked, site, after, limit).await?;
-    let wanted = |(_, user): &(Opaque, User)| {
-        let has_part = |part: &String| user.user.as_str().to_lowercase().contains(part);
-        state.is_none_or(|state| state.as_str() == user.state) && part.as_ref().is_none_or(has_part)
+    let roster = asked.parts.accounts.roster(asked.now, site.tag, after, limit).await?;
+    let wanted = |(_, member): &(Opaque, Member)| {
+        let has_part = |part: &String| member.user.as_str().to_lowercase().contains(part);
+        state.is_none_or(|state| state == member.state(asked.now))
+            && part.as_ref().is_none_or(has_part)
     };
-    let mut rows: Vec<(Opaque, User)> = rows.into_iter().filter(wanted).collect();
-    let is_cut = rows.len() > PAGE;
-    rows.truncate(PAGE);
-    let last = rows.last().map(|(sub, _)| *sub).filter(|_| is_cut);
-    let next = last.or(rest).map(Opaque::encode);
-    view::json(&Users { users: rows.into_iter().map(|(_, user)| user).collect(), next })
-}
-
-/// The users after `after`, as many as `limit` of those who have enrolled and all of the others
-/// between them; and where to go on.
-async fn window(
-    asked: &Asked<'_>,
-    site: &Site,
-    after: Option<Opaque>,
-    limit: usize,
-) -> Result<(BTreeMap<Opaque, User>, Option<Opaque>), Problem> {
-    let members = asked.parts.accounts.roster(asked.now, site.tag, after, limit).await?;
-    let rest = members.last().map(|last| last.sub).filter(|_| members.len() == limit);
-    let mut rows = BTreeMap::new();
-    for (sub, user) in asked.parts.sessions.users(asked.now, &site.portal.name) {
-        let is_here = after.is_none_or(|after| sub > after) && rest.is_none_or(|rest| sub <= rest);
-        if is_here {
-            rows.insert(sub, missing(user));
-        }
-    }
-    rows.extend(members.into_iter().map(|member| (member.sub, row(&member, asked.now))));
-    Ok((rows, rest))
+    let mut members: Vec<(Opaque, Member)> = roster.members.into_iter().filter(wanted).collect();
+    let is_cut = members.len() > PAGE;
+    members.truncate(PAGE);
+    let last = members.last().map(|(sub, _)| *sub).filter(|_| is_cut);
+    let next = last.or(roster.rest).map(Opaque::encode);
+    let users = members.iter().map(|(_, member)| row(member, asked.now)).collect();
+    view::json(&Users { users, next })
 }
 
 fn state_named(word: &str) -> Result<State, Problem> {
@@ -108,22 +92,9 @@ pub(super) async fn show(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
     asked.nothing_more()?;
     let account = AccountId { portal: person.site.tag, sub: person.sub };
     let member = asked.parts.accounts.member(asked.now, account).await?;
+    let nobody = || Problem::not_found("nobody of that name has signed in or enrolled");
+    let member = member.ok_or_else(nobody)?;
     let sessions = asked.parts.sessions.of_user(asked.now, person.sub).await?.len();
-    let Some(member) = member else {
-        if sessions == 0 {
-            return Err(Problem::not_found("nobody of that name has enrolled or is there now"));
-        }
-        let user = missing(person.user.clone());
-        let (recovery_codes_left, wrong_codes) = (0, 0);
-        let authenticators = Vec::new();
-        return view::json(&Details {
-            user,
-            authenticators,
-            recovery_codes_left,
-            wrong_codes,
-            sessions,
-        });
-    };
     let recovery_codes_left = asked.parts.accounts.recovery_codes_left(asked.now, account).await?;
     let authenticators = member
         .authenticators
@@ -145,9 +116,7 @@ fn row(member: &Member, now: UnixMillis) -> User {
         state: member.state(now).as_str(),
         enrolled_at: first.and_then(view::moment),
         locked_until: member.counter.at(now).locked_until.and_then(view::moment),
+        first_seen: member.seen.and_then(|(first, _)| view::moment(first)),
+        last_seen: member.seen.and_then(|(_, last)| view::moment(last)),
     }
-}
-
-fn missing(user: UserName) -> User {
-    User { user, state: State::Missing.as_str(), enrolled_at: None, locked_until: None }
 }

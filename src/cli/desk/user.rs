@@ -125,10 +125,10 @@ async fn all(gate: &Gate, state: Option<State>, query: Option<&str>) -> Result<T
     }
     users.sort_by_key(|user| cell(user, "user"));
     let rows = users.iter().map(|user| {
-        let (enrolled, locked) = (moment(user, "enrolled_at"), moment(user, "locked_until"));
-        vec![cell(user, "user"), cell(user, "state"), enrolled, locked]
+        let times = ["enrolled_at", "last_seen", "locked_until"].map(|key| moment(user, key));
+        [vec![cell(user, "user"), cell(user, "state")], times.to_vec()].concat()
     });
-    let heads = ["user", "state", "enrolled at", "locked until"];
+    let heads = ["user", "state", "enrolled at", "last seen", "locked until"];
     let table = Table::new(&heads, rows.collect(), counted(users.len(), "user"));
     Ok(Told { json: json!({ "users": users }), table })
 }
@@ -140,6 +140,8 @@ async fn show(gate: &Gate, user: &str) -> Result<Told, DeskError> {
         line("user", cell(&json, "user")),
         line("state", cell(&json, "state")),
         line("enrolled at", moment(&json, "enrolled_at")),
+        line("first seen", moment(&json, "first_seen")),
+        line("last seen", moment(&json, "last_seen")),
         line("locked until", moment(&json, "locked_until")),
         line("wrong codes", cell(&json, "wrong_codes")),
         line("recovery codes left", cell(&json, "recovery_codes_left")),

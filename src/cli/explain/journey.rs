@@ -19,11 +19,12 @@ use crate::net::cookies::{Cookies, is_like_ours};
 use crate::net::kind::Kind;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{
-    Challenge, Destination, Facts, PortalCookies, PortalSession, Standing, Verdict, Visitor, decide,
+    Challenge, Demand, Destination, Facts, PortalCookies, PortalSession, Stage, Standing, Verdict,
+    Visitor, decide,
 };
 use crate::session::{FactorUsed, Learned, Level, SessionRecord};
 use crate::site::Site;
-use crate::site::destination::{Target, destination, takes_password};
+use crate::site::destination::{Origin, Purpose, Target, purpose, takes_password};
 use crate::user::{Opaque, UserName};
 
 /// What is known of a visitor at a portal.
@@ -101,11 +102,14 @@ impl<'a> Journey<'a> {
         if let Sight::Login(_, Attempt::Ambiguous) = sight {
             return line.refuse(400, "it is a login that can be read in two ways");
         }
+        let origin = Origin { client: None, host: recorded.asked.host.as_str() };
+        let told = purpose(&self.site.portal, target, origin);
         let destination = match sight {
             Sight::Login(..) => Destination::Login,
-            Sight::Other | Sight::Unclear => destination(&self.site.portal, target),
+            Sight::Other | Sight::Unclear => told.destination,
         };
-        line.because(words::purpose(&self.site.portal, target, destination));
+        let told = Purpose { destination, ..told };
+        line.because(words::purpose(&self.site.portal, target, told));
         self.doubt_tokens(&mut passing, destination, line);
         let verdict = self.verdict(&mut passing, destination, kind, line);
         self.after(passing, destination, sight, verdict, line);
@@ -170,8 +174,18 @@ impl<'a> Journey<'a> {
     ) -> Verdict {
         let portal = &self.site.portal;
         let shown = passing.target.path.as_str();
-        let judged =
-            |visitor, portal_session| decide(&Facts { destination, visitor, portal_session });
+        let demand = if destination.is_open() { Demand::None } else { Demand::Mfa };
+        let judged = |visitor, portal_session| {
+            decide(&Facts {
+                destination,
+                demand,
+                visitor,
+                stage: Stage::Required,
+                notice_due: false,
+                service: false,
+                portal_session,
+            })
+        };
         if !passing.proven
             && destination == Destination::Protected
             && let Some(user) = self.told(passing, line)
@@ -185,7 +199,7 @@ impl<'a> Journey<'a> {
             passing.proven = true;
             self.is_known(&passing.set, line);
         }
-        let visitor = if passing.proven { Visitor::Proven } else { Visitor::Unknown };
+        let visitor = if passing.proven { Visitor::Proven(None) } else { Visitor::Unknown };
         let verdict = judged(visitor, passing.portal_session);
         line.verdict = verdict_word(&verdict);
         line.answer = words::answer(portal, &verdict, kind, shown);
@@ -238,7 +252,7 @@ impl<'a> Journey<'a> {
         line: &mut Line,
     ) {
         match verdict {
-            Verdict::OwnPage => {}
+            Verdict::OwnPage | Verdict::Deny => {}
             Verdict::Challenge(Challenge::SignIn) => self.not_seen(&passing, line),
             Verdict::Challenge(_) => {}
             Verdict::Forward(permit) => match sight {

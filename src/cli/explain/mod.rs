@@ -25,6 +25,7 @@ use crate::config::{self, Config, MasterKey, Secret};
 use crate::random;
 use crate::site::Sites;
 use crate::store::keyring::Keyring;
+use crate::telemetry::metrics::{Metrics, MetricsError};
 
 /// What is to be explained.
 #[derive(Args)]
@@ -89,6 +90,9 @@ enum ExplainError {
     /// Nor can one be made of random bytes.
     #[error(transparent)]
     Key(#[from] crate::store::keyring::KeyringError),
+    /// Nothing can be counted.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The explanation cannot be written.
     #[error("the explanation cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -99,7 +103,7 @@ impl ExplainError {
         match self {
             Self::Usage(_) | Self::Har(_) => 2,
             Self::Config(_) => 3,
-            Self::Random(_) | Self::Key(_) | Self::Write(_) => 1,
+            Self::Random(_) | Self::Key(_) | Self::Metrics(_) | Self::Write(_) => 1,
         }
     }
 }
@@ -168,7 +172,9 @@ impl Ground {
         let key = Secret::new(random::bytes::<32>()?.to_vec());
         let keyring = Keyring::load(&MasterKey::Given(key))?;
         let portals = std::mem::take(&mut config.portals);
-        let sites = Sites::new(portals, config.session, &keyring);
+        // Nobody reads them; a portal counts all the same.
+        let metrics = Metrics::new()?;
+        let sites = Sites::new(portals, config.session, &keyring, &metrics, None)?;
         Ok(Self { config, sites })
     }
 }

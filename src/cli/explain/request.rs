@@ -1,6 +1,7 @@
 //! One request explained: which portal, which rule, which verdict for whom, and why.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -11,9 +12,9 @@ use crate::config::Portal;
 use crate::identity::normalise;
 use crate::net::kind::Kind;
 use crate::policy::{
-    Challenge, Destination, Facts, PortalSession, Standing, Verdict, Visitor, decide,
+    Challenge, Destination, Facts, PortalSession, Stage, Standing, Verdict, Visitor, decide,
 };
-use crate::site::destination::{Target, destination, signs_out, takes_password};
+use crate::site::destination::{self, Origin, Purpose, Target, signs_out, takes_password};
 
 /// Whose request is explained.
 pub(super) struct Person<'a> {
@@ -82,14 +83,14 @@ pub(super) fn explain(ground: &Ground, asked: &Asked, person: Person<'_>) -> Exp
         explanation.refused = Some("421: no portal has this host".to_owned());
         return explanation;
     };
-    at_portal(&site.portal, target, &mut explanation);
+    at_portal(&site.portal, asked, target, &mut explanation);
     explanation.user = person.user.map(|typed| user(&site.portal, typed));
     explanation.visitors = rows(&site.portal, asked, target, person.level);
     explanation
 }
 
-fn at_portal(portal: &Portal, target: Target<'_>, explanation: &mut Explanation) {
-    let for_what = destination_of(portal, target);
+fn at_portal(portal: &Portal, asked: &Asked, target: Target<'_>, explanation: &mut Explanation) {
+    let for_what = purpose_of(portal, asked, target);
     explanation.portal = Some(portal.name.clone());
     explanation.path = Some(reading(target.path));
     explanation.purpose = Some(purpose(portal, target, for_what));
@@ -114,10 +115,12 @@ fn user(portal: &Portal, typed: &str) -> String {
 }
 
 /// Without its body a request at a login address is what its path says.
-fn destination_of(portal: &Portal, target: Target<'_>) -> Destination {
+fn purpose_of<'a>(portal: &'a Portal, asked: &Asked, target: Target<'_>) -> Purpose<'a> {
+    let origin = Origin { client: None, host: asked.host.as_str() };
+    let told = destination::purpose(portal, target, origin);
     match takes_password(portal, target) {
-        true => Destination::Login,
-        false => destination(portal, target),
+        true => Purpose { destination: Destination::Login, ..told },
+        false => told,
     }
 }
 
@@ -132,11 +135,20 @@ fn rows(portal: &Portal, asked: &Asked, target: Target<'_>, level: Option<GivenL
             PortalSession::Other,
         ),
         (GivenLevel::Named, "named", Visitor::Named(Standing::Enrolled), PortalSession::Other),
-        (GivenLevel::Proven, "proven", Visitor::Proven, PortalSession::Other),
+        (GivenLevel::Proven, "proven", Visitor::Proven(Some(Duration::ZERO)), PortalSession::Other),
     ];
     let full = asked.path_and_query();
+    let told = purpose_of(portal, asked, target);
     let row = |(_, name, visitor, portal_session)| {
-        let facts = Facts { destination: destination_of(portal, target), visitor, portal_session };
+        let facts = Facts {
+            destination: told.destination,
+            demand: told.judged.demand,
+            visitor,
+            stage: Stage::Required,
+            notice_due: false,
+            service: false,
+            portal_session,
+        };
         let verdict = decide(&facts);
         let page = answer(portal, &verdict, Kind::Page, &full);
         let call = answer(portal, &verdict, Kind::Call, &full);
@@ -153,6 +165,9 @@ pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Challenge(Challenge::SignIn) => "sign_in",
         Verdict::Challenge(Challenge::Enrol) => "enrol",
         Verdict::Challenge(Challenge::Verify) => "verify",
+        Verdict::Challenge(Challenge::StepUp) => "step_up",
+        Verdict::Challenge(Challenge::Notice) => "notice",
+        Verdict::Deny => "deny",
         Verdict::Challenge(Challenge::Wait(_)) => "wait",
         Verdict::Challenge(Challenge::AskDesk) => "ask_desk",
     }

@@ -3,8 +3,9 @@
 use crate::config::Portal;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
+use crate::policy::rules::Because;
 use crate::policy::{Challenge, Destination, PortalCookies, Verdict};
-use crate::site::destination::{Target, own_page, public_rule, takes_password};
+use crate::site::destination::{Purpose, Target, own_page, takes_password};
 use crate::site::held;
 use crate::telemetry::escape::shown;
 
@@ -25,20 +26,26 @@ pub(super) fn reading(path: &RequestPath) -> String {
 }
 
 /// What a request is for, and by which rule.
-pub(super) fn purpose(portal: &Portal, target: Target<'_>, destination: Destination) -> String {
+pub(super) fn purpose(portal: &Portal, target: Target<'_>, told: Purpose<'_>) -> String {
     let login_url = portal.identity.login_url.as_deref().unwrap_or_default();
-    match destination {
+    match told.destination {
         Destination::OwnPage => {
             let rest = own_page(portal, target.path).unwrap_or_default();
             format!("a page of ours: '{}' below {}", plain(rest), portal.prefix)
         }
         Destination::Login if takes_password(portal, target) => "the portal's login".to_owned(),
         Destination::Login => format!("the portal's login page, by login_url {login_url}"),
-        Destination::Public => {
-            let rule = public_rule(portal, target.path).map(ToString::to_string);
-            format!("open to everybody, by public {}", rule.unwrap_or_default())
-        }
-        Destination::Protected => "a protected page: no rule opens it".to_owned(),
+        Destination::Public | Destination::Bypass => match told.judged.because {
+            Because::Public(pattern) => format!("open to everybody, by public {pattern}"),
+            Because::Rule(number, _) => format!("open to everybody, by rules.{number}"),
+            Because::Default => "open to everybody".to_owned(),
+        },
+        Destination::Protected => match told.judged.because {
+            Because::Rule(number, _) => format!("a protected page, by rules.{number}"),
+            Because::Default | Because::Public(_) => {
+                "a protected page: no rule opens it".to_owned()
+            }
+        },
     }
 }
 
@@ -47,6 +54,7 @@ pub(super) fn answer(portal: &Portal, verdict: &Verdict, kind: Kind, target: &st
     match verdict {
         Verdict::OwnPage => "a page of ours".to_owned(),
         Verdict::Forward(permit) => format!("goes to the portal{}", cookies(permit.cookies())),
+        Verdict::Deny => "403, by a rule".to_owned(),
         Verdict::Challenge(challenge) => held(portal, *challenge, kind, target),
     }
 }

@@ -156,7 +156,7 @@ fn username(
 ) -> Option<UsernameRule> {
     let written = written.unwrap_or_default();
     let text = written.pattern.unwrap_or_else(|| USERNAME_PATTERN.to_owned());
-    let pattern = username_pattern(&text, &at.key("pattern"), findings)?;
+    let pattern = whole_pattern(&text, &at.key("pattern"), findings)?;
     warn_of_wide_pattern(&pattern, &at.key("pattern"), findings);
     let fold_case = written.case.unwrap_or(Case::Fold) == Case::Fold;
     Some(UsernameRule { fold_case, trim: written.trim.unwrap_or(true), pattern })
@@ -164,7 +164,7 @@ fn username(
 
 /// Anchors the pattern at both ends. It has to be whole before that, or a stray bracket
 /// would end the anchored part early.
-fn username_pattern(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Regex> {
+pub(super) fn whole_pattern(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Regex> {
     let compiled = Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{text})$")));
     let pattern = match compiled {
         Ok(pattern) => pattern,

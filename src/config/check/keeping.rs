@@ -36,6 +36,7 @@ pub(super) fn store(
         return None;
     }
     let path = around.locate(&path);
+    around.leave_out(&path);
     if path.exists() && !path.is_dir() {
         findings.fault(&at, format!("{} is not a folder", path.display()), "name a folder");
         return None;
@@ -62,6 +63,7 @@ pub(super) fn master_key(
             decode(&source, &at, around, findings)?;
             warn_if_open(&path, &at, findings);
         }
+        around.leave_out(&path);
         return Some(MasterKey::File(path));
     }
     decode(&source, &at, around, findings).map(MasterKey::Given)

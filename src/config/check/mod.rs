@@ -11,6 +11,7 @@ use crate::config::{Config, LogFormat, Telemetry};
 mod branding;
 mod certificate;
 mod desk;
+mod enforcement;
 mod host;
 mod identity;
 mod jwk;
@@ -26,6 +27,7 @@ mod portal;
 mod proof;
 mod public_key;
 mod source;
+mod upstream_headers;
 
 /// Checks the whole file.
 pub(super) fn check(

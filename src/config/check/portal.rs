@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, desk, host, identity, optional, path, placed, some};
+use super::{
+    all, desk, enforcement, host, identity, optional, path, placed, some, upstream_headers,
+};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -11,6 +13,7 @@ use crate::config::named::Named;
 use crate::config::surroundings::Surroundings;
 use crate::config::{Portal, Upstream};
 use crate::net::path::PathPattern;
+use crate::policy::rules::Rules;
 
 /// Where our own pages are unless set.
 const PREFIX: &str = "/.mfa";
@@ -73,20 +76,32 @@ fn portal(
     let identity = identity.and_then(|written| {
         identity::identity(written, &place, prefix.as_deref(), house.around, findings)
     });
+    let names = identity.as_ref().map(|identity| &identity.username);
+    let place = at.key("enforcement");
+    let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
     let place = at.key("organisation");
     let organisation =
         optional(written.organisation, |written| desk::organisation(written, &place, findings));
+    let headers = upstream_headers::upstream_headers(
+        written.upstream_headers,
+        &at.key("upstream_headers"),
+        identity.as_ref(),
+        findings,
+    );
     Some(Portal {
         name: name?,
         hosts: hosts?,
         upstream: upstream?,
         identity: identity?,
-        public: public?,
+        enforcement: enforcement?,
+        public: public.clone()?,
+        rules: Rules::new(public.as_deref()?, Vec::new()),
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         organisation: organisation?,
+        upstream_headers: headers?,
     })
 }
 

@@ -159,7 +159,7 @@ pub(super) fn pointer(text: String, at: &KeyPath, findings: &mut Findings) -> Op
 }
 
 /// Takes the name of a header line that can name a user.
-fn header_name(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<HeaderName> {
+pub(super) fn header_name(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<HeaderName> {
     let Ok(name) = text.parse::<HeaderName>() else {
         findings.fault(at, format!("'{text}' is no name of a header"), "write the name alone");
         return None;

@@ -170,3 +170,19 @@ async fn what_is_kept_is_bounded() {
     }
     assert!(answers.kept.pin().len() <= MOST_KEPT);
 }
+
+/// The portal may be asked in another way from one moment to the next.
+#[tokio::test]
+async fn nothing_that_was_said_before_counts_when_all_is_forgotten() {
+    let answers = Answers::default();
+    answers.ask(NOW, AGE, SESSION, async { Ok(Some(user("alice"))) }).await.unwrap();
+    answers.forget_all();
+    assert_eq!(answers.kept(NOW, AGE, SESSION), None);
+    let meanwhile = async {
+        answers.forget_all();
+        Ok(Some(user("alice")))
+    };
+    let word = answers.ask(NOW, AGE, SESSION, meanwhile).await;
+    assert_eq!(word, Ok(Some(user("alice"))), "whoever asked before is told all the same");
+    assert_eq!(answers.kept(NOW, AGE, SESSION), None, "it was asked for in the old way");
+}

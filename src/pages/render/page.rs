@@ -58,6 +58,15 @@ pub enum Page<'a> {
         return_to: &'a str,
         /// What waits for the code.
         kept: KeptNotice<'a>,
+        /// Whether a code was given before, too long ago.
+        step_up: bool,
+    },
+    /// From when on a second factor is needed.
+    Notice {
+        /// The date, where there is one.
+        until: Option<&'a str>,
+        /// Where the user was going.
+        return_to: &'a str,
     },
     /// Who you are and what you can do.
     Home {
@@ -189,6 +198,7 @@ impl Page<'_> {
             Page::RecoveryCodes { .. } => "recovery-codes.html",
             Page::RecoveryCodesShown { .. } => "recovery-codes-shown.html",
             Page::Verify { .. } => "verify.html",
+            Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
             Page::Help {} => "help.html",
             Page::Logout {} => "logout.html",
@@ -213,9 +223,10 @@ impl Page<'_> {
                 return_to => local(return_to),
             },
             Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
-            Page::Verify { state, field, recovery_left, return_to, kept } => {
-                verify(state, field, recovery_left, return_to, kept)
+            Page::Verify { state, field, recovery_left, return_to, kept, step_up } => {
+                verify(state, field, recovery_left, return_to, kept, step_up)
             }
+            Page::Notice { until, return_to } => context! { until, return_to => local(return_to) },
             Page::Home { proven, enrolled, authenticators, recovery_left, sessions } => context! {
                 proven,
                 enrolled,
@@ -240,6 +251,7 @@ fn verify(
     recovery_left: Option<u32>,
     return_to: &str,
     kept: KeptNotice<'_>,
+    step_up: bool,
 ) -> Value {
     let (name, tries_left, wait, until) = match state {
         VerifyState::Ask => ("ask", None, None, None),
@@ -262,6 +274,7 @@ fn verify(
         },
         recovery_left,
         kept => kept.field(),
+        step_up,
         return_to,
         return_to_query => utf8_percent_encode(return_to, NON_ALPHANUMERIC).to_string(),
     }

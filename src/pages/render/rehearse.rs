@@ -45,7 +45,9 @@ pub(super) fn every_page(renderer: &Renderer) -> Result<(), RenderError> {
 /// Whether the page is of no use without its form.
 fn sends(page: &Page<'_>) -> bool {
     match page {
-        Page::Enrol { .. } | Page::RecoveryCodes { .. } | Page::Logout {} => true,
+        Page::Enrol { .. } | Page::RecoveryCodes { .. } | Page::Notice { .. } | Page::Logout {} => {
+            true
+        }
         Page::Verify { state, .. } => match state {
             VerifyState::Ask | VerifyState::Wrong { .. } | VerifyState::Used => true,
             VerifyState::Locked { .. } | VerifyState::Disabled => false,
@@ -68,6 +70,8 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
     let mut pages = vec![
         Page::RecoveryCodes { codes, return_to: "/" },
         Page::RecoveryCodesShown { return_to: "/" },
+        Page::Notice { until: Some("1 December 2026, 00:00 UTC"), return_to: "/" },
+        Page::Notice { until: None, return_to: "/" },
         Page::Help {},
         Page::Logout {},
         Page::Error { status: 503, title: "Not now", text: "Try again in a minute." },
@@ -98,7 +102,17 @@ fn verifications() -> Vec<Page<'static>> {
     for state in states {
         for field in [CodeField::App, CodeField::Recovery] {
             let mut add = |recovery_left, kept| {
-                pages.push(Page::Verify { state, field, recovery_left, return_to: "/", kept });
+                for step_up in [false, true] {
+                    let return_to = "/";
+                    pages.push(Page::Verify {
+                        state,
+                        field,
+                        recovery_left,
+                        return_to,
+                        kept,
+                        step_up,
+                    });
+                }
             };
             for recovery_left in [None, Some(0), Some(1), Some(9)] {
                 add(recovery_left, KeptNotice::Nothing);

@@ -41,6 +41,7 @@ fn verify(state: VerifyState<'_>) -> String {
         recovery_left: Some(7),
         return_to: "/a",
         kept: KeptNotice::Nothing,
+        step_up: false,
     })
 }
 
@@ -163,7 +164,9 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             recovery_left: None,
             return_to: HOSTILE,
             kept: KeptNotice::Sealed(HOSTILE),
+            step_up: true,
         },
+        Page::Notice { until: Some(HOSTILE), return_to: HOSTILE },
         Page::Home {
             proven: true,
             enrolled: true,
@@ -270,6 +273,7 @@ fn both_kinds_of_code_go_into_the_one_field() {
             recovery_left: None,
             return_to: "/a?b=c&d",
             kept: KeptNotice::Nothing,
+            step_up: false,
         });
         assert_eq!(html.matches("name=\"code\"").count(), 1, "{html}");
         let input = tag(&html, "name=\"code\"");
@@ -329,6 +333,7 @@ fn recovery_codes_are_offered_as_long_as_there_are_some() {
         recovery_left,
         return_to: "/",
         kept: KeptNotice::Nothing,
+        step_up: false,
     };
     let with_some = rendered(page(Some(3)));
     assert!(shown(&with_some).contains("Use a recovery code (3 left)"), "{with_some}");

@@ -14,6 +14,7 @@ use crate::site::house::{House, NOW, house, line};
 use crate::visit::Visit;
 
 const PROVEN: Level = Level::Proven { factor: FactorUsed::Totp, at: NOW };
+const JUST_PROVEN: Visitor = Visitor::Proven(Some(std::time::Duration::ZERO));
 const ALICE: &str = "sid=alice; theme=dark; DWx=1";
 
 /// Asks once and does not wait: whatever has to wait for somebody is not ready then.
@@ -29,7 +30,7 @@ fn at_once(house: &House, headers: &HeaderMap) -> Option<Visit> {
 async fn visitor(house: &House, headers: &HeaderMap) -> (Visitor, PortalSession) {
     let site = house.parts.sites.named("wiki.test");
     let visit = identify(&house.parts, site, NOW, headers, None).await.unwrap();
-    (visit.visitor(), visit.portal_session)
+    (visit.visitor(NOW), visit.portal_session)
 }
 
 #[tokio::test]
@@ -39,7 +40,7 @@ async fn a_proven_visitor_touches_no_store_and_waits_for_nothing() {
     let before = house.store.calls();
     for _ in 0..100 {
         let visit = at_once(&house, &alice).expect("it waited");
-        assert_eq!(visit.visitor(), Visitor::Proven);
+        assert_eq!(visit.visitor(NOW), JUST_PROVEN);
     }
     assert_eq!(house.store.calls(), before);
 }
@@ -71,7 +72,7 @@ async fn proven_visitors_go_on_while_others_sign_in() {
                 together.wait();
                 for _ in 0..1000 {
                     let visit = at_once(house, headers).expect("it waited");
-                    assert_eq!(visit.visitor(), Visitor::Proven);
+                    assert_eq!(visit.visitor(NOW), JUST_PROVEN);
                 }
             });
         }
@@ -88,7 +89,7 @@ async fn a_proof_does_not_count_while_its_own_cookies_sign_in() {
     let suspension = house.parts.sessions.suspend(&house.parts_of("sid=alice")).await;
     assert_eq!(visitor(&house, &alice).await, (Visitor::Unknown, PortalSession::Other));
     drop(suspension);
-    assert_eq!(visitor(&house, &alice).await, (Visitor::Proven, PortalSession::Other));
+    assert_eq!(visitor(&house, &alice).await, (JUST_PROVEN, PortalSession::Other));
 }
 
 #[tokio::test]
@@ -102,7 +103,7 @@ async fn a_proof_belongs_to_one_portal_session() {
         assert_eq!(visitor(&house, &line(&stolen)).await, unknown, "{other}");
     }
     let theme = given.replace("theme=dark", "theme=light");
-    assert_eq!(visitor(&house, &line(&theme)).await.0, Visitor::Proven);
+    assert_eq!(visitor(&house, &line(&theme)).await.0, JUST_PROVEN);
     let alone = given.replace("sid=alice; theme=dark; DWx=1; ", "");
     let absent = (Visitor::Unknown, PortalSession::Absent);
     assert_eq!(visitor(&house, &line(&alone)).await, absent);

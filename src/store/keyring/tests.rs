@@ -96,3 +96,18 @@ fn each_label_and_each_name_has_its_own_bytes() {
     assert_ne!(keyring.id(&[b"wiki", b"ann"]), keyring.id(&[b"wik", b"iann"]));
     assert_ne!(keyring.id(&[b"wiki"]), keyring.id(&[b"wiki", b""]));
 }
+
+#[test]
+fn a_ring_knows_the_key_it_was_made_from_and_makes_none_to_compare_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = MasterKey::File(written(&folder, TEXT, 0o600));
+    let ring = Keyring::load(&source).unwrap();
+    assert!(ring.is_of(&source));
+    assert!(ring.is_of(&MasterKey::Given(Secret::new(STANDARD.decode(TEXT).unwrap()))));
+    assert!(!ring.is_of(&MasterKey::Given(Secret::new(vec![7; 32]))));
+    let absent = folder.path().join("absent.key");
+    assert!(!ring.is_of(&MasterKey::File(absent.clone())));
+    assert!(!absent.exists());
+    written(&folder, TEXT, 0o644);
+    assert!(!ring.is_of(&source), "others can read it now");
+}

@@ -38,7 +38,7 @@ fn telemetry(format: LogFormat) -> Telemetry {
 fn logged(telemetry: &Telemetry, act: impl FnOnce()) -> String {
     let paper = Paper::default();
     let handle = paper.clone();
-    let subscriber: tracing::Dispatch = subscriber(telemetry, move || handle.clone()).into();
+    let subscriber: tracing::Dispatch = subscriber(telemetry, move || handle.clone()).0.into();
     tracing::dispatcher::with_default(&subscriber, act);
     paper.text()
 }
@@ -149,4 +149,21 @@ fn crates_below_us_are_held_back_at_every_level() {
     }
     assert!(!loud.would_enable("pingora_proxy", &Level::ERROR));
     assert!(!loud.would_enable("pingora_proxy::proxy_h1", &Level::ERROR));
+}
+
+#[test]
+fn how_much_is_said_can_change_meanwhile() {
+    let quiet = Telemetry { level: Level::ERROR, access_log: false, ..telemetry(LogFormat::Json) };
+    let paper = Paper::default();
+    let handle = paper.clone();
+    let (subscriber, log) = subscriber(&quiet, move || handle.clone());
+    tracing::dispatcher::with_default(&subscriber.into(), || {
+        tracing::info!(target: "portcullis::server", "too soon");
+        log.follow(&telemetry(LogFormat::Json));
+        tracing::info!(target: "portcullis::server", "in time");
+        line().write();
+    });
+    let text = paper.text();
+    assert!(!text.contains("too soon") && text.contains("in time"), "{text}");
+    assert!(text.contains("\"access\""), "{text}");
 }

@@ -6,8 +6,25 @@ use super::*;
 
 const TAKEN: Duration = Duration::from_millis(3);
 
-fn metrics() -> Metrics {
-    Metrics::new(&["wiki", "shop"]).unwrap()
+/// Metrics of a gateway with two portals, which count as long as somebody holds them.
+struct Counted {
+    metrics: Metrics,
+    wiki: Arc<PortalMetrics>,
+    shop: Arc<PortalMetrics>,
+}
+
+impl std::ops::Deref for Counted {
+    type Target = Metrics;
+
+    fn deref(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+fn metrics() -> Counted {
+    let metrics = Metrics::new().unwrap();
+    let (wiki, shop) = (metrics.portal("wiki").unwrap(), metrics.portal("shop").unwrap());
+    Counted { metrics, wiki, shop }
 }
 
 fn value(metrics: &Metrics, series: &str) -> Option<String> {
@@ -18,7 +35,7 @@ fn value(metrics: &Metrics, series: &str) -> Option<String> {
 #[test]
 fn a_proven_request_is_counted_once_for_its_portal() {
     let metrics = metrics();
-    metrics.portal(1).request(VerdictLabel::Forward, ReasonLabel::Proven, TAKEN);
+    metrics.shop.request(VerdictLabel::Forward, ReasonLabel::Proven, TAKEN);
     let series = |portal: &str| {
         format!(
             "portcullis_requests_total{{portal=\"{portal}\",reason=\"proven\",verdict=\"forward\"}}"
@@ -33,20 +50,19 @@ fn a_proven_request_is_counted_once_for_its_portal() {
 #[test]
 fn a_rare_verdict_is_counted_under_its_own_labels() {
     let metrics = metrics();
-    metrics.portal(0).request(VerdictLabel::Refuse, ReasonLabel::BadRequest, TAKEN);
+    metrics.wiki.request(VerdictLabel::Refuse, ReasonLabel::BadRequest, TAKEN);
     let series =
         "portcullis_requests_total{portal=\"wiki\",reason=\"bad_request\",verdict=\"refuse\"}";
     assert_eq!(value(&metrics, series).as_deref(), Some("1"));
 }
 
 #[test]
-fn a_portal_that_is_not_there_counts_as_none() {
+fn a_request_for_no_portal_counts_as_none() {
     let metrics = metrics();
-    metrics.portal(7).request(VerdictLabel::Error, ReasonLabel::Internal, TAKEN);
     metrics.nowhere().request(VerdictLabel::Error, ReasonLabel::Internal, TAKEN);
     let series =
         "portcullis_requests_total{portal=\"_none\",reason=\"internal\",verdict=\"error\"}";
-    assert_eq!(value(&metrics, series).as_deref(), Some("2"));
+    assert_eq!(value(&metrics, series).as_deref(), Some("1"));
 }
 
 #[test]
@@ -67,7 +83,7 @@ fn every_outcome_has_its_zero_before_the_first_event() {
 #[test]
 fn each_outcome_moves_only_its_own_counter() {
     let metrics = metrics();
-    let wiki = metrics.portal(0);
+    let wiki = &metrics.wiki;
     for (factor, outcome) in every_verification() {
         wiki.verification(factor, outcome);
     }
@@ -84,8 +100,8 @@ fn each_outcome_moves_only_its_own_counter() {
 #[test]
 fn gauges_store_calls_and_reloads_are_told() {
     let metrics = metrics();
-    metrics.portal(0).enrolled_users(12);
-    metrics.portal(0).sessions_active(9);
+    metrics.wiki.enrolled_users(12);
+    metrics.wiki.sessions_active(9);
     metrics.store_call("sled", StoreOp::Commit, TAKEN);
     metrics.store_error("sled", "full");
     metrics.gate_alarm();
@@ -114,4 +130,28 @@ fn every_family_has_help_and_our_prefix() {
         assert!(family.name().starts_with("portcullis_"), "{}", family.name());
         assert!(family.help().ends_with('.'), "{}", family.name());
     }
+}
+
+#[test]
+fn a_portal_that_stays_goes_on_counting_and_one_that_is_gone_leaves_no_series() {
+    let Counted { metrics, wiki, shop } = metrics();
+    wiki.request(VerdictLabel::Forward, ReasonLabel::Proven, TAKEN);
+    shop.request(VerdictLabel::Refuse, ReasonLabel::BadRequest, TAKEN);
+    let again = metrics.portal("wiki").unwrap();
+    drop(wiki);
+    again.request(VerdictLabel::Forward, ReasonLabel::Proven, TAKEN);
+    let proven = "portcullis_requests_total{portal=\"wiki\",reason=\"proven\",verdict=\"forward\"}";
+    assert_eq!(value(&metrics, proven).as_deref(), Some("2"));
+    let under_way = Arc::clone(&shop);
+    drop(shop);
+    under_way.request(VerdictLabel::Refuse, ReasonLabel::BadRequest, TAKEN);
+    assert!(metrics.render().unwrap().contains("portal=\"shop\""), "a request was under way");
+    drop(under_way);
+    let left = metrics.render().unwrap();
+    assert!(!left.contains("portal=\"shop\""), "{left}");
+    let back = metrics.portal("shop").unwrap();
+    back.request(VerdictLabel::Refuse, ReasonLabel::BadRequest, TAKEN);
+    let refused =
+        "portcullis_requests_total{portal=\"shop\",reason=\"bad_request\",verdict=\"refuse\"}";
+    assert_eq!(value(&metrics, refused).as_deref(), Some("1"), "it began anew");
 }

@@ -7,12 +7,15 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 
+/// What makes the portal's keys public.
+const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
+
 /// A row: the path, and what a page, a call and an empty POST get. A number is a status, a
 /// path is where a 303 leads, `=` is the same as for a page. A form that waits for a code gets
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 10] = [
+const NOBODY: [Row; 11] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
@@ -21,11 +24,12 @@ const NOBODY: [Row; 10] = [
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 10] = [
+const NOT_ENROLLED: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -34,11 +38,12 @@ const NOT_ENROLLED: [Row; 10] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 10] = [
+const ENROLLED: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -47,11 +52,12 @@ const ENROLLED: [Row; 10] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 10] = [
+const PROVEN: [Row; 11] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
@@ -60,14 +66,15 @@ const PROVEN: [Row; 10] = [
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
+    ("/.mfa/jwks.json", "200", "=", "405"),
     ("/.mfa/nothing", "404", "=", "404"),
     ("/home", "200", "=", "200"),
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 10] {
+fn held(challenge: &'static str) -> [Row; 11] {
     let mut rows = ENROLLED;
-    rows[9] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[10] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -115,7 +122,7 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().yaml("spa: true").run().await;
+    let portal = portal::form().yaml("spa: true").yaml(TELLS).run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Call};
-use super::{Browser, desk, free_port};
+use super::{Browser, desk, eventually, free_port};
 
 /// Starts to describe a gateway.
 pub fn new() -> Builder {
@@ -212,6 +212,46 @@ impl Gateway {
     /// Asks it to stop; it may still have requests to end.
     pub fn terminate(&self) {
         signal(self.child.as_ref().unwrap(), "TERM");
+    }
+
+    /// Its configuration, as it stands in the file.
+    pub fn yaml(&self) -> String {
+        fs::read_to_string(self.folder.path().join("portcullis.yaml")).unwrap()
+    }
+
+    /// Puts another configuration in the place of its file, and says nothing.
+    pub fn write_yaml(&self, yaml: &str) {
+        let file = self.folder.path().join("portcullis.new");
+        fs::write(&file, yaml).unwrap();
+        fs::rename(&file, self.folder.path().join("portcullis.yaml")).unwrap();
+    }
+
+    /// Asks it to read its configuration once more.
+    pub fn hang_up(&self) {
+        signal(self.child.as_ref().unwrap(), "HUP");
+    }
+
+    /// Gives it another configuration and waits until that is in force.
+    pub async fn take(&self, yaml: &str) {
+        let count = || self.log().matches("was read again and is in force").count();
+        let before = count();
+        self.write_yaml(yaml);
+        self.hang_up();
+        eventually("the other configuration", async || (count() > before).then_some(())).await;
+    }
+
+    /// Gives it a configuration that it must refuse, and waits until its log says this.
+    pub async fn refuse(&self, yaml: &str, fault: &str) {
+        let count = || self.log().matches(fault).count();
+        let before = count();
+        self.write_yaml(yaml);
+        self.hang_up();
+        eventually(fault, async || (count() > before).then_some(())).await;
+    }
+
+    /// The configuration as Prometheus sees it: whether the last one offered is in force.
+    pub async fn is_up_to_date(&self) -> bool {
+        self.metric("portcullis_config_reload_success", &[]).await == 1.0
     }
 
     /// Waits for a gateway that was asked to stop.

@@ -19,6 +19,7 @@ pub mod probed;
 pub mod scene;
 pub mod secure;
 pub mod shelf;
+pub mod signed;
 pub mod socket;
 pub mod steps;
 pub mod wire;

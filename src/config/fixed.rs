@@ -1,0 +1,90 @@
+//! What cannot change while the gateway runs: where it listens, what it keeps and with which
+//! key. A configuration that is to take the place of one in force must agree with it there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::fault::Findings;
+use super::key_path::KeyPath;
+use super::{Config, LogFormat, MasterKey};
+
+const MEND: &str = "put it back, or restart to change it";
+
+/// What is fixed from start to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// Where users arrive, and whether they speak TLS there.
+    pub listeners: Vec<(SocketAddr, bool)>,
+    /// Where ops arrive.
+    pub admin: Option<SocketAddr>,
+    store: PathBuf,
+    log: LogFormat,
+}
+
+/// A gateway that runs, as far as another configuration has to agree with it.
+#[derive(Clone, Copy)]
+pub struct Running<'a> {
+    /// What it was started with.
+    pub fixed: &'a Fixed,
+    /// Whether a master key is the one in use.
+    pub holds: &'a dyn Fn(&MasterKey) -> bool,
+}
+
+impl Fixed {
+    /// What of `config` is fixed once it runs.
+    pub fn of(config: &Config) -> Self {
+        let listeners = config.listeners.iter();
+        Self {
+            listeners: listeners.map(|there| (there.address, there.tls.is_some())).collect(),
+            admin: config.admin.as_ref().map(|admin| admin.address),
+            store: config.store.path.clone(),
+            log: config.telemetry.format,
+        }
+    }
+
+    fn compare_listeners(&self, now: &Self, findings: &mut Findings) {
+        let at = KeyPath::root().key("listeners");
+        if self.listeners.len() != now.listeners.len() {
+            let (before, after) = (self.listeners.len(), now.listeners.len());
+            findings.fault(&at, format!("has {after} listeners in place of {before}"), MEND);
+            return;
+        }
+        for (index, (before, after)) in self.listeners.iter().zip(&now.listeners).enumerate() {
+            let at = at.index(index);
+            if before.0 != after.0 {
+                let what = format!("was {} when this gateway started", before.0);
+                findings.fault(&at.key("address"), what, MEND);
+            }
+            if before.1 != after.1 {
+                let spoke = if before.1 { "TLS" } else { "plain HTTP" };
+                let what = format!("spoke {spoke} when this gateway started");
+                findings.fault(&at.key("tls"), what, MEND);
+            }
+        }
+    }
+}
+
+impl Running<'_> {
+    /// Notes whatever differs from what runs.
+    pub(super) fn compare(&self, config: &Config, findings: &mut Findings) {
+        let (before, now, root) = (self.fixed, &Fixed::of(config), KeyPath::root());
+        before.compare_listeners(now, findings);
+        if before.admin != now.admin {
+            let was = before.admin.map_or("not there".to_owned(), |address| address.to_string());
+            let what = format!("was {was} when this gateway started");
+            findings.fault(&root.key("admin").key("address"), what, MEND);
+        }
+        if before.store != now.store {
+            let what = format!("was {} when this gateway started", before.store.display());
+            findings.fault(&root.key("store").key("path"), what, MEND);
+        }
+        if !(self.holds)(&config.master_key) {
+            let what = "is not there or not the key that this gateway runs with";
+            findings.fault(&root.key("keys").key("master"), what, MEND);
+        }
+        if before.log != now.log {
+            let what = format!("was {} when this gateway started", before.log.as_str());
+            findings.fault(&root.key("telemetry").key("log"), what, MEND);
+        }
+    }
+}

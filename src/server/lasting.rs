@@ -1,0 +1,118 @@
+//! What outlives every configuration, and what one configuration adds to it: together they
+//! are the parts that requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use zeroize::Zeroizing;
+
+use super::ServerError;
+use crate::account::Accounts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::pages::render::Renderer;
+use crate::proxy::tls::{self, Certificates};
+use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
+use crate::site::{Parts, Sites};
+use crate::store::Store;
+use crate::store::keyring::Keyring;
+use crate::telemetry::metrics::Metrics;
+
+/// What stays as it is, whatever the configuration.
+pub(super) struct Lasting {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) keyring: Keyring,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) metrics: Arc<Metrics>,
+    sessions: Arc<Sessions>,
+    keys: Arc<KeyRing>,
+    assertions: Arc<Assertions>,
+    latest: Arc<AtomicU64>,
+}
+
+/// A configuration with all that is made from files, which is what may fail.
+pub(super) struct Prepared {
+    config: Config,
+    renderer: Renderer,
+    certificates: Vec<Option<Certificates>>,
+}
+
+impl Prepared {
+    /// Reads the files that `config` names. It waits for the disk.
+    pub(super) fn read(config: Config) -> Result<Self, ServerError> {
+        let renderer = Renderer::new(&config.branding)?;
+        let certificates = tls::certificates(&config)?;
+        Ok(Self { config, renderer, certificates })
+    }
+}
+
+impl Lasting {
+    /// Reads what stands in `store`.
+    pub(super) async fn load(
+        keyring: Keyring,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ServerError> {
+        let now = clock.now();
+        let keys = Arc::new(KeyRing::load_or_make(&*store, now).await?);
+        let assertions = AssertionKeys::load_or_make(&*store, now).await?;
+        let assertions = Arc::new(Assertions::new(assertions));
+        let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
+        let latest = Arc::new(AtomicU64::new(now.0));
+        Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, latest })
+    }
+
+    /// The parts of a configuration, and its certificates. What people are in the middle of
+    /// goes on from the parts of the configuration `before`.
+    pub(super) async fn parts(
+        &self,
+        prepared: Prepared,
+        before: Option<&Parts>,
+    ) -> Result<(Parts, Vec<Option<Certificates>>), ServerError> {
+        let Prepared { config, renderer, certificates } = prepared;
+        let accounts = self.accounts(&config, before);
+        let sites_before = before.map(|parts| &parts.sites);
+        let (portals, metrics) = (config.portals, &self.metrics);
+        let sites = Sites::new(portals, config.session, &self.keyring, metrics, sites_before)?;
+        for site in sites.iter() {
+            let known = sites_before.is_some_and(|sites| sites.of(&site.portal.name).is_some());
+            // Those of a portal that stays are counted as they come.
+            if !known {
+                let now = self.clock.now();
+                accounts.watch(now, site.tag).await?;
+                let counts = accounts.counts(now, site.tag).await?;
+                site.metrics.enrolled_users(counts.enrolled);
+                site.metrics.rollout().begin(counts);
+            }
+        }
+        let parts = Parts {
+            clock: Arc::clone(&self.clock),
+            sites,
+            accounts,
+            sessions: Arc::clone(&self.sessions),
+            keys: Arc::clone(&self.keys),
+            desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
+            assertions: Arc::clone(&self.assertions),
+            session_limits: config.session,
+            renderer,
+            metrics: Arc::clone(metrics),
+            limits: config.limits,
+            access_log: config.telemetry.access_log,
+            latest: Arc::clone(&self.latest),
+        };
+        Ok((parts, certificates))
+    }
+
+    fn accounts(&self, config: &Config, before: Option<&Parts>) -> Accounts {
+        let (totp, recovery_codes) = (config.totp.clone(), config.recovery_codes);
+        match before {
+            Some(parts) => parts.accounts.with(totp, recovery_codes),
+            None => {
+                let pepper: Zeroizing<[u8; 32]> = self.keyring.derive("recovery codes");
+                let (store, sessions) = (Arc::clone(&self.store), Arc::clone(&self.sessions));
+                Accounts::new(store, sessions, totp, recovery_codes, pepper)
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Another configuration in the place of the one in force, while requests run: on SIGHUP, and
+//! when a file of it has changed. It is read, checked and made ready whole before anything of
+//! it counts; one with a fault changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::sync::watch;
+
+use super::files::Files;
+use super::lasting::{Lasting, Prepared};
+use super::{ServerError, upkeep, wait_for};
+use crate::config::{self, Fault, Faults, Fixed, Running, Telemetry};
+use crate::proxy::in_force::InForce;
+use crate::telemetry::log::Log;
+use crate::telemetry::metrics::ReloadOutcome;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Where a configuration comes from, and what follows it.
+pub struct Source {
+    file: PathBuf,
+    files: Mutex<Files>,
+    log: Log,
+}
+
+impl Source {
+    /// The YAML at `file`, which has just been read and is made of these `files`; `log` says as
+    /// much as it wants.
+    pub fn new(file: &Path, files: Vec<PathBuf>, log: Log) -> Self {
+        Self { file: file.to_owned(), files: Mutex::new(Files::look(files)), log }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        // To look or read once more makes it whole, whatever happened.
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a configuration is not put in force.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("the reading was broken off")]
+    BrokenOff,
+}
+
+/// What asked for another configuration.
+#[derive(Clone, Copy)]
+enum Occasion {
+    Signal,
+    Change,
+}
+
+impl Occasion {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "SIGHUP",
+            Self::Change => "a changed file",
+        }
+    }
+}
+
+/// Puts configurations in force.
+pub(super) struct Reload {
+    source: Arc<Source>,
+    fixed: Fixed,
+    lasting: Arc<Lasting>,
+    in_force: InForce,
+}
+
+/// What was read, ready to be put in force.
+struct Offered {
+    prepared: Prepared,
+    warnings: Vec<Fault>,
+    telemetry: Telemetry,
+}
+
+impl Reload {
+    /// For the configuration of `source`, which has just been read.
+    pub(super) fn of(
+        source: Source,
+        fixed: Fixed,
+        lasting: Arc<Lasting>,
+        in_force: InForce,
+    ) -> Self {
+        Self { source: Arc::new(source), fixed, lasting, in_force }
+    }
+
+    /// Waits for an occasion and takes it, until `stopped`.
+    pub(super) async fn keep(self, mut hangup: Signal, stopped: watch::Receiver<bool>) {
+        let stop = wait_for(stopped);
+        tokio::pin!(stop);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let occasion = tokio::select! {
+                Some(()) = hangup.recv() => Some(Occasion::Signal),
+                _ = look.tick() => self.have_changed().await.then_some(Occasion::Change),
+                () = &mut stop => return,
+            };
+            if let Some(occasion) = occasion {
+                self.take(occasion).await;
+            }
+        }
+    }
+
+    async fn have_changed(&self) -> bool {
+        let source = Arc::clone(&self.source);
+        let look = move || source.files().have_changed();
+        tokio::task::spawn_blocking(look).await.unwrap_or(false)
+    }
+
+    async fn take(&self, occasion: Occasion) {
+        let on = occasion.as_str();
+        let outcome = match self.replace().await {
+            Ok(()) => {
+                let now = self.in_force.now();
+                let portals: Vec<_> =
+                    now.parts.sites.iter().map(|site| site.portal.name.as_str()).collect();
+                let portals = portals.join(", ");
+                tracing::info!(on, portals, "a configuration was read again and is in force");
+                ReloadOutcome::InUse
+            }
+            Err(Refusal::Faults(faults)) => {
+                for fault in faults.iter() {
+                    tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
+                }
+                ReloadOutcome::Refused
+            }
+            Err(fault) => {
+                tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
+                ReloadOutcome::Refused
+            }
+        };
+        self.lasting.metrics.config_reloaded(outcome);
+    }
+
+    /// All that can fail comes first.
+    async fn replace(&self) -> Result<(), Refusal> {
+        let Offered { prepared, warnings, telemetry } = self.read().await?;
+        let before = self.in_force.now();
+        let (parts, certificates) = self.lasting.parts(prepared, Some(&before.parts)).await?;
+        drop(before);
+        self.in_force.replace(parts, certificates);
+        upkeep::refresh_gauges(&self.in_force.now().parts);
+        self.source.log.follow(&telemetry);
+        for warning in &warnings {
+            tracing::warn!(%warning, "the configuration is weaker than it could be");
+        }
+        Ok(())
+    }
+
+    /// Reads the configuration where waiting for the disk holds up no request.
+    async fn read(&self) -> Result<Offered, Refusal> {
+        let (source, lasting) = (Arc::clone(&self.source), Arc::clone(&self.lasting));
+        let fixed = self.fixed.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let holds = |key: &config::MasterKey| lasting.keyring.is_of(key);
+            let running = Running { fixed: &fixed, holds: &holds };
+            read(&source.file, &running, &mut source.files())
+        });
+        reading.await.map_err(|_| Refusal::BrokenOff)?
+    }
+}
+
+/// Reads what `files` are now. They are looked at before they are read, so that what changes
+/// meanwhile is seen as a change; and read once more when they name another one.
+fn read(file: &Path, running: &Running<'_>, files: &mut Files) -> Result<Offered, Refusal> {
+    // A file that names others each time it is read has no end; it will be read again.
+    const MOST_LOOKS: usize = 3;
+    *files = Files::look(files.named().clone());
+    let mut outcome = config::load_again(file, running);
+    for _ in 1..MOST_LOOKS {
+        let named = match &outcome {
+            Ok(loaded) => &loaded.files[..],
+            Err(faults) => faults.files(),
+        };
+        if named.iter().all(|file| files.named().contains(file)) {
+            break;
+        }
+        *files = Files::look(files.named().iter().chain(named).cloned());
+        outcome = config::load_again(file, running);
+    }
+    let loaded = outcome?;
+    let telemetry = loaded.config.telemetry.clone();
+    let prepared = Prepared::read(loaded.config)?;
+    files.keep_only(&loaded.files);
+    Ok(Offered { prepared, warnings: loaded.warnings, telemetry })
+}

@@ -1,0 +1,55 @@
+//! What is done now and then: what is over is forgotten, and the gauges are read off.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{wait_for, whole};
+use crate::proxy::in_force::InForce;
+use crate::site::Parts;
+use crate::store::Store;
+
+/// How often what is over is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often the gauges are read off.
+const GAUGES_EVERY: Duration = Duration::from_secs(5);
+/// How long after its end a record is kept, for gateways whose clocks differ.
+const SWEEP_GRACE: Duration = Duration::from_secs(600);
+/// Records removed in one sweep.
+const SWEEP_BUDGET: usize = 10_000;
+
+/// Keeps store, memory and gauges in order until `stopped`.
+pub(super) async fn keep(
+    in_force: InForce,
+    store: std::sync::Arc<dyn Store>,
+    stopped: watch::Receiver<bool>,
+) {
+    let stop = wait_for(stopped);
+    tokio::pin!(stop);
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    let mut often = tokio::time::interval(GAUGES_EVERY);
+    loop {
+        tokio::select! {
+            _ = every.tick() => sweep(&in_force.now().parts, &*store).await,
+            _ = often.tick() => refresh_gauges(&in_force.now().parts),
+            () = &mut stop => return,
+        }
+    }
+}
+
+async fn sweep(parts: &Parts, store: &dyn Store) {
+    let now = parts.now();
+    parts.sessions.sweep(now);
+    parts.assertions.sweep(now);
+    if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
+        tracing::error!(%error, "what is over could not be removed from the store");
+    }
+}
+
+/// Numbers that are read off rather than counted.
+pub(super) fn refresh_gauges(parts: &Parts) {
+    for site in parts.sites.iter() {
+        let active = parts.sessions.count(parts.now(), &site.portal.name);
+        site.metrics.sessions_active(whole(active));
+    }
+}

@@ -1,0 +1,7 @@
+use portcullis::session::AssertionKeys;
+
+fn show(keys: &AssertionKeys) -> String {
+    format!("{keys:?}")
+}
+
+fn main() {}
