@@ -15,6 +15,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fixed};
 use crate::pages::render::RenderError;
 use crate::proxy::in_force::InForce;
+use crate::proxy::service::PeerNamed;
 use crate::proxy::{service, tls};
 use crate::session::KeyRingError;
 use crate::site::Parts;
@@ -152,15 +153,19 @@ async fn serve(
     let front = service::front(in_force);
     let mut services = JoinSet::new();
     let mut lines = Vec::new();
-    for (index, (address, speaks_tls)) in fixed.listeners.iter().enumerate() {
-        let bound = bind(*address).await?;
-        let acceptor = match speaks_tls {
+    for (index, listener) in fixed.listeners.iter().enumerate() {
+        let bound = bind(listener.address).await?;
+        let acceptor = match listener.speaks_tls {
             false => None,
             true => Some(Arc::new(tls::settings(in_force, index)?.build())),
         };
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        lines.push(format!("listening on {scheme}://{}", local(&bound, *address)));
-        services.spawn(service::serve(bound, acceptor, Arc::clone(&front), stopped.clone()));
+        lines.push(format!("listening on {scheme}://{}", local(&bound, listener.address)));
+        let named = match listener.proxy_protocol {
+            true => PeerNamed::ByHeader,
+            false => PeerNamed::BySocket,
+        };
+        services.spawn(service::serve(bound, acceptor, named, Arc::clone(&front), stopped.clone()));
     }
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;

@@ -20,6 +20,7 @@ use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
+use crate::net::client::TrustedProxies;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
 use crate::pages::render::Renderer;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// What a request may cost.
     pub limits: Limits,
+    /// Whose word on a client's address is believed.
+    pub proxies: TrustedProxies,
     /// Whether each request leaves a line.
     pub access_log: bool,
     /// The latest time that a request was judged at.

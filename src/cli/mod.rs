@@ -10,6 +10,7 @@ mod jar;
 mod probe;
 pub mod schema;
 mod serve;
+mod service_token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +53,12 @@ enum Command {
     /// See and end the sessions of a user, over the API of a running gateway.
     #[command(subcommand)]
     Session(desk::session::SessionCommand),
+    /// Make a token for a service that can give no code, and its line for the configuration.
+    ServiceToken {
+        /// What to call the service.
+        #[arg(long, value_name = "NAME", default_value = "service")]
+        name: String,
+    },
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of a small portal of its own, to see how it works.
@@ -68,6 +75,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
+        Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };

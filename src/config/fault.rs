@@ -128,6 +128,11 @@ impl Findings {
         self.warnings.push(warning);
     }
 
+    /// The line that a key stands on.
+    pub(super) fn line_of(&self, key: &KeyPath) -> usize {
+        self.positions.of(key).line
+    }
+
     /// Where a key is told of, and the sentence with where the key came from.
     fn placed(&self, key: &KeyPath, sentence: String) -> (Position, String) {
         match self.borrowed.iter().find(|borrowed| key.is_within(&borrowed.key)) {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::file_desk::{OrganisationFile, TokenFile};
 use super::file_enforcement::EnforcementFile;
 use super::file_identity::IdentityFile;
+use super::file_rules::RuleFile;
 use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
@@ -29,8 +30,8 @@ pub(super) struct File {
     pub(super) listeners: Option<List<ListenerFile>>,
     /// Where ops and Prometheus arrive: metrics and health. Absent: nowhere.
     pub(super) admin: Option<AdminFile>,
-    /// Networks whose X-Forwarded-For is believed. This version believes none: [].
-    #[schemars(length(max = 0))]
+    /// Networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto
+    /// are believed; nobody's unless set.
     pub(super) trusted_proxies: Option<List<String>>,
     /// What is remembered, and where.
     #[schemars(required)]
@@ -68,6 +69,9 @@ pub(super) struct ListenerFile {
     pub(super) address: Option<String>,
     /// Certificates; absent means plain HTTP, for localhost or behind another TLS end.
     pub(super) tls: Option<TlsFile>,
+    /// Whether each connection begins with a PROXY header, version 1 or 2, which
+    /// `trusted_proxies` alone may send; false unless set.
+    pub(super) proxy_protocol: Option<bool>,
 }
 
 /// TLS 1.2 and 1.3.
@@ -187,6 +191,9 @@ pub(super) struct PortalFile {
     /// Paths that need no session; none unless set. '*' stands for one segment, a closing
     /// '**' for all below. Everything else is protected.
     pub(super) public: Option<List<String>>,
+    /// What requests need; none unless set. The first rule that a request meets counts, before
+    /// public. What no rule says needs the second factor.
+    pub(super) rules: Option<List<RuleFile>>,
     /// The path under which the pages of Portcullis are; /.mfa unless set.
     pub(super) prefix: Option<String>,
     /// Whether the portal's pages get a small script of ours that turns a 401 of ours into a

@@ -13,12 +13,23 @@ const MEND: &str = "put it back, or restart to change it";
 /// What is fixed from start to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
-    /// Where users arrive, and whether they speak TLS there.
-    pub listeners: Vec<(SocketAddr, bool)>,
+    /// Where users arrive.
+    pub listeners: Vec<FixedListener>,
     /// Where ops arrive.
     pub admin: Option<SocketAddr>,
     store: PathBuf,
     log: LogFormat,
+}
+
+/// What of a listener is fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedListener {
+    /// Where it is bound.
+    pub address: SocketAddr,
+    /// Whether TLS is spoken there.
+    pub speaks_tls: bool,
+    /// Whether connections begin with a PROXY header.
+    pub proxy_protocol: bool,
 }
 
 /// A gateway that runs, as far as another configuration has to agree with it.
@@ -33,9 +44,13 @@ pub struct Running<'a> {
 impl Fixed {
     /// What of `config` is fixed once it runs.
     pub fn of(config: &Config) -> Self {
-        let listeners = config.listeners.iter();
+        let listeners = config.listeners.iter().map(|there| FixedListener {
+            address: there.address,
+            speaks_tls: there.tls.is_some(),
+            proxy_protocol: there.proxy_protocol,
+        });
         Self {
-            listeners: listeners.map(|there| (there.address, there.tls.is_some())).collect(),
+            listeners: listeners.collect(),
             admin: config.admin.as_ref().map(|admin| admin.address),
             store: config.store.path.clone(),
             log: config.telemetry.format,
@@ -51,12 +66,16 @@ impl Fixed {
         }
         for (index, (before, after)) in self.listeners.iter().zip(&now.listeners).enumerate() {
             let at = at.index(index);
-            if before.0 != after.0 {
-                let what = format!("was {} when this gateway started", before.0);
+            if before.address != after.address {
+                let what = format!("was {} when this gateway started", before.address);
                 findings.fault(&at.key("address"), what, MEND);
             }
-            if before.1 != after.1 {
-                let spoke = if before.1 { "TLS" } else { "plain HTTP" };
+            if before.proxy_protocol != after.proxy_protocol {
+                let what = format!("was {} when this gateway started", before.proxy_protocol);
+                findings.fault(&at.key("proxy_protocol"), what, MEND);
+            }
+            if before.speaks_tls != after.speaks_tls {
+                let spoke = if before.speaks_tls { "TLS" } else { "plain HTTP" };
                 let what = format!("spoke {spoke} when this gateway started");
                 findings.fault(&at.key("tls"), what, MEND);
             }

@@ -8,7 +8,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
     "notify",
-    "portals.*.rules",
     "portals.*.enrolment",
     "portals.*.remember_device",
     "branding.logo",

@@ -15,6 +15,7 @@ mod file_enforcement;
 mod file_identity;
 mod file_jwt;
 mod file_login;
+mod file_rules;
 mod file_source;
 mod file_upstream_headers;
 pub mod fixed;
@@ -52,7 +53,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Where ops and Prometheus arrive; never a public address.
     pub admin: Option<Admin>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and PROXY header are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// What is remembered, and where.
     pub store: StoreConfig,
@@ -81,6 +82,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Certificates, chosen by SNI; none means plain HTTP.
     pub tls: Option<Vec<CertificateFiles>>,
+    /// Whether each connection begins with a PROXY header.
+    pub proxy_protocol: bool,
 }
 
 /// A certificate chain and its key, in PEM.

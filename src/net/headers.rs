@@ -56,6 +56,7 @@ const TRUSTED: &[&str] = &[
     "x-user",
     "x-portal-user",
     "x-portcullis-assertion",
+    "portcullis-service-token",
     "ssl-client-cert",
     "ssl-client-verify",
     "ssl-client-s-dn",

@@ -1,6 +1,7 @@
 //! The shapes that cross the edge: paths, hosts, cookies, headers. Strings from outside are
 //! parsed here once; inside live types that cannot hold what was refused.
 
+pub mod client;
 pub mod cookie_line;
 pub mod cookies;
 pub mod glob;
@@ -11,6 +12,7 @@ pub mod json_object;
 pub mod kind;
 pub mod mail_address;
 pub mod path;
+pub mod proxy_header;
 pub mod public_mail;
 pub mod return_to;
 pub mod set_cookie;

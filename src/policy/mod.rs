@@ -5,13 +5,14 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod decide;
+mod demand;
 mod facts;
 pub mod rules;
 mod stage;
 mod verdict;
 
 pub use decide::{Permit, decide};
+pub use demand::Demand;
 pub use facts::{Destination, Facts, PortalSession, Standing, Visitor};
-pub use rules::Demand;
 pub use stage::{Enforcement, Group, Mode, Stage};
 pub use verdict::{Challenge, PortalCookies, Reason, Verdict};

@@ -2,7 +2,6 @@
 //! request certainly meets decides, and before it every stricter one that it may meet: a
 //! request with two readings is held to the stricter. What no rule says needs the second factor.
 
-mod demand;
 mod index;
 mod query;
 mod rule;
@@ -10,7 +9,7 @@ pub mod tokens;
 
 use std::net::IpAddr;
 
-pub use demand::Demand;
+pub use super::Demand;
 pub use query::QueryCondition;
 pub use rule::{Answer, Conditions, Rule};
 pub use tokens::{ServiceToken, ServiceTokens};

@@ -2,7 +2,7 @@
 //! of whatever runs on it when the session that carries it ends.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +14,10 @@ use pingora_core::protocols::http::v2::server::H2Options;
 use pingora_core::protocols::{ALPN, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_proxy::HttpProxy;
+use tokio::net::TcpStream;
 
 use super::in_force::InForce;
+use super::proxy_header::{self, Refused};
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::config::Limits;
 use crate::telemetry::label::ThrottleScope;
@@ -91,6 +93,26 @@ impl Front {
         Self { streams, in_force, clients }
     }
 
+    /// The address that the header of a new connection names; nothing where the connection has
+    /// to be closed.
+    pub(super) async fn named(
+        &self,
+        stream: &mut TcpStream,
+        peer: SocketAddr,
+    ) -> Option<SocketAddr> {
+        let gateway = self.in_force.now();
+        match proxy_header::read(stream, peer, &gateway.parts.proxies).await {
+            Ok(named) => Some(named),
+            // A balancer that only looks whether somebody listens leaves at once.
+            Err(Refused::Gone) => None,
+            Err(refused @ (Refused::Untrusted | Refused::Malformed(_) | Refused::Late)) => {
+                tracing::info!(peer = %peer.ip(), %refused, "a connection was closed");
+                gateway.parts.metrics.connection_refused();
+                None
+            }
+        }
+    }
+
     async fn watch(&self, state: &State, http2: bool) {
         let limits = self.in_force.now().parts.limits;
         let mut waiting_since = Stopwatch::start();
@@ -134,11 +156,13 @@ impl ServerApp for Front {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let client = stream
+        let peer = stream
             .get_socket_digest()
             .and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()))
             .map(|peer| peer.ip().to_canonical());
         let gateway = self.in_force.now();
+        // All clients behind a proxy would share the allowance of one.
+        let client = peer.filter(|peer| !gateway.parts.proxies.contains(*peer));
         let limit = gateway.parts.limits.connections_per_client;
         let Some(_place) = self.clients.enter(client, limit) else {
             gateway.parts.metrics.nowhere().throttled(ThrottleScope::Client);

@@ -141,7 +141,10 @@ impl Incoming {
 /// Where a request came from and what it is addressed to.
 #[derive(Clone)]
 pub struct Origin {
-    /// The address of the client.
+    /// The address that wrote the request: a proxy's, where there is one in front; nobody's
+    /// where a balancer passes on bytes and does not say whose.
+    pub peer: Option<IpAddr>,
+    /// The address of the client, as trusted proxies tell it.
     pub client: Option<IpAddr>,
     /// The host it asked for.
     pub host: Host,

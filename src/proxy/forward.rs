@@ -88,7 +88,8 @@ pub(super) fn remove_spellings(request: &mut RequestHeader, name: &header::Heade
 }
 
 /// Says where a request came from and what it is addressed to, as portals behind a proxy
-/// expect it.
+/// expect it. The portal learns the client alone, not the proxies between: it trusts one
+/// gateway and has no list of proxies, and what it takes for the client is what we went by.
 pub(super) fn set_origin(
     request: &mut RequestHeader,
     origin: &Origin,

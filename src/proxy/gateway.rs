@@ -71,7 +71,7 @@ impl Gateway {
     /// Stages 1 to 6: from the head of a request to its answer or its permit.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
         let watch = Stopwatch::start();
-        let incoming = receive::receive(session, &self.parts.limits)?;
+        let incoming = receive::receive(session, &self.parts)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
@@ -187,7 +187,7 @@ impl Gateway {
     ) -> Result<Visit, Failure> {
         let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
         learn::check_target(&site.portal.identity, incoming)?;
-        let line = learn::line(&site.portal.identity, headers, incoming.origin.client)?;
+        let line = learn::line(&site.portal.identity, headers, incoming.origin.peer)?;
         let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);

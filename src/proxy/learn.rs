@@ -24,18 +24,18 @@ use crate::site::Site;
 use crate::user::UserName;
 use crate::visit::{Visit, Who};
 
-/// The line of a request that is part of the portal's session.
+/// The line of a request that is part of the portal's session. A name counts from the peer
+/// that speaks to us: whom that peer speaks for is nobody who could name users.
 ///
 /// # Errors
 /// [`Failure::BadRequest`] when it can be read in two ways.
 pub(super) fn line(
     identity: &Identity,
     headers: &HeaderMap,
-    client: Option<IpAddr>,
+    peer: Option<IpAddr>,
 ) -> Result<Option<SessionLine>, Failure> {
     if let Some(rule) = &identity.header {
-        let trusted =
-            client.is_some_and(|client| rule.from.iter().any(|net| net.contains(&client)));
+        let trusted = peer.is_some_and(|peer| rule.from.iter().any(|net| net.contains(&peer)));
         let given = if trusted { only(headers, &rule.name)? } else { None };
         return Ok(given.map(SessionLine::NamedInFront));
     }

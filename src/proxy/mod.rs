@@ -27,6 +27,8 @@ mod introduce;
 mod kept;
 mod learn;
 mod observe;
+mod peer;
+mod proxy_header;
 mod reading;
 mod receive;
 mod record;

@@ -1,18 +1,19 @@
 //! Stage 1: the strict look at a request, before any special case. What two readers could
 //! read in two ways is refused here.
 
-use std::net::IpAddr;
-
 use http::header;
 use pingora_proxy::Session;
 
 use super::context::{Incoming, Origin};
 use super::fail::Failure;
+use super::peer;
 use crate::config::Limits;
+use crate::net::client::TrustedProxies;
 use crate::net::headers::{connection_is_plain, is_disguised};
 use crate::net::host::Host;
 use crate::net::kind::{self, Kind};
 use crate::net::path::RequestPath;
+use crate::site::Parts;
 
 /// The most header lines of a request.
 const MOST_LINES: usize = 100;
@@ -21,8 +22,8 @@ const MOST_LINES: usize = 100;
 ///
 /// # Errors
 /// [`Failure::BadRequest`] and its neighbours; the request reaches no portal.
-pub(super) fn receive(session: &Session, limits: &Limits) -> Result<Incoming, Failure> {
-    check_sizes(session, limits)?;
+pub(super) fn receive(session: &Session, parts: &Parts) -> Result<Incoming, Failure> {
+    check_sizes(session, &parts.limits)?;
     check_lines(session)?;
     check_framing(session)?;
     let request = session.req_header();
@@ -45,7 +46,7 @@ pub(super) fn receive(session: &Session, limits: &Limits) -> Result<Incoming, Fa
     }
     let path = RequestPath::parse(request.uri.path())
         .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
-    let origin = origin(session)?;
+    let origin = origin(session, &parts.proxies)?;
     let upgrade = request.headers.contains_key(header::UPGRADE);
     check_upgrade(session, upgrade, &origin.host)?;
     Ok(Incoming {
@@ -145,7 +146,7 @@ fn is_absolute(target: &[u8]) -> bool {
     scheme(b"http://") || scheme(b"https://")
 }
 
-fn origin(session: &Session) -> Result<Origin, Failure> {
+fn origin(session: &Session, proxies: &TrustedProxies) -> Result<Origin, Failure> {
     let request = session.req_header();
     let mut named = request.headers.get_all(header::HOST).iter();
     let host = named.next();
@@ -157,12 +158,13 @@ fn origin(session: &Session) -> Result<Origin, Failure> {
         None => request.uri.authority().map(|authority| authority.as_str()).unwrap_or_default(),
     };
     let host = Host::parse(authority).map_err(|_| Failure::BadRequest("the host is no host"))?;
-    let client: Option<IpAddr> = session
-        .client_addr()
-        .and_then(|address| address.as_inet())
-        .map(|address| address.ip().to_canonical());
-    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
-    Ok(Origin { client, host, authority: authority.to_owned(), tls })
+    Ok(Origin {
+        peer: peer::writer(session),
+        client: peer::client(session, proxies),
+        host,
+        authority: authority.to_owned(),
+        tls: peer::over_tls(session, proxies),
+    })
 }
 
 /// WebSockets alone are upgraded to, over HTTP/1.1, and from the portal's own pages: a

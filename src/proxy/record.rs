@@ -7,6 +7,7 @@ use pingora_error::Error;
 use pingora_proxy::Session;
 
 use super::context::Context;
+use super::peer;
 use crate::random;
 use crate::telemetry::access::AccessLine;
 
@@ -25,13 +26,12 @@ pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context
         tracing::debug!(request = %ctx.request_id, kind, "a request ended with an error");
     }
     let request = session.req_header();
-    let client = session.client_addr().and_then(|address| address.as_inet());
     let seen = Seen {
         method: request.method.as_str(),
         path: request.uri.path(),
         status: session.response_written().map(|head| head.status.as_u16()),
         bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
-        client: client.map(|address| address.ip().to_canonical()),
+        client: peer::client(session, &ctx.gateway.parts.proxies),
     };
     note(ctx, &seen);
 }

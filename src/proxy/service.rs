@@ -30,6 +30,15 @@ const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// How long to wait when the system has no room for another connection.
 const OUT_OF_ROOM: Duration = Duration::from_millis(100);
 
+/// What says whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerNamed {
+    /// Its socket.
+    BySocket,
+    /// The PROXY header that a trusted proxy begins it with.
+    ByHeader,
+}
+
 /// The server of all public listeners, which goes by what is in force.
 pub fn front(in_force: &InForce) -> Arc<Front> {
     // One more try, for a pooled connection that the portal closed just then; the framework
@@ -50,6 +59,7 @@ pub fn front(in_force: &InForce) -> Arc<Front> {
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<Acceptor>>,
+    named: PeerNamed,
     front: Arc<Front>,
     mut shutdown: ShutdownWatch,
 ) {
@@ -58,7 +68,7 @@ pub async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let served = connection(stream, peer, tls.clone(), Arc::clone(&front), shutdown.clone());
+                    let served = connection(stream, peer, tls.clone(), named, Arc::clone(&front), shutdown.clone());
                     connections.spawn(served);
                 }
                 Err(error) => {
@@ -79,15 +89,22 @@ pub async fn serve(
 }
 
 async fn connection(
-    stream: tokio::net::TcpStream,
-    peer: SocketAddr,
+    mut stream: tokio::net::TcpStream,
+    mut peer: SocketAddr,
     tls: Option<Arc<Acceptor>>,
+    named: PeerNamed,
     front: Arc<Front>,
     shutdown: ShutdownWatch,
 ) {
     // Small answers leave at once; without it they are only later.
     let _later_then = stream.set_nodelay(true);
+    if named == PeerNamed::ByHeader {
+        let Some(client) = front.named(&mut stream, peer).await else { return };
+        peer = client;
+    }
     let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    // Whoever asks for the peer's address from now on gets this one.
+    let _the_first_word_counts = digest.peer_addr.set(Some(peer.into()));
     let mut stream = TcpStream::from(stream);
     stream.set_socket_digest(digest);
     let stream: Stream = match tls {

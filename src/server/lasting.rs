@@ -10,6 +10,7 @@ use super::ServerError;
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::net::client::TrustedProxies;
 use crate::pages::render::Renderer;
 use crate::proxy::tls::{self, Certificates};
 use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
@@ -98,6 +99,7 @@ impl Lasting {
             renderer,
             metrics: Arc::clone(metrics),
             limits: config.limits,
+            proxies: TrustedProxies::new(config.trusted_proxies),
             access_log: config.telemetry.access_log,
             latest: Arc::clone(&self.latest),
         };

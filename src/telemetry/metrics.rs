@@ -17,9 +17,11 @@ use crate::telemetry::label::{
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
 mod portals;
+mod series;
 
 use portals::Portals;
 pub(in crate::telemetry) use portals::drop_series;
+pub(in crate::telemetry) use series::Series;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -52,6 +54,7 @@ pub struct Metrics {
     portals: Arc<Portals>,
     nowhere: Arc<PortalMetrics>,
     gate_alarms: IntCounter,
+    connections_refused: IntCounter,
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
@@ -71,6 +74,14 @@ impl Metrics {
                     "portcullis_gate_alarms_total",
                     "Requests that reached the forwarding stage without a permit, and were \
                      refused there. Anything above zero is a fault in Portcullis.",
+                ),
+            )?,
+            connections_refused: registered(
+                &registry,
+                IntCounter::new(
+                    "portcullis_connections_refused_total",
+                    "Connections that were closed because no trusted proxy began them with a \
+                     PROXY header.",
                 ),
             )?,
             store_seconds: histograms(
@@ -114,6 +125,11 @@ impl Metrics {
     /// Counts a request that reached the forwarding stage without a permit.
     pub fn gate_alarm(&self) {
         self.gate_alarms.inc();
+    }
+
+    /// Counts a connection that was closed for want of a PROXY header.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Times a call of the store.
@@ -326,30 +342,6 @@ fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
         .into_iter()
         .flat_map(|factor| VerificationLabel::ALL.map(|outcome| (factor, outcome)))
         .collect()
-}
-
-/// One counter per label of a closed set, all there from the start: an alert on a rate needs
-/// the zero before the first event.
-#[derive(Debug)]
-pub(super) struct Series<L>(Vec<(L, IntCounter)>);
-
-impl<L: Copy + PartialEq> Series<L> {
-    pub(super) fn new(
-        labels: &[L],
-        counter_of: impl Fn(L) -> Result<IntCounter, prometheus::Error>,
-    ) -> Result<Self, prometheus::Error> {
-        labels
-            .iter()
-            .map(|label| Ok((*label, counter_of(*label)?)))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    pub(super) fn inc(&self, label: L) {
-        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == label) {
-            counter.inc();
-        }
-    }
 }
 
 /// The metrics that have a portal label, before it is bound.

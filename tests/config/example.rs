@@ -94,8 +94,14 @@ fn schema_keys(root: &Value, at: &Value, path: &str, keys: &mut Vec<String>) {
 
 /// Every key of a value, likewise; `names` are the mappings whose keys operators choose.
 fn written_keys(at: &serde_yaml::Value, path: &str, keys: &mut Vec<String>) {
-    const NAMES: [&str; 5] =
-        [".portals", ".request.form", ".logout.query", ".success.header", ".success.json"];
+    const NAMES: [&str; 6] = [
+        ".portals",
+        ".request.form",
+        ".logout.query",
+        ".success.header",
+        ".success.json",
+        ".match.query",
+    ];
     if let Some(list) = at.as_sequence() {
         for element in list {
             written_keys(element, path, keys);

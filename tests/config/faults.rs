@@ -97,12 +97,7 @@ fn a_key_that_resembles_nothing_is_told_with_what_there_is() {
 #[test]
 fn keys_of_later_versions_are_told_apart_from_typos() {
     let later = "is not known yet in this version; remove it";
-    let portal = [
-        ("enforcement", "{ mode: required }"),
-        ("rules", "[]"),
-        ("enrolment", "{}"),
-        ("remember_device", "{}"),
-    ];
+    let portal = [("enrolment", "{}"), ("remember_device", "{}")];
     for (key, value) in portal {
         let line = format!("    {key}: {value}\n    prefix:");
         let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");
@@ -134,12 +129,6 @@ fn values_of_later_versions_are_told_apart_too() {
            version; keep one",
         ],
     );
-    check(
-        &[("limits:", "trusted_proxies: [10.0.0.0/8]\nlimits:")],
-        &["gateway.yaml:46:1: trusted_proxies: networks are not known yet in this version; leave \
-           it empty: []"],
-    );
-    check(&[("limits:", "trusted_proxies: []\nlimits:")], &[]);
 }
 
 #[test]

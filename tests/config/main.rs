@@ -19,6 +19,8 @@ mod logins;
 mod meaning;
 mod mutation;
 mod profiles;
+mod proxies;
+mod rules;
 mod schema;
 mod upstream_headers;
 mod warnings;

@@ -29,8 +29,10 @@ mod attacks {
     mod jwt;
     mod logins;
     mod matrix;
+    mod net;
     mod parallel;
     mod path;
+    mod proxy_header;
     mod return_to;
     mod rotation;
     mod upstream_tls;

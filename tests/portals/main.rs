@@ -21,6 +21,7 @@ mod visits;
 mod adminer;
 mod django;
 mod dokuwiki;
+mod haproxy;
 mod jupyter;
 mod node_red;
 mod probed;

@@ -25,12 +25,17 @@ impl RealPortal {
     /// Starts the portal of that name and waits until it listens. The first start on a
     /// machine installs it.
     pub fn start(name: &'static str) -> Self {
+        Self::start_at(free_port(), name, &[])
+    }
+
+    /// The same at this port, with more arguments for its `start.sh`.
+    pub fn start_at(port: u16, name: &'static str, arguments: &[&Path]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
         let (output, input) = std::io::pipe().unwrap();
         let child = Command::new(home().join(name).join("start.sh"))
             .arg(port.to_string())
             .arg(folder.path())
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(input.try_clone().unwrap())
             .stderr(input)

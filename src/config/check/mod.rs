@@ -25,7 +25,12 @@ mod network;
 mod path;
 mod portal;
 mod proof;
+mod proxies;
 mod public_key;
+mod rule_doubts;
+mod rule_match;
+mod rules;
+mod service_tokens;
 mod source;
 mod upstream_headers;
 
@@ -41,7 +46,8 @@ pub(super) fn check(
     let place = root.key("admin");
     let admin = optional(file.admin, |admin| desk::admin(admin, &place, &names, around, findings));
     let taken = network::addresses_differ(listeners.as_deref(), admin.as_ref(), findings);
-    let trusted_proxies = network::trusted_proxies(file.trusted_proxies, findings);
+    let trusted_proxies = proxies::trusted(file.trusted_proxies, findings);
+    proxies::headers_have_senders(listeners.as_deref(), trusted_proxies.as_deref(), findings);
     let store = keeping::store(file.store, &root.key("store"), around, findings);
     let master_key = keeping::master_key(file.keys, &root.key("keys"), around, findings);
     keeping::stand_apart(store.as_ref(), master_key.as_ref(), findings);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{all, certificate, optional, placed, some};
+use super::{all, certificate, optional, some};
 use crate::config::fault::Findings;
 use crate::config::file::{AdminFile, List, ListenerFile};
 use crate::config::key_path::KeyPath;
@@ -39,7 +39,8 @@ fn listener(
         );
     }
     let tls = optional(written.tls, |tls| certificate::tls(tls, &at.key("tls"), around, findings));
-    Some(Listener { address: address?, tls: tls? })
+    let proxy_protocol = written.proxy_protocol.unwrap_or(false);
+    Some(Listener { address: address?, tls: tls?, proxy_protocol })
 }
 
 /// The admin address.
@@ -97,19 +98,4 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
         |a: IpAddr, b: IpAddr| a == b || (a.is_unspecified() && a.is_ipv4() == b.is_ipv4());
     let same_port = one.port() != 0 && one.port() == other.port();
     same_port && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
-}
-
-/// No proxy is believed yet. Taking the list and not heeding it would count every visitor
-/// behind the proxy as one.
-pub(super) fn trusted_proxies(
-    written: Option<List<String>>,
-    findings: &mut Findings,
-) -> Option<Vec<ipnet::IpNet>> {
-    let at = KeyPath::root().key("trusted_proxies");
-    let written = placed(written.unwrap_or_default(), &at);
-    if written.is_empty() {
-        return Some(Vec::new());
-    }
-    findings.fault(&at, "networks are not known yet in this version", "leave it empty: []");
-    None
 }

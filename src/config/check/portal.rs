@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    all, desk, enforcement, host, identity, optional, path, placed, some, upstream_headers,
+    all, desk, enforcement, host, identity, optional, path, placed, rules, some, upstream_headers,
 };
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
@@ -90,14 +90,16 @@ fn portal(
         identity.as_ref(),
         findings,
     );
+    let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
+    let rules = rules::rules(written.rules, &at.key("rules"), &known, findings);
     Some(Portal {
         name: name?,
         hosts: hosts?,
         upstream: upstream?,
         identity: identity?,
         enforcement: enforcement?,
-        public: public.clone()?,
-        rules: Rules::new(public.as_deref()?, Vec::new()),
+        rules: Rules::new(public.as_deref()?, rules?),
+        public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         organisation: organisation?,

@@ -103,16 +103,22 @@ fn networks(
 }
 
 fn network(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<IpNet> {
-    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let Some(network) = network else {
-        findings.fault(at, format!("'{text}' is no network"), "write one, such as 10.0.0.0/8");
-        return None;
-    };
+    let network = parse_network(text, at, findings)?;
     if network.prefix_len() == 0 {
         let mend = "name the proxy's own network";
         findings.fault(at, "is everybody, who could all name any user", mend);
         return None;
     }
+    Some(network)
+}
+
+/// A network, or an address as a network of one.
+pub(super) fn parse_network(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<IpNet> {
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let Some(network) = network else {
+        findings.fault(at, format!("'{text}' is no network"), "write one, such as 10.0.0.0/8");
+        return None;
+    };
     Some(network)
 }
 

@@ -1,6 +1,8 @@
 //! Rules as ops writes them, and what each request meets. Small rules are written
 //! `[METHOD] PATH DEMAND`; more of them come from the properties below.
 
+mod properties;
+
 use std::time::Duration;
 
 use super::{

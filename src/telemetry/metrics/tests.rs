@@ -75,6 +75,7 @@ fn every_outcome_has_its_zero_before_the_first_event() {
         "portcullis_throttled_total{portal=\"wiki\",scope=\"client\"}",
         "portcullis_upstream_errors_total{kind=\"tls\",portal=\"wiki\"}",
         "portcullis_gate_alarms_total",
+        "portcullis_connections_refused_total",
     ] {
         assert_eq!(value(&metrics, series).as_deref(), Some("0"), "{series}");
     }
@@ -105,6 +106,7 @@ fn gauges_store_calls_and_reloads_are_told() {
     metrics.store_call("sled", StoreOp::Commit, TAKEN);
     metrics.store_error("sled", "full");
     metrics.gate_alarm();
+    metrics.connection_refused();
     assert_eq!(value(&metrics, "portcullis_config_reload_success").as_deref(), Some("1"));
     metrics.config_reloaded(ReloadOutcome::Refused);
     for (series, expected) in [
@@ -113,6 +115,7 @@ fn gauges_store_calls_and_reloads_are_told() {
         ("portcullis_store_seconds_count{engine=\"sled\",op=\"commit\"}", "1"),
         ("portcullis_store_errors_total{engine=\"sled\",kind=\"full\"}", "1"),
         ("portcullis_gate_alarms_total", "1"),
+        ("portcullis_connections_refused_total", "1"),
         ("portcullis_config_reload_success", "0"),
     ] {
         assert_eq!(value(&metrics, series).as_deref(), Some(expected), "{series}");

@@ -26,6 +26,7 @@ pub struct Builder {
     top: String,
     tokens: Vec<desk::Token>,
     authorities: Option<PathBuf>,
+    proxy_protocol: bool,
 }
 
 /// What can stand behind a gateway: it gives its entry below `portals`.
@@ -50,6 +51,12 @@ impl Builder {
     /// Lets whoever has this token into its admin API.
     pub fn token(mut self, token: desk::Token) -> Self {
         self.tokens.push(token);
+        self
+    }
+
+    /// Has each connection begin with a PROXY header.
+    pub fn behind_balancer(mut self) -> Self {
+        self.proxy_protocol = true;
         self
     }
 
@@ -87,8 +94,9 @@ impl Builder {
     }
 
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
+        let header = self.proxy_protocol;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}] }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}] }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
             self.tokens.iter().map(desk::Token::entry).collect::<Vec<_>>().join(", "),
             self.top
         );

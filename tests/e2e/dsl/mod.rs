@@ -4,6 +4,7 @@
 // Each test binary uses its own part of the language.
 #![allow(dead_code, unused_imports)]
 
+pub mod balancer;
 pub mod browser;
 pub mod client;
 pub mod desk;
@@ -26,6 +27,7 @@ pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use balancer::Balancer;
 pub use browser::Browser;
 pub use client::{Answer, Call, Connection};
 pub use gateway::Gateway;
