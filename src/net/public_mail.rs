@@ -108,7 +108,7 @@ pub fn is_public(domain: &str) -> bool {
         let rest = domain.strip_suffix(*provider);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    DOMAINS.iter().any(|provider| is_of(provider))
+    DOMAINS.iter().any(is_of)
 }
 
 #[cfg(test)]
