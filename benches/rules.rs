@@ -17,6 +17,7 @@ use portcullis::net::path::{PathPattern, RequestPath};
 use portcullis::policy::rules::{Asked, Conditions, Demand, Rule, Rules, ServiceTokens};
 use portcullis::site::Sites;
 use portcullis::store::keyring::Keyring;
+use portcullis::telemetry::metrics::Metrics;
 
 /// Rules for as many parts of a portal, half of them with conditions beside the path.
 fn rules(count: usize) -> Rules {
@@ -56,7 +57,8 @@ fn sites(count: usize) -> Sites {
     let loaded = config::load_text(Path::new("portcullis.yaml"), &yaml, &master);
     let config = loaded.unwrap_or_else(|faults| panic!("{faults}")).config;
     let keyring = Keyring::load(&config.master_key).unwrap();
-    Sites::new(config.portals, config.session, &keyring)
+    let metrics = Metrics::new().unwrap();
+    Sites::new(config.portals, config.session, &keyring, &metrics, None).unwrap()
 }
 
 /// Measures the same with few and with many, and says how much more the many cost.

@@ -3,7 +3,7 @@
 
 BUILD_PACKAGES=(cmake g++ make pkg-config)
 TEST_PACKAGES=(chromium chromium-driver curl dokuwiki faketime librsvg2-bin oathtool openssl php-cli
-    php-xml python3-venv zbar-tools)
+    php-xml python3-aiosmtpd python3-venv zbar-tools)
 
 complain() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds left out.
 #[derive(
@@ -33,6 +35,15 @@ impl UnixMillis {
     /// How long after `start` this moment is; zero when it is before.
     pub fn since(self, start: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(start.0))
+    }
+
+    /// `24 November 2026, 14:05 UTC`: as people read it.
+    pub fn in_words(self) -> String {
+        let seconds = i64::try_from(self.seconds()).unwrap_or(i64::MAX);
+        let format =
+            format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+        moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
     }
 
     /// A moment given in whole seconds.

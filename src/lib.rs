@@ -16,6 +16,8 @@ pub mod visit;
 
 pub mod session;
 
+pub mod notify;
+
 pub mod identity;
 pub mod policy;
 

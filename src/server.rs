@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::account::AccountError;
 use crate::admin::{self, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fixed};
+use crate::notify::{LetterError, NotifyError};
 use crate::pages::render::RenderError;
 use crate::proxy::in_force::InForce;
 use crate::proxy::service::PeerNamed;
@@ -27,10 +28,12 @@ use crate::telemetry::metrics::{Metrics, MetricsError};
 
 mod files;
 mod lasting;
+mod mails;
 mod reload;
 mod upkeep;
 
 use lasting::{Lasting, Prepared};
+use mails::Mailing;
 use reload::Reload;
 pub use reload::Source;
 
@@ -55,6 +58,12 @@ pub enum ServerError {
     /// A template.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// A template of a mail.
+    #[error(transparent)]
+    Letter(#[from] LetterError),
+    /// The server of mails.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -75,8 +84,8 @@ pub enum ServerError {
 }
 
 /// Runs the gateway until a signal to stop. Where it has a `source`, another configuration may
-/// come from there meanwhile. `ready` hears one line for each listener, once
-/// all of them take requests.
+/// come from there meanwhile. `ready` hears one line for each listener, once all of them take
+/// requests.
 ///
 /// # Errors
 /// When it cannot start; or when the store cannot be closed cleanly in the end.
@@ -92,9 +101,9 @@ pub async fn run(
     let store: Arc<dyn Store> = Arc::new(Metered::new(opened, Arc::clone(&metrics)));
     let fixed = Fixed::of(&config);
     let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
-        Ok(house) => {
+        Ok((house, orders)) => {
             let reload = source.map(|source| house.reload(source, fixed.clone()));
-            serve(&house, &fixed, reload, ready).await
+            serve(&house, orders, &fixed, reload, ready).await
         }
         Err(error) => Err(error),
     };
@@ -113,13 +122,15 @@ pub async fn build(
     metrics: Arc<Metrics>,
 ) -> Result<Parts, ServerError> {
     let lasting = Lasting::load(keyring, store, clock, metrics).await?;
-    Ok(lasting.parts(Prepared::read(config)?, None).await?.0)
+    Ok(lasting.parts(Prepared::read(config)?, None).await?.parts)
 }
 
 /// What outlives a configuration, and the one in force.
 struct House {
     lasting: Arc<Lasting>,
     in_force: InForce,
+    /// What each configuration says of mails goes in here.
+    mails: mpsc::UnboundedSender<Mailing>,
 }
 
 impl House {
@@ -129,19 +140,24 @@ impl House {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Mailing>), ServerError> {
         let lasting = Lasting::load(keyring, store, clock, metrics).await?;
-        let (parts, certificates) = lasting.parts(Prepared::read(config)?, None).await?;
-        Ok(Self { lasting: Arc::new(lasting), in_force: InForce::new(parts, certificates) })
+        let ready = lasting.parts(Prepared::read(config)?, None).await?;
+        let (mails, orders) = mpsc::unbounded_channel();
+        let _heard = mails.send(ready.mailing);
+        let in_force = InForce::new(ready.parts, ready.certificates);
+        Ok((Self { lasting: Arc::new(lasting), in_force, mails }, orders))
     }
 
     fn reload(&self, source: Source, fixed: Fixed) -> Reload {
-        Reload::of(source, fixed, Arc::clone(&self.lasting), self.in_force.clone())
+        let (lasting, in_force) = (Arc::clone(&self.lasting), self.in_force.clone());
+        Reload::of(source, fixed, lasting, in_force, self.mails.clone())
     }
 }
 
 async fn serve(
     house: &House,
+    orders: mpsc::UnboundedReceiver<Mailing>,
     fixed: &Fixed,
     reload: Option<Reload>,
     ready: impl FnOnce(&[String]),
@@ -149,7 +165,7 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
-    let House { lasting, in_force } = house;
+    let House { lasting, in_force, .. } = house;
     let front = service::front(in_force);
     let mut services = JoinSet::new();
     let mut lines = Vec::new();
@@ -180,6 +196,9 @@ async fn serve(
         let hangup = signal(SignalKind::hangup()).map_err(ServerError::Signals)?;
         services.spawn(reload.keep(hangup, stopped.clone()));
     }
+    let (clock, metrics) = (Arc::clone(&lasting.clock), Arc::clone(&lasting.metrics));
+    let store = Arc::clone(&lasting.store);
+    services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
     services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     ready(&lines);
     tokio::select! {

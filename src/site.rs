@@ -23,6 +23,7 @@ use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
+use crate::notify::Post;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
 use crate::session::{Assertions, Binder, KeyRing, SessionRecord, Sessions, Token};
@@ -63,6 +64,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Whose word on a client's address is believed.
     pub proxies: TrustedProxies,
+    /// Takes mails, where there is a server for them.
+    pub post: Option<Arc<Post>>,
     /// Whether each request leaves a line.
     pub access_log: bool,
     /// The latest time that a request was judged at.

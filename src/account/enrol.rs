@@ -12,9 +12,10 @@ use super::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
 use crate::factor::totp::{self, SECRET_BYTES};
 use crate::factor::{Typed, read_code};
+use crate::notify::{Addressee, Mail};
 use crate::random;
 use crate::session::{FactorUsed, SessionRecord};
-use crate::store::{Expect, Key, Space, StoreError, Write};
+use crate::store::{Expect, Key, MAX_WRITES, Space, StoreError, Write};
 use crate::user::Opaque;
 
 /// How long an offered secret can be confirmed.
@@ -95,7 +96,7 @@ impl Accounts {
     }
 
     /// Makes the offered secret the user's authenticator if `typed` is its code now. The
-    /// code is spent by that, and the session is proven.
+    /// code is spent by that, the session is proven, and `to` is told, in one step.
     ///
     /// # Errors
     /// When it did not come about; then nothing has changed.
@@ -106,6 +107,7 @@ impl Accounts {
         session: &SessionRecord,
         typed: &str,
         label: &str,
+        to: &Addressee<'_>,
     ) -> Result<Confirmed, EnrolFault> {
         if self.factor(now, account).await?.is_some() {
             return Err(EnrolFault::AlreadyEnrolled);
@@ -120,8 +122,13 @@ impl Accounts {
         let fresh = || random::bytes().map(Opaque).map_err(AccountError::from);
         let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
-        writes.push(Write::delete(offer_key(account, session)));
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
+        writes.extend(self.told_of(now, to, label)?);
+        // Nobody can use the offer any more: its session has another name from now on. Where
+        // the portal has too many cookies for one more write, it expires by itself.
+        if writes.len() < MAX_WRITES {
+            writes.push(Write::delete(offer_key(account, session)));
+        }
         let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
@@ -163,6 +170,17 @@ impl Accounts {
         ];
         writes.extend(self.sessions.replacement(now, session, proven).await?);
         Ok(writes)
+    }
+
+    /// The mail about an enrolment, where there is somebody to send it.
+    fn told_of(
+        &self,
+        now: UnixMillis,
+        to: &Addressee<'_>,
+        label: &str,
+    ) -> Result<Vec<Write>, AccountError> {
+        let Some(post) = &self.post else { return Ok(Vec::new()) };
+        Ok(post.queued(now, to, Mail::Enrolled { label: label_of(label), at: now })?)
     }
 
     async fn offered(

@@ -3,6 +3,7 @@
 
 mod census;
 mod codes;
+mod devices;
 mod enrol;
 mod record;
 pub mod requester;
@@ -20,12 +21,14 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
+use crate::notify::{NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
 use crate::session::Sessions;
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
 use crate::user::Opaque;
 
+pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Offer};
 pub use record::{Authenticator, FactorRecord};
 pub use reset::{Reset, UnlockFault};
@@ -81,6 +84,9 @@ pub enum AccountError {
     /// An authenticator's parameters make no key.
     #[error(transparent)]
     Key(#[from] totp::KeyError),
+    /// The user cannot be told.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// Recovery codes could not be hashed.
     #[error(transparent)]
     Hash(#[from] recovery::HashError),
@@ -100,6 +106,7 @@ pub struct Accounts {
     /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
     /// written before it goes, and then ended with it, or never.
     proofs: Arc<RwLock<()>>,
+    post: Option<Arc<Post>>,
 }
 
 impl Accounts {
@@ -114,7 +121,12 @@ impl Accounts {
     ) -> Self {
         let hashers = Arc::new(Semaphore::new(HASHERS));
         let (pepper, proofs) = (Arc::new(pepper), Arc::default());
-        Self { store, sessions, totp, recovery_codes, pepper, hashers, proofs }
+        Self { store, sessions, totp, recovery_codes, pepper, hashers, proofs, post: None }
+    }
+
+    /// Tells users by mail what happens to their account, where there is somebody to do it.
+    pub fn telling(self, post: Option<Arc<Post>>) -> Self {
+        Self { post, ..self }
     }
 
     /// The same accounts, with other parameters for what is made from now on.
@@ -127,6 +139,7 @@ impl Accounts {
             pepper: Arc::clone(&self.pepper),
             hashers: Arc::clone(&self.hashers),
             proofs: Arc::clone(&self.proofs),
+            post: self.post.clone(),
         }
     }
 

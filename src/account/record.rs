@@ -20,6 +20,13 @@ pub struct FactorRecord {
     pub authenticators: Vec<Authenticator>,
 }
 
+impl FactorRecord {
+    /// Whether this authenticator is one of them.
+    pub(super) fn has(&self, authenticator: Opaque) -> bool {
+        self.authenticators.iter().any(|one| one.id == authenticator)
+    }
+}
+
 /// One phone.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

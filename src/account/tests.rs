@@ -8,10 +8,11 @@ use zeroize::Zeroizing;
 use super::{AccountId, Accounts, EnrolFault, PortalTag, VerifyFault};
 use crate::clock::UnixMillis;
 use crate::config::{TotpAlgorithm, TotpParameters};
+use crate::notify::Addressee;
 use crate::policy::Standing;
 use crate::session::{Learned, Level, SessionRecord, Sessions};
-use crate::store::Store;
 use crate::store::sled::SledStore;
+use crate::store::{Space, Store};
 use crate::user::{Opaque, UserName};
 
 pub(super) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
@@ -19,7 +20,8 @@ const STEP: Duration = Duration::from_secs(30);
 
 pub(super) struct Desk {
     pub(super) accounts: Arc<Accounts>,
-    sessions: Arc<Sessions>,
+    pub(super) sessions: Arc<Sessions>,
+    store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
 
@@ -43,21 +45,28 @@ async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
         skew: 1,
     };
     let pepper = Zeroizing::new([9; 32]);
-    let accounts = Accounts::new(store, Arc::clone(&sessions), totp, 10, pepper);
-    Desk { accounts: Arc::new(accounts), sessions, _folder: folder }
+    let metrics = Arc::new(crate::telemetry::metrics::Metrics::new().unwrap());
+    let post = Some(Arc::new(crate::notify::Post::new(metrics)));
+    let accounts = Accounts::new(Arc::clone(&store), Arc::clone(&sessions), totp, 10, pepper);
+    Desk { accounts: Arc::new(accounts.telling(post)), sessions, store, _folder: folder }
 }
 
 impl Desk {
     /// A session in which `user` gave the password just now.
     pub(super) async fn sign_in(&self, user: u8, bind: u8) -> Arc<SessionRecord> {
+        self.sign_in_with(user, bind, 1).await
+    }
+
+    /// The same at a portal that sets this many cookies.
+    async fn sign_in_with(&self, user: u8, bind: u8, cookies: u8) -> Arc<SessionRecord> {
         let record = SessionRecord {
             portal: "wiki".to_owned(),
             root: Opaque([bind; 16]),
             sid: Opaque([bind; 16]),
             sub: Opaque([user; 16]),
-            user: UserName::canonical(format!("user{user}")),
+            user: UserName::canonical(format!("user{user}@example.com")),
             bind: Opaque([bind; 16]),
-            parts: vec![Opaque([bind; 16])],
+            parts: (bind..bind + cookies).map(|part| Opaque([part; 16])).collect(),
             scoped: Vec::new(),
             started: NOW,
             ends: NOW.plus(Duration::from_secs(3600)),
@@ -67,14 +76,24 @@ impl Desk {
         self.sessions.begin(NOW, record).await.unwrap()
     }
 
-    async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
+    /// How many mails wait.
+    async fn mails(&self) -> usize {
+        self.store.scan(NOW, Space::Outbox, &[], None, 10).await.unwrap().len()
+    }
+
+    pub(super) async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
         let account = account(session);
         let offer = self.accounts.offer(NOW, account, session).await.unwrap();
         let secret = secret_of(&offer.groups);
         let code = code(&secret, NOW);
-        let confirmed = self.accounts.confirm(NOW, account, session, &code, "phone").await;
+        let confirmed =
+            self.accounts.confirm(NOW, account, session, &code, "phone", &told(session)).await;
         (secret, confirmed.unwrap().session)
     }
+}
+
+fn told(session: &SessionRecord) -> Addressee<'_> {
+    Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
 }
 
 pub(super) fn account(session: &SessionRecord) -> AccountId {
@@ -87,7 +106,7 @@ fn secret_of(groups: &[String]) -> Vec<u8> {
 }
 
 /// What an app with this secret shows at that time.
-fn code(secret: &[u8], at: UnixMillis) -> String {
+pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build().unwrap();
     totp.generate(at.seconds()).to_string()
 }
@@ -104,15 +123,28 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     let offer = desk.accounts.offer(NOW, account, &session).await.unwrap();
     let again = desk.accounts.offer(NOW, account, &session).await.unwrap();
     assert_eq!(offer.groups, again.groups);
-    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "").await;
+    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "", &told(&session)).await;
     assert!(matches!(wrong, Err(EnrolFault::WrongCode)));
+    assert_eq!(desk.mails().await, 0, "what did not happen was told");
     let secret = secret_of(&offer.groups);
     let right = code(&secret, NOW);
-    let confirmed = desk.accounts.confirm(NOW, account, &session, &right, "").await.unwrap();
+    let confirmed =
+        desk.accounts.confirm(NOW, account, &session, &right, "", &told(&session)).await.unwrap();
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
     assert_eq!(desk.accounts.counts(NOW, account.portal).await.unwrap().enrolled, 1);
+    assert_eq!(desk.mails().await, 1);
+}
+
+/// A session with eight cookies takes ten of the sixteen writes of a transaction.
+#[tokio::test]
+async fn an_enrolment_and_its_mail_are_one_step_however_many_cookies_there_are() {
+    let desk = desk().await;
+    let session = desk.sign_in_with(1, 10, 8).await;
+    let (_, proven) = desk.enrol(&session).await;
+    assert!(matches!(proven.level, Level::Proven { .. }));
+    assert_eq!(desk.mails().await, 1);
 }
 
 #[tokio::test]
@@ -125,11 +157,12 @@ async fn an_offer_is_for_one_session_and_for_minutes() {
     let other = desk.accounts.offer(NOW, account, &second).await.unwrap();
     assert_ne!(offer.groups, other.groups);
     let code_of_first = code(&secret_of(&offer.groups), NOW);
-    let crossed = desk.accounts.confirm(NOW, account, &second, &code_of_first, "").await;
+    let crossed =
+        desk.accounts.confirm(NOW, account, &second, &code_of_first, "", &told(&second)).await;
     assert!(matches!(crossed, Err(EnrolFault::WrongCode)));
     let late = NOW.plus(Duration::from_secs(600));
     let code = code(&secret_of(&offer.groups), late);
-    let expired = desk.accounts.confirm(late, account, &first, &code, "").await;
+    let expired = desk.accounts.confirm(late, account, &first, &code, "", &told(&first)).await;
     assert!(matches!(expired, Err(EnrolFault::NoOffer)));
 }
 
@@ -145,11 +178,13 @@ async fn of_two_enrolments_one_wins() {
         desk.accounts.offer(NOW, account, &second).await.unwrap(),
     );
     let codes = (code(&secret_of(&offers.0.groups), NOW), code(&secret_of(&offers.1.groups), NOW));
+    let (to_first, to_second) = (told(&first), told(&second));
     let (one, two) = tokio::join!(
-        desk.accounts.confirm(NOW, account, &first, &codes.0, ""),
-        desk.accounts.confirm(NOW, account, &second, &codes.1, ""),
+        desk.accounts.confirm(NOW, account, &first, &codes.0, "", &to_first),
+        desk.accounts.confirm(NOW, account, &second, &codes.1, "", &to_second),
     );
     assert_eq!([one.is_ok(), two.is_ok()].iter().filter(|won| **won).count(), 1);
+    assert_eq!(desk.mails().await, 1, "the one that did not happen was told");
     assert!(matches!(
         desk.accounts.offer(NOW, account, &second).await,
         Err(EnrolFault::AlreadyEnrolled)

@@ -21,6 +21,8 @@ pub struct Verified {
     pub session: Arc<SessionRecord>,
     /// What it was proven with.
     pub factor: FactorUsed,
+    /// The authenticator whose code it was; nothing for a recovery code.
+    pub(super) authenticator: Option<Opaque>,
 }
 
 /// Why a code proved nothing.
@@ -96,7 +98,8 @@ impl Accounts {
             if let Some(step) = key.matching_step(code, now.seconds(), self.totp.skew) {
                 let register = step_key(account, authenticator.id);
                 let spend = Write::raise(register, step.start(), step_kept_until(now));
-                return Ok(Some(Proof { factor: FactorUsed::Totp, spend }));
+                let authenticator = Some(authenticator.id);
+                return Ok(Some(Proof { factor: FactorUsed::Totp, spend, authenticator }));
             }
         }
         Ok(None)
@@ -117,7 +120,7 @@ impl Accounts {
         };
         let spend = Write::put(account.key(Space::Recovery), write(&rest)?, None);
         let spend = spend.expecting(Expect::Is(version));
-        Ok(Some(Proof { factor: FactorUsed::RecoveryCode, spend }))
+        Ok(Some(Proof { factor: FactorUsed::RecoveryCode, spend, authenticator: None }))
     }
 
     /// One step: the factor is unchanged, the code is spent, the counter starts anew, and the
@@ -128,7 +131,7 @@ impl Accounts {
         account: AccountId,
         session: &SessionRecord,
         factor_version: Version,
-        Proof { factor, spend }: Proof,
+        Proof { factor, spend, authenticator }: Proof,
     ) -> Result<Verified, VerifyFault> {
         let fresh = || random::bytes().map(Opaque).map_err(AccountError::from);
         let proven = Arc::new(session.proven(fresh()?, fresh()?, factor, now));
@@ -143,7 +146,7 @@ impl Accounts {
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);
-                Ok(Verified { session: proven, factor })
+                Ok(Verified { session: proven, factor, authenticator })
             }
             // Somebody else spent this very code, or the factor or the session is not what
             // it was: in each case this code opens nothing.
@@ -157,6 +160,7 @@ impl Accounts {
 struct Proof {
     factor: FactorUsed,
     spend: Write,
+    authenticator: Option<Opaque>,
 }
 
 fn held_back(now: UnixMillis, counter: &CounterState) -> VerifyFault {

@@ -1,17 +1,20 @@
 //! `portcullis check`: reads a configuration and everything that it names, and tells all
 //! that is wrong with it at once. It changes nothing and opens no port; unless told not to, it
-//! looks at the portals' login pages.
+//! looks at the portals' login pages and at the server of mails.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::probe;
+use super::{mail, probe};
 use crate::config::{self, Config, Faults, Loaded};
 
 /// Checks the file and gives the exit code: 0 when it can be run, 1 when it cannot.
 pub fn run(file: &Path, offline: bool) -> u8 {
     let loaded = config::load(file);
-    let look = |config: &Config| if offline { Vec::new() } else { probe::warnings(config) };
+    let look = |config: &Config| match offline {
+        true => Vec::new(),
+        false => [probe::warnings(config), mail::warnings(config)].concat(),
+    };
     report(file, loaded, &look, &mut io::stdout().lock(), &mut io::stderr().lock())
 }
 

@@ -7,6 +7,7 @@ mod desk;
 mod explain;
 mod http;
 mod jar;
+mod mail;
 mod probe;
 pub mod schema;
 mod serve;

@@ -8,8 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file_desk::{OrganisationFile, TokenFile};
+use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
+use super::file_enrolment::EnrolmentFile;
 use super::file_identity::IdentityFile;
+use super::file_notify::NotifyFile;
 use super::file_rules::RuleFile;
 use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
@@ -52,6 +55,8 @@ pub(super) struct File {
         "propertyNames" = { "pattern": "^[a-z0-9-]{1,32}$" },
     ))]
     pub(super) portals: Option<Named<PortalFile>>,
+    /// How people are told what happened.
+    pub(super) notify: Option<NotifyFile>,
     /// What operators may make their own.
     pub(super) branding: Option<BrandingFile>,
     /// What a request may cost.
@@ -202,8 +207,12 @@ pub(super) struct PortalFile {
     pub(super) spa: Option<bool>,
     /// On whose word the desk resets a user's second factor; on nobody's unless set.
     pub(super) organisation: Option<OrganisationFile>,
+    /// Devices that need no code for a while. Absent: none, a code at every sign-in.
+    pub(super) remember_device: Option<RememberDeviceFile>,
     /// What the portal is told of a visitor who gave the second factor. Absent: nothing.
     pub(super) upstream_headers: Option<UpstreamHeadersFile>,
+    /// Who may enrol, and where its users get mail.
+    pub(super) enrolment: Option<EnrolmentFile>,
 }
 
 /// What operators may make their own.

@@ -7,9 +7,7 @@ use super::key_path::{KeyPath, Segment};
 const KEYS: &[&str] = &[
     "store.url",
     "store.require_sync_replication",
-    "notify",
-    "portals.*.enrolment",
-    "portals.*.remember_device",
+    "notify.webhook",
     "branding.logo",
     "branding.languages",
     "telemetry.audit",

@@ -7,14 +7,19 @@ use std::time::Duration;
 
 mod check;
 pub mod desk;
+pub mod device;
+pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
 mod file_desk;
+mod file_device;
 mod file_enforcement;
+mod file_enrolment;
 mod file_identity;
 mod file_jwt;
 mod file_login;
+mod file_notify;
 mod file_rules;
 mod file_source;
 mod file_upstream_headers;
@@ -26,6 +31,7 @@ mod later;
 mod load;
 pub mod login_rule;
 mod named;
+pub mod notify;
 mod position;
 mod profiles;
 mod read;
@@ -37,11 +43,14 @@ mod tree;
 mod units;
 pub mod upstream_headers;
 
+pub use device::RememberDevice;
+pub use enrolment::{Enrolment, EnrolmentGuard};
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
+pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
 pub use upstream_headers::UpstreamHeaders;
@@ -67,6 +76,8 @@ pub struct Config {
     pub recovery_codes: usize,
     /// The portals, in the order of the file.
     pub portals: Vec<Portal>,
+    /// How people are told what happened.
+    pub notify: Notify,
     /// What operators may make their own.
     pub branding: Branding,
     /// What a request may cost.
@@ -179,8 +190,12 @@ pub struct Portal {
     pub spa: bool,
     /// On whose word its users' second factors are reset; without one, on nobody's.
     pub organisation: Option<desk::Organisation>,
+    /// Whether its users may have a device remembered.
+    pub remember_device: Option<RememberDevice>,
     /// What it is told of a proven visitor.
     pub upstream_headers: UpstreamHeaders,
+    /// Who may enrol, and where its users get mail.
+    pub enrolment: Enrolment,
 }
 
 /// The portal's address.

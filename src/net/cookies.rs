@@ -11,7 +11,7 @@ use super::glob::Glob;
 
 /// The session cookie (see [`crate::session`]).
 pub const SESSION: &str = "__Host-mfa";
-/// The remembered device; reserved, so that no portal can set it.
+/// The remembered device (see [`crate::account`]).
 pub const DEVICE: &str = "__Host-mfa-device";
 /// How both begin, in small letters and with one kind of dash.
 const LIKE_OURS: &str = "--host-mfa";
@@ -276,6 +276,8 @@ mod tests {
         assert_eq!(read(&["__Host-mfa=a; __Host-mfa=a"]), Err(CookieError::Twice));
         assert_eq!(read(&["__Host-mfa=a", "x=1", "__Host-mfa=b"]), Err(CookieError::Twice));
         assert_eq!(read(&["PHPSESSID=a; PHPSESSID=b"]), Err(CookieError::Twice));
+        let device = ["__Host-mfa-device=a; __Host-mfa-device=b"];
+        assert_eq!(read(&device), Err(CookieError::Twice));
         assert!(read(&["theme=a; theme=b"]).is_ok());
     }
 

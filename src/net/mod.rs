@@ -1,9 +1,11 @@
 //! The shapes that cross the edge: paths, hosts, cookies, headers. Strings from outside are
 //! parsed here once; inside live types that cannot hold what was refused.
 
+pub mod agent;
 pub mod client;
 pub mod cookie_line;
 pub mod cookies;
+pub mod email;
 pub mod glob;
 pub mod headers;
 pub mod host;

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
+use crate::notify::Addressee;
 use crate::session::SessionRecord;
 use crate::telemetry::label::FactorLabel;
 
@@ -33,7 +34,8 @@ pub(super) async fn send(
     let label = field(form, "label").unwrap_or_default();
     let account = request.site.account(session);
     let accounts = &request.parts.accounts;
-    match accounts.confirm(request.now, account, session, code, label).await {
+    let to = Addressee::at(&request.site.portal, &session.user);
+    match accounts.confirm(request.now, account, session, code, label, &to).await {
         Ok(confirmed) => {
             let metrics = &request.site.metrics;
             metrics.enrolment(FactorLabel::Totp);

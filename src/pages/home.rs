@@ -1,7 +1,7 @@
 //! `/`: who you are here, what you have, what you can do.
 
 use super::render::{AuthenticatorLine, SessionLine};
-use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, times};
+use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, devices, times};
 
 pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
     let Some(session) = request.visit.session() else {
@@ -39,6 +39,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
             .iter()
             .map(|(since, current)| SessionLine { since, current: *current })
             .collect::<Vec<_>>(),
+        remembers: devices::is_here(request),
     };
     request.page(StatusCode::OK, &page)
 }

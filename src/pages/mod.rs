@@ -6,6 +6,7 @@ pub mod headers;
 pub mod qr;
 pub mod render;
 
+mod devices;
 mod enrol;
 mod help;
 mod home;
@@ -13,9 +14,12 @@ mod jwks;
 mod logout;
 mod notice;
 mod recovery_codes;
+mod remembered;
 pub mod spa;
 pub mod times;
 mod verify;
+
+use std::net::IpAddr;
 
 use http::StatusCode;
 
@@ -44,10 +48,21 @@ pub struct PageRequest<'a> {
     pub query: Vec<(String, String)>,
     /// Who asks.
     pub visit: &'a Visit,
+    /// From where, and with what.
+    pub caller: Caller,
     /// The moment that everything in this request happens at.
     pub now: UnixMillis,
     /// Names the request on error pages.
     pub request_id: &'a str,
+}
+
+/// Where a request comes from, and with what.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The address of the client.
+    pub client: Option<IpAddr>,
+    /// What the browser says it is.
+    pub agent: Option<String>,
 }
 
 /// What a browser may want of a page.
@@ -122,6 +137,10 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/verify", Action::SendUnread) => verify::unread(request),
+        ("/devices", Action::Show) if devices::is_here(request) => devices::show(request).await,
+        ("/devices", Action::Send(form)) if devices::is_here(request) => {
+            devices::send(request, form).await
+        }
         ("/notice", Action::Show) => notice::show(request).await,
         ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),

@@ -14,7 +14,9 @@ use crate::config::Branding;
 mod page;
 mod rehearse;
 
-pub use page::{AuthenticatorLine, CodeField, Frame, KeptNotice, Page, SessionLine, VerifyState};
+pub use page::{
+    AuthenticatorLine, CodeField, DeviceLine, Frame, KeptNotice, Page, SessionLine, VerifyState,
+};
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ const STYLESHEET: &str = "style.css";
 /// Every file that can be overridden.
 const OURS: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
+    ("devices.html", include_str!("../../templates/devices.html")),
     ("enrol.html", include_str!("../../templates/enrol.html")),
     ("error.html", include_str!("../../templates/error.html")),
     ("help.html", include_str!("../../templates/help.html")),

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use time::macros::format_description;
-
 use crate::clock::UnixMillis;
 
 /// Whole seconds of a wait, rounded up: nobody is told to come back too early.
@@ -14,11 +11,7 @@ pub fn seconds(wait: Duration) -> u64 {
 
 /// `24 November 2026, 14:05 UTC`.
 pub(super) fn moment(at: UnixMillis) -> String {
-    let seconds = i64::try_from(at.seconds()).unwrap_or(i64::MAX);
-    let moment = OffsetDateTime::from_unix_timestamp(seconds);
-    let format =
-        format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-    moment.ok().and_then(|moment| moment.format(format).ok()).unwrap_or_default()
+    at.in_words()
 }
 
 #[cfg(test)]

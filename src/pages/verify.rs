@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
-    Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field, times,
+    Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
+    remembered, times,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
@@ -20,7 +21,12 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         }
         Who::Proven(..) => return Ok(PageAnswer::to(return_to.as_str().to_owned())),
         Who::Named(_, Standing::NotEnrolled) => return Ok(request.go("/enrol", &return_to)),
-        Who::Named(session, standing) => (session, *standing),
+        Who::Named(session, standing) => {
+            if let Some(answer) = remembered::pass(request, session, *standing, &return_to).await? {
+                return Ok(answer);
+            }
+            (session, *standing)
+        }
     };
     let at_rest = VerifyAnswer::at_rest(standing);
     let shown = ask(request, session, at_rest, &return_to, KeptNotice::Nothing).await?;
@@ -39,6 +45,15 @@ async fn standing(
 ) -> Result<Standing, PageError> {
     let account = request.site.account(session);
     Ok(request.parts.accounts.standing(request.now, account).await?)
+}
+
+/// Asks for a code in place of a remembered device of which somebody has a copy.
+pub(super) async fn ask_after_copy(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    return_to: &ReturnTo,
+) -> Result<PageAnswer, PageError> {
+    ask(request, session, VerifyAnswer::Copied, return_to, KeptNotice::Nothing).await
 }
 
 /// A form of the portal came without a proof: the page asks for a code and says what becomes
@@ -99,9 +114,9 @@ pub(super) async fn send(
         return Ok(PageAnswer { status: StatusCode::OK, ..shown });
     }
     match judge(request, session, form).await? {
-        Judged::Proven(line) => {
-            let answer = PageAnswer::to(return_to.as_str().to_owned()).with_cookie(line);
-            Ok(PageAnswer { kept: waiting, ..answer })
+        Judged::Proven(cookies) => {
+            let answer = PageAnswer::to(return_to.as_str().to_owned());
+            Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
         Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
         Judged::Refused(refused) => ask(request, session, refused, &return_to, kept).await,
@@ -110,8 +125,8 @@ pub(super) async fn send(
 
 /// What came of a code.
 enum Judged {
-    /// It was right: the line that sets the proven session.
-    Proven(String),
+    /// It was right: the line that sets the proven session, and the one of a device.
+    Proven(Vec<String>),
     Refused(VerifyAnswer),
     NotEnrolled,
 }
@@ -129,7 +144,9 @@ async fn judge(
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &verified.session)?;
-            return Ok(Judged::Proven(cookie_line::set_session(&token)));
+            let mut lines = vec![cookie_line::set_session(&token)];
+            lines.extend(remembered::remember(request, form, &verified).await?);
+            return Ok(Judged::Proven(lines));
         }
         Err(VerifyFault::Account(error)) => return Err(error.into()),
         Err(VerifyFault::NotEnrolled) => return Ok(Judged::NotEnrolled),
@@ -162,12 +179,14 @@ const fn label_of(factor: FactorUsed) -> FactorLabel {
     match factor {
         FactorUsed::Totp => FactorLabel::Totp,
         FactorUsed::RecoveryCode => FactorLabel::RecoveryCode,
+        FactorUsed::Device { .. } => FactorLabel::Device,
     }
 }
 
 /// What the page says about the last code, if any.
 enum VerifyAnswer {
     Ask,
+    Copied,
     Wrong(u32),
     Used,
     Locked(Duration),
@@ -186,7 +205,7 @@ impl VerifyAnswer {
 
     const fn label(&self) -> VerificationLabel {
         match self {
-            Self::Ask => VerificationLabel::Error,
+            Self::Ask | Self::Copied => VerificationLabel::Error,
             Self::Wrong(_) => VerificationLabel::Wrong,
             Self::Used => VerificationLabel::Replayed,
             Self::Locked(_) | Self::Disabled => VerificationLabel::Locked,
@@ -211,6 +230,7 @@ async fn ask(
     }
     let (status, state) = match answer {
         VerifyAnswer::Ask => (StatusCode::OK, VerifyState::Ask),
+        VerifyAnswer::Copied => (StatusCode::OK, VerifyState::Copied),
         VerifyAnswer::Wrong(tries_left) => {
             (StatusCode::UNAUTHORIZED, VerifyState::Wrong { tries_left })
         }
@@ -226,8 +246,10 @@ async fn ask(
         Some(_) | None => CodeField::App,
     };
     let return_to = return_to.as_str();
+    let remember = remembered::offer(request);
+    let remember = remember.as_deref();
     // Whoever has given a code already is asked for another one here alone.
     let step_up = matches!(request.visit.who, Who::Proven(..));
-    let page = Page::Verify { state, field, recovery_left, return_to, kept, step_up };
+    let page = Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up };
     Ok(PageAnswer { retry_after, ..request.page(status, &page)? })
 }

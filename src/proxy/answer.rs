@@ -18,7 +18,7 @@ use crate::identity::LONGEST_JUDGED;
 use crate::net::cookie_line;
 use crate::net::kind::Kind;
 use crate::pages::render::{Frame, Page};
-use crate::pages::{self, Action, PageAnswer, PageRequest};
+use crate::pages::{self, Action, Caller, PageAnswer, PageRequest};
 use crate::policy::Challenge;
 use crate::site::{LONGEST_SEALED, Site, held};
 use crate::telemetry::label::{ReasonLabel, ThrottleScope, VerdictLabel};
@@ -67,6 +67,7 @@ pub(super) async fn own_page(
         action,
         query: form_urlencoded::parse(fields.as_bytes()).into_owned().collect(),
         visit,
+        caller: caller(session, incoming),
         now: gateway.parts.now(),
         request_id: &ctx.request_id,
     };
@@ -82,6 +83,12 @@ pub(super) async fn own_page(
     }
     ctx.ends(answer.ending.0, answer.ending.1);
     write(session, reply(answer)).await
+}
+
+/// Where a request comes from, and with what, as far as our pages may know.
+pub(super) fn caller(session: &Session, incoming: &Incoming) -> Caller {
+    let agent = session.get_header(header::USER_AGENT).and_then(|line| line.to_str().ok());
+    Caller { client: incoming.origin.client, agent: agent.map(str::to_owned) }
 }
 
 /// Tells a visitor what is missing: a browser is led there, a call is told.

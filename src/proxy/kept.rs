@@ -71,6 +71,7 @@ pub(super) async fn hold(
         action: Action::Show,
         query: vec![("return_to".to_owned(), resent::page_of_form(session, incoming, site))],
         visit,
+        caller: answer::caller(session, incoming),
         now: gateway.parts.now(),
         request_id: &ctx.request_id,
     };

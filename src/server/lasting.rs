@@ -7,10 +7,12 @@ use std::sync::atomic::AtomicU64;
 use zeroize::Zeroizing;
 
 use super::ServerError;
+use super::mails::Mailing;
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::net::client::TrustedProxies;
+use crate::notify::{Courier, Letters, Post};
 use crate::pages::render::Renderer;
 use crate::proxy::tls::{self, Certificates};
 use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
@@ -36,6 +38,14 @@ pub(super) struct Prepared {
     config: Config,
     renderer: Renderer,
     certificates: Vec<Option<Certificates>>,
+    mailing: Mailing,
+}
+
+/// Everything that a configuration makes.
+pub(super) struct Ready {
+    pub(super) parts: Parts,
+    pub(super) certificates: Vec<Option<Certificates>>,
+    pub(super) mailing: Mailing,
 }
 
 impl Prepared {
@@ -43,7 +53,9 @@ impl Prepared {
     pub(super) fn read(config: Config) -> Result<Self, ServerError> {
         let renderer = Renderer::new(&config.branding)?;
         let certificates = tls::certificates(&config)?;
-        Ok(Self { config, renderer, certificates })
+        let courier = config.notify.smtp.clone().map(Courier::new).transpose()?;
+        let mailing = Mailing { courier, letters: Letters::new(&config.branding)? };
+        Ok(Self { config, renderer, certificates, mailing })
     }
 }
 
@@ -64,15 +76,17 @@ impl Lasting {
         Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, latest })
     }
 
-    /// The parts of a configuration, and its certificates. What people are in the middle of
+    /// What a configuration makes. What people are in the middle of
     /// goes on from the parts of the configuration `before`.
     pub(super) async fn parts(
         &self,
         prepared: Prepared,
         before: Option<&Parts>,
-    ) -> Result<(Parts, Vec<Option<Certificates>>), ServerError> {
-        let Prepared { config, renderer, certificates } = prepared;
-        let accounts = self.accounts(&config, before);
+    ) -> Result<Ready, ServerError> {
+        let Prepared { config, renderer, certificates, mailing } = prepared;
+        let post =
+            mailing.courier.is_some().then(|| Arc::new(Post::new(Arc::clone(&self.metrics))));
+        let accounts = self.accounts(&config, before).telling(post.clone());
         let sites_before = before.map(|parts| &parts.sites);
         let (portals, metrics) = (config.portals, &self.metrics);
         let sites = Sites::new(portals, config.session, &self.keyring, metrics, sites_before)?;
@@ -98,12 +112,13 @@ impl Lasting {
             session_limits: config.session,
             renderer,
             metrics: Arc::clone(metrics),
+            post,
             limits: config.limits,
             proxies: TrustedProxies::new(config.trusted_proxies),
             access_log: config.telemetry.access_log,
             latest: Arc::clone(&self.latest),
         };
-        Ok((parts, certificates))
+        Ok(Ready { parts, certificates, mailing })
     }
 
     fn accounts(&self, config: &Config, before: Option<&Parts>) -> Accounts {

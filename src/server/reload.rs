@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::files::Files;
 use super::lasting::{Lasting, Prepared};
+use super::mails::Mailing;
 use super::{ServerError, upkeep, wait_for};
 use crate::config::{self, Fault, Faults, Fixed, Running, Telemetry};
 use crate::proxy::in_force::InForce;
@@ -73,6 +74,7 @@ pub(super) struct Reload {
     fixed: Fixed,
     lasting: Arc<Lasting>,
     in_force: InForce,
+    mails: mpsc::UnboundedSender<Mailing>,
 }
 
 /// What was read, ready to be put in force.
@@ -89,8 +91,9 @@ impl Reload {
         fixed: Fixed,
         lasting: Arc<Lasting>,
         in_force: InForce,
+        mails: mpsc::UnboundedSender<Mailing>,
     ) -> Self {
-        Self { source: Arc::new(source), fixed, lasting, in_force }
+        Self { source: Arc::new(source), fixed, lasting, in_force, mails }
     }
 
     /// Waits for an occasion and takes it, until `stopped`.
@@ -146,9 +149,11 @@ impl Reload {
     async fn replace(&self) -> Result<(), Refusal> {
         let Offered { prepared, warnings, telemetry } = self.read().await?;
         let before = self.in_force.now();
-        let (parts, certificates) = self.lasting.parts(prepared, Some(&before.parts)).await?;
+        let ready = self.lasting.parts(prepared, Some(&before.parts)).await?;
         drop(before);
-        self.in_force.replace(parts, certificates);
+        self.in_force.replace(ready.parts, ready.certificates);
+        // Nobody takes orders any more when the gateway stops.
+        let _stopping = self.mails.send(ready.mailing);
         upkeep::refresh_gauges(&self.in_force.now().parts);
         self.source.log.follow(&telemetry);
         for warning in &warnings {

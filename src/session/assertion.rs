@@ -116,6 +116,9 @@ const fn methods(learned: Learned, factor: FactorUsed) -> &'static [&'static str
     match (learned, factor) {
         (Learned::Login, FactorUsed::Totp) => &["pwd", "otp"],
         (Learned::Login, FactorUsed::RecoveryCode) => &["pwd", "mfa"],
+        // A word of ours, as in the session's own token: no key was proven, no code given.
+        (Learned::Login, FactorUsed::Device { .. }) => &["pwd", "device"],
+        (Learned::Told, FactorUsed::Device { .. }) => &["device"],
         (Learned::Told, FactorUsed::Totp) => &["otp"],
         (Learned::Told, FactorUsed::RecoveryCode) => &["mfa"],
     }

@@ -76,6 +76,22 @@ pub enum FactorUsed {
     Totp,
     /// A recovery code.
     RecoveryCode,
+    /// A remembered device stood in for a code.
+    Device {
+        /// Which of the user's devices, so that what it proved can end with it.
+        series: Opaque,
+    },
+}
+
+impl FactorUsed {
+    /// Whether the user gave something at that moment. A device stands in for a code that was
+    /// given long ago, so its proof is never fresh enough for what asks for a fresh one.
+    pub const fn is_fresh_proof(self) -> bool {
+        match self {
+            Self::Totp | Self::RecoveryCode => true,
+            Self::Device { .. } => false,
+        }
+    }
 }
 
 impl SessionRecord {
@@ -99,11 +115,12 @@ impl SessionRecord {
         Self { sid, bind, level: Level::Proven { factor, at }, ..self.clone() }
     }
 
-    /// How long ago the second factor was given.
+    /// How long ago the second factor was given by the user; nothing where a remembered device
+    /// stood in for it, which is never fresh.
     pub fn proof_age(&self, now: UnixMillis) -> Option<Duration> {
         match self.level {
-            Level::Proven { at, .. } => Some(now.since(at)),
-            Level::Password | Level::Ended => None,
+            Level::Proven { factor, at } if factor.is_fresh_proof() => Some(now.since(at)),
+            Level::Proven { .. } | Level::Password | Level::Ended => None,
         }
     }
 

@@ -54,7 +54,8 @@ pub struct Claims {
     pub exp: u64,
     /// When the portal took the password.
     pub auth_time: u64,
-    /// What was seen, in the words of RFC 8176 and `rc` for a recovery code.
+    /// What was seen, in the words of RFC 8176, `rc` for a recovery code, and `device` for a
+    /// remembered device.
     pub amr: Vec<Amr>,
     /// When the second factor was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +74,9 @@ pub enum Amr {
     Otp,
     /// A recovery code.
     Rc,
+    /// A remembered device: what the browser keeps is no key of RFC 8176 (`hwk`, `swk`), since
+    /// it is shown whole, and no code was given (`otp`); so the word is ours.
+    Device,
 }
 
 /// How much a token claims.
@@ -281,6 +285,9 @@ const fn proof_of(level: Level) -> (&'static [Amr], Option<u64>) {
         }
         Level::Proven { factor: FactorUsed::RecoveryCode, at } => {
             (&[Amr::Pwd, Amr::Rc], Some(at.seconds()))
+        }
+        Level::Proven { factor: FactorUsed::Device { .. }, at } => {
+            (&[Amr::Pwd, Amr::Device], Some(at.seconds()))
         }
         // No token speaks of an ended session, so none can agree with its record.
         Level::Ended => (&[], Some(0)),

@@ -141,17 +141,20 @@ pub enum FactorLabel {
     Totp,
     /// One of the codes given at enrolment.
     RecoveryCode,
+    /// A remembered device, which stands in for a code.
+    Device,
 }
 
 impl FactorLabel {
-    /// Both factors.
-    pub const ALL: [Self; 2] = [Self::Totp, Self::RecoveryCode];
+    /// Every factor.
+    pub const ALL: [Self; 3] = [Self::Totp, Self::RecoveryCode, Self::Device];
 
     /// The word in the metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",
+            Self::Device => "device",
         }
     }
 }
@@ -297,6 +300,37 @@ impl StoreOp {
             Self::Counter => "counter",
             Self::Scan => "scan",
             Self::Sweep => "sweep",
+        }
+    }
+}
+/// What became of a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// The server took it.
+    Sent,
+    /// The server did not take it now, or could not be reached.
+    Retried,
+    /// The server will never take it.
+    Refused,
+    /// It waited for too long.
+    Expired,
+    /// The user has no address.
+    Unaddressed,
+}
+
+impl MailOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Sent, Self::Retried, Self::Refused, Self::Expired, Self::Unaddressed];
+
+    /// The word in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Retried => "retried",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unaddressed => "unaddressed",
         }
     }
 }

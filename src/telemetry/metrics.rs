@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use crate::telemetry::label::{
-    FactorLabel, LoginOutcomeLabel, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
+    FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
@@ -58,6 +58,8 @@ pub struct Metrics {
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
+    mails: Series<MailOutcome>,
+    mails_waiting: IntGauge,
 }
 
 impl Metrics {
@@ -103,6 +105,11 @@ impl Metrics {
                     "portcullis_config_reload_success",
                     "Whether the configuration in use is the one that was last offered.",
                 ),
+            )?,
+            mails: mails(&registry)?,
+            mails_waiting: registered(
+                &registry,
+                IntGauge::new("portcullis_mails_waiting", "Mails that the server has not taken."),
             )?,
             registry,
         };
@@ -164,6 +171,16 @@ impl Metrics {
         });
     }
 
+    /// Counts what became of a mail.
+    pub fn mail(&self, outcome: MailOutcome) {
+        self.mails.inc(outcome);
+    }
+
+    /// Says how many mails wait for their server.
+    pub fn mails_waiting(&self, mails: usize) {
+        self.mails_waiting.set(i64::try_from(mails).unwrap_or(i64::MAX));
+    }
+
     /// All numbers in the text format of Prometheus.
     pub fn render(&self) -> Result<String, MetricsError> {
         TextEncoder::new().encode_to_string(&self.registry.gather()).map_err(MetricsError::Render)
@@ -209,6 +226,7 @@ pub struct PortalMetrics {
     enrolled_users: IntGauge,
     resets: Series<ResetLabel>,
     throttled: Series<ThrottleScope>,
+    device_alarms: IntCounter,
     sessions_active: IntGauge,
     upstream_errors: Series<UpstreamErrorLabel>,
     rollout: RolloutMetrics,
@@ -277,6 +295,11 @@ impl PortalMetrics {
         self.throttled.inc(scope);
     }
 
+    /// Counts a remembered device that ended because a copy of its secret was shown.
+    pub fn device_alarm(&self) {
+        self.device_alarms.inc();
+    }
+
     /// Says how many sessions of the portal are open.
     pub fn sessions_active(&self, sessions: u64) {
         self.sessions_active.set(whole(sessions));
@@ -326,6 +349,7 @@ impl PortalMetrics {
                 throttled: Series::new(&ThrottleScope::ALL, |scope| {
                     families.throttled.get_metric_with_label_values(&[portal, scope.as_str()])
                 })?,
+                device_alarms: families.device_alarms.get_metric_with_label_values(&[portal])?,
                 sessions_active: families.sessions.get_metric_with_label_values(&[portal])?,
                 upstream_errors: Series::new(&UpstreamErrorLabel::ALL, |kind| {
                     families.upstream_errors.get_metric_with_label_values(&[portal, kind.as_str()])
@@ -335,6 +359,17 @@ impl PortalMetrics {
         };
         bound().map_err(MetricsError::Definition)
     }
+}
+
+fn mails(registry: &Registry) -> Result<Series<MailOutcome>, MetricsError> {
+    let mails = counters(
+        registry,
+        "portcullis_mails_total",
+        "Mails, by what became of them; one that was tried several times was retried as often.",
+        &["outcome"],
+    )?;
+    let counter = |outcome: MailOutcome| mails.get_metric_with_label_values(&[outcome.as_str()]);
+    Series::new(&MailOutcome::ALL, counter).map_err(MetricsError::Definition)
 }
 
 fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
@@ -356,6 +391,7 @@ struct Families {
     enrolled: IntGaugeVec,
     resets: IntCounterVec,
     throttled: IntCounterVec,
+    device_alarms: IntCounterVec,
     sessions: IntGaugeVec,
     upstream_errors: IntCounterVec,
     rollout: RolloutFamilies,
@@ -419,6 +455,12 @@ impl Families {
                 "portcullis_throttled_total",
                 "Requests that had to wait, by whose allowance was used up.",
                 &["portal", "scope"],
+            )?,
+            device_alarms: counters(
+                registry,
+                "portcullis_device_alarms_total",
+                "Remembered devices that ended because a copy of their secret was shown.",
+                &["portal"],
             )?,
             sessions: gauges(
                 registry,

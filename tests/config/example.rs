@@ -28,7 +28,10 @@ fn defaults(config: &Config) -> String {
     let portal = &config.portals[0];
     let identity = &portal.identity;
     let names = (portal.prefix.as_str(), portal.spa, identity.rotation, &identity.username);
-    format!("{session:?} {totp:?} {recovery_codes} {limits:?} {telemetry:?} {names:?}")
+    let enrolment = &portal.enrolment;
+    format!(
+        "{session:?} {totp:?} {recovery_codes} {limits:?} {telemetry:?} {names:?} {enrolment:?}"
+    )
 }
 
 /// The least that can be written.
@@ -155,6 +158,7 @@ fn what_the_example_has_in_comments_loads_too() {
     let made = rcgen::generate_simple_self_signed(vec!["wiki.example.com".to_owned()]).unwrap();
     folder.put("tls/wiki.crt", made.cert.pem());
     folder.put("tls/wiki.key", made.signing_key.serialize_pem());
+    folder.put("secrets/smtp.url", "smtps://mfa:secret@mail.example.com");
     folder.put("branding/templates/verify.html", "");
     folder.put("secrets/token.key", "a secret of forty letters, at the least.");
     folder.put("secrets/desk.token", "kWmXU3Qd0nX6o1yR2b4v5aZpT8sLhJcE");
@@ -172,12 +176,13 @@ fn with_comments() -> String {
 
 fn opened(line: &str) -> String {
     let (indent, comment) = match line.find("# ") {
-        Some(at) if line[..at].trim().is_empty() && at > 0 => (&line[..at], &line[at + 2..]),
+        Some(at) if line[..at].trim().is_empty() => (&line[..at], &line[at + 2..]),
         _ => return line.to_owned(),
     };
     let word = comment.trim_start().trim_start_matches("- ");
-    let is_key = word
-        .split_once(':')
-        .is_some_and(|(key, _)| key.chars().all(|sign| sign.is_ascii_lowercase() || sign == '_'));
+    let is_key = word.split_once(':').is_some_and(|(key, value)| {
+        let is_name = key.chars().all(|sign| sign.is_ascii_lowercase() || sign == '_');
+        is_name && (value.is_empty() || value.starts_with(' '))
+    });
     if is_key { format!("{indent}{comment}") } else { line.to_owned() }
 }

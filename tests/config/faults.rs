@@ -97,12 +97,6 @@ fn a_key_that_resembles_nothing_is_told_with_what_there_is() {
 #[test]
 fn keys_of_later_versions_are_told_apart_from_typos() {
     let later = "is not known yet in this version; remove it";
-    let portal = [("enrolment", "{}"), ("remember_device", "{}")];
-    for (key, value) in portal {
-        let line = format!("    {key}: {value}\n    prefix:");
-        let fault = format!("gateway.yaml:19:5: portals.wiki.{key}: {later}");
-        check(&[("    prefix:", &line)], &[&fault]);
-    }
     for (section, key) in [("branding", "logo"), ("branding", "languages"), ("telemetry", "audit")]
     {
         let yaml = format!("{section}:\n  {key}: x\n");
@@ -110,7 +104,8 @@ fn keys_of_later_versions_are_told_apart_from_typos() {
         let fault = format!("gateway.yaml:2:3: {section}.{key}: {later}");
         assert!(lines.contains(&fault), "{lines:?}");
     }
-    check(&[("limits:", "notify: {}\nlimits:")], &[&format!("gateway.yaml:46:1: notify: {later}")]);
+    let webhook = &[("limits:", "notify: { webhook: {} }\nlimits:")];
+    check(webhook, &[&format!("gateway.yaml:46:11: notify.webhook: {later}")]);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod cases;
 mod desk;
+mod devices;
 mod example;
 mod explain;
 mod faults;
@@ -18,6 +19,7 @@ mod files;
 mod logins;
 mod meaning;
 mod mutation;
+mod notify;
 mod profiles;
 mod proxies;
 mod rules;

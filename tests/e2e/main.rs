@@ -35,6 +35,7 @@ mod attacks {
     mod proxy_header;
     mod return_to;
     mod rotation;
+    mod table;
     mod upstream_tls;
     mod websocket;
     mod whoami;
@@ -46,14 +47,17 @@ mod stories {
     mod crash;
     mod cut_short;
     mod desk;
+    mod devices;
     mod ends;
     mod first_visit;
     mod identified;
     mod idle;
     mod kept_work;
+    mod mail;
     mod operations;
     mod probe;
     mod reload;
+    mod rollout;
     mod sessions;
     mod spa;
     mod streams;

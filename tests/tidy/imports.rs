@@ -34,6 +34,7 @@ enum Places {
 const LOWER_ROOMS: Places = Places::In(&[
     "src/account",
     "src/identity",
+    "src/notify",
     "src/policy",
     "src/session",
     "src/factor",

@@ -1,3 +1,5 @@
+//! What is remembered of a user who is led to a second factor.
+
 use std::time::Duration;
 
 use super::Mark;

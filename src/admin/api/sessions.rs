@@ -19,7 +19,7 @@ struct Session {
     level: &'static str,
     /// With what, where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    factor: Option<FactorUsed>,
+    factor: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     started: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +55,18 @@ pub(super) async fn end(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respon
 fn shown(record: &SessionRecord) -> Session {
     let (level, factor, proven_at) = match record.level {
         Level::Password => ("password", None, None),
-        Level::Proven { factor, at } => ("proven", Some(factor), view::moment(at)),
+        Level::Proven { factor, at } => ("proven", Some(word(factor)), view::moment(at)),
         Level::Ended => ("ended", None, None),
     };
     let (started, ends) = (view::moment(record.started), view::moment(record.ends));
     Session { level, factor, started, proven_at, ends }
+}
+
+/// A device is named by nothing that its cookie holds.
+const fn word(factor: FactorUsed) -> &'static str {
+    match factor {
+        FactorUsed::Totp => "totp",
+        FactorUsed::RecoveryCode => "recovery_code",
+        FactorUsed::Device { .. } => "device",
+    }
 }

@@ -11,7 +11,9 @@ use crate::config::{Config, LogFormat, Telemetry};
 mod branding;
 mod certificate;
 mod desk;
+mod device;
 mod enforcement;
+mod enrolment;
 mod host;
 mod identity;
 mod jwk;
@@ -22,6 +24,7 @@ mod limits;
 mod login;
 mod marks;
 mod network;
+mod notify;
 mod path;
 mod portal;
 mod proof;
@@ -56,7 +59,9 @@ pub(super) fn check(
     let issuer = branding.as_ref().map(|branding| branding.name.as_str());
     let totp = proof::totp(file.totp, &root.key("totp"), issuer, findings);
     let recovery_codes = proof::recovery_codes(file.recovery_codes, findings);
-    let house = portal::House { taken, around };
+    let notify = notify::notify(file.notify, &root.key("notify"), around, findings);
+    let mails = notify.as_ref().is_some_and(|notify| notify.smtp.is_some());
+    let house = portal::House { taken, around, mails };
     let portals = portal::portals(file.portals, &root.key("portals"), &house, findings);
     let limits = limits::limits(file.limits, &root.key("limits"), findings);
     Some(Config {
@@ -69,6 +74,7 @@ pub(super) fn check(
         totp: totp?,
         recovery_codes: recovery_codes?,
         portals: portals?,
+        notify: notify?,
         branding: branding?,
         limits: limits?,
         telemetry: telemetry(file.telemetry),

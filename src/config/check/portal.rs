@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    all, desk, enforcement, host, identity, optional, path, placed, rules, some, upstream_headers,
+    all, desk, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
+    upstream_headers,
 };
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
@@ -27,6 +28,8 @@ pub(super) struct House<'a> {
     pub(super) taken: Vec<SocketAddr>,
     /// Where files and secrets are.
     pub(super) around: &'a Surroundings<'a>,
+    /// Whether there is a server for mails.
+    pub(super) mails: bool,
 }
 
 /// All portals.
@@ -84,6 +87,9 @@ fn portal(
     let place = at.key("organisation");
     let organisation =
         optional(written.organisation, |written| desk::organisation(written, &place, findings));
+    let remember_device = optional(written.remember_device, |written| {
+        device::remember_device(written, &at.key("remember_device"), findings)
+    });
     let headers = upstream_headers::upstream_headers(
         written.upstream_headers,
         &at.key("upstream_headers"),
@@ -92,6 +98,8 @@ fn portal(
     );
     let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
     let rules = rules::rules(written.rules, &at.key("rules"), &known, findings);
+    let place = at.key("enrolment");
+    let enrolment = enrolment::enrolment(written.enrolment, &place, house.mails, findings);
     Some(Portal {
         name: name?,
         hosts: hosts?,
@@ -103,7 +111,9 @@ fn portal(
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
         organisation: organisation?,
+        remember_device: remember_device?,
         upstream_headers: headers?,
+        enrolment: enrolment?,
     })
 }
 

@@ -58,6 +58,8 @@ pub enum Page<'a> {
         return_to: &'a str,
         /// What waits for the code.
         kept: KeptNotice<'a>,
+        /// How long the device would be remembered, where that is offered.
+        remember: Option<&'a str>,
         /// Whether a code was given before, too long ago.
         step_up: bool,
     },
@@ -80,6 +82,13 @@ pub enum Page<'a> {
         recovery_left: u32,
         /// Only for a session that is proven.
         sessions: &'a [SessionLine<'a>],
+        /// Whether devices can be remembered here.
+        remembers: bool,
+    },
+    /// The devices that are remembered.
+    Devices {
+        /// The newest first.
+        devices: &'a [DeviceLine],
     },
     /// What to do without the phone.
     Help {},
@@ -101,6 +110,8 @@ pub enum Page<'a> {
 pub enum VerifyState<'a> {
     /// None was sent yet.
     Ask,
+    /// None was sent yet, and the device is not remembered any more: somebody has a copy.
+    Copied,
     /// It was not right.
     Wrong {
         /// How many more may be wrong before there is a wait.
@@ -177,6 +188,25 @@ pub struct SessionLine<'a> {
     pub current: bool,
 }
 
+/// A remembered device of the user.
+#[derive(Clone, Debug)]
+pub struct DeviceLine {
+    /// What the form names it by.
+    pub series: String,
+    /// What the browser said it was.
+    pub browser: String,
+    /// The network it was last seen in; empty if that is not known.
+    pub network: String,
+    /// When it was remembered, as the user reads the time.
+    pub made: String,
+    /// When it was used last.
+    pub used: String,
+    /// Until when it is remembered.
+    pub until: String,
+    /// Whether it is the one that asks.
+    pub here: bool,
+}
+
 impl Frame<'_> {
     pub(super) fn values(&self, brand: &str) -> Value {
         context! {
@@ -200,6 +230,7 @@ impl Page<'_> {
             Page::Verify { .. } => "verify.html",
             Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
+            Page::Devices { .. } => "devices.html",
             Page::Help {} => "help.html",
             Page::Logout {} => "logout.html",
             Page::Error { .. } => "error.html",
@@ -223,23 +254,46 @@ impl Page<'_> {
                 return_to => local(return_to),
             },
             Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
-            Page::Verify { state, field, recovery_left, return_to, kept, step_up } => {
-                verify(state, field, recovery_left, return_to, kept, step_up)
+            Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up } => {
+                context! {
+                    remember,
+                    ..verify(state, field, recovery_left, return_to, kept, step_up)
+                }
             }
             Page::Notice { until, return_to } => context! { until, return_to => local(return_to) },
-            Page::Home { proven, enrolled, authenticators, recovery_left, sessions } => context! {
-                proven,
-                enrolled,
-                authenticators => Value::from_iter(authenticators.iter().map(
-                    |line| context! { label => line.label, added => line.added },
-                )),
-                recovery_left,
-                sessions => Value::from_iter(sessions.iter().map(
-                    |line| context! { since => line.since, current => line.current },
-                )),
+            Page::Devices { devices } => context! {
+                devices => Value::from_iter(devices.iter().map(DeviceLine::values)),
             },
+            Page::Home { proven, enrolled, authenticators, recovery_left, sessions, remembers } => {
+                context! {
+                    proven,
+                    enrolled,
+                    authenticators => Value::from_iter(authenticators.iter().map(
+                        |line| context! { label => line.label, added => line.added },
+                    )),
+                    recovery_left,
+                    sessions => Value::from_iter(sessions.iter().map(
+                        |line| context! { since => line.since, current => line.current },
+                    )),
+                    remembers,
+                }
+            }
             Page::Help {} | Page::Logout {} => context! {},
             Page::Error { status, title, text } => context! { status, title, text },
+        }
+    }
+}
+
+impl DeviceLine {
+    fn values(&self) -> Value {
+        context! {
+            series => self.series.as_str(),
+            browser => self.browser.as_str(),
+            network => self.network.as_str(),
+            made => self.made.as_str(),
+            used => self.used.as_str(),
+            until => self.until.as_str(),
+            here => self.here,
         }
     }
 }
@@ -255,6 +309,7 @@ fn verify(
 ) -> Value {
     let (name, tries_left, wait, until) = match state {
         VerifyState::Ask => ("ask", None, None, None),
+        VerifyState::Copied => ("copied", None, None, None),
         VerifyState::Wrong { tries_left } => ("wrong", Some(tries_left), None, None),
         VerifyState::Used => ("used", None, None, None),
         VerifyState::Locked { seconds, until } => {

@@ -1,15 +1,30 @@
 //! Tries out every page with made-up values, each in all its states, so that a broken override
 //! stops the start and not a user.
 
+use std::sync::LazyLock;
+
 use super::{
-    AuthenticatorLine, CodeField, Frame, KeptNotice, Page, RenderError, Renderer, SessionLine,
-    VerifyState,
+    AuthenticatorLine, CodeField, DeviceLine, Frame, KeptNotice, Page, RenderError, Renderer,
+    SessionLine, VerifyState,
 };
 
 /// Not a token: only looked for in the page.
 const CSRF: &str = "rehearsal-of-the-csrf-field";
 /// No sealed form: only looked for in the page.
 const KEPT: &str = "rehearsal-of-the-kept-field";
+
+/// A device as a user sees it.
+static DEVICES: LazyLock<[DeviceLine; 2]> = LazyLock::new(|| {
+    [true, false].map(|here| DeviceLine {
+        series: "made-up".to_owned(),
+        browser: "Firefox on Linux".to_owned(),
+        network: if here { "192.0.2.0/24".to_owned() } else { String::new() },
+        made: "3 May 2026, 09:12 UTC".to_owned(),
+        used: "4 May 2026, 08:30 UTC".to_owned(),
+        until: "2 June 2026, 09:12 UTC".to_owned(),
+        here,
+    })
+});
 
 /// The frames that occur: somebody, and nobody.
 const FRAMES: [Frame<'static>; 2] = [
@@ -49,9 +64,14 @@ fn sends(page: &Page<'_>) -> bool {
             true
         }
         Page::Verify { state, .. } => match state {
-            VerifyState::Ask | VerifyState::Wrong { .. } | VerifyState::Used => true,
+            VerifyState::Ask
+            | VerifyState::Copied
+            | VerifyState::Wrong { .. }
+            | VerifyState::Used => true,
             VerifyState::Locked { .. } | VerifyState::Disabled => false,
         },
+        // Without a device there is nothing to end.
+        Page::Devices { devices } => !devices.is_empty(),
         Page::RecoveryCodesShown { .. }
         | Page::Home { .. }
         | Page::Help {}
@@ -68,6 +88,8 @@ fn keeps(page: &Page<'_>) -> bool {
 /// Each page in each of its states. `codes` stands for all lists of texts.
 pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
     let mut pages = vec![
+        Page::Devices { devices: &[] },
+        Page::Devices { devices: &*DEVICES },
         Page::RecoveryCodes { codes, return_to: "/" },
         Page::RecoveryCodesShown { return_to: "/" },
         Page::Notice { until: Some("1 December 2026, 00:00 UTC"), return_to: "/" },
@@ -91,6 +113,7 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
 fn verifications() -> Vec<Page<'static>> {
     let states = [
         VerifyState::Ask,
+        VerifyState::Copied,
         VerifyState::Wrong { tries_left: 0 },
         VerifyState::Wrong { tries_left: 1 },
         VerifyState::Wrong { tries_left: 4 },
@@ -102,7 +125,7 @@ fn verifications() -> Vec<Page<'static>> {
     for state in states {
         for field in [CodeField::App, CodeField::Recovery] {
             let mut add = |recovery_left, kept| {
-                for step_up in [false, true] {
+                for (step_up, remember) in [(false, None), (true, None), (false, Some("30 days"))] {
                     let return_to = "/";
                     pages.push(Page::Verify {
                         state,
@@ -110,6 +133,7 @@ fn verifications() -> Vec<Page<'static>> {
                         recovery_left,
                         return_to,
                         kept,
+                        remember,
                         step_up,
                     });
                 }
@@ -137,6 +161,7 @@ fn homes() -> Vec<Page<'static>> {
                     SessionLine { since: "3 May 2026, 09:12 UTC", current: true },
                     SessionLine { since: "2 May 2026, 17:40 UTC", current: false },
                 ],
+                remembers: recovery_left == 9,
             });
         }
         pages.push(Page::Home {
@@ -145,6 +170,7 @@ fn homes() -> Vec<Page<'static>> {
             authenticators: &[],
             recovery_left: 0,
             sessions: &[],
+            remembers: false,
         });
     }
     pages

@@ -35,14 +35,17 @@ fn rendered(page: Page<'_>) -> String {
 }
 
 fn verify(state: VerifyState<'_>) -> String {
-    rendered(Page::Verify {
-        state,
-        field: CodeField::App,
-        recovery_left: Some(7),
-        return_to: "/a",
-        kept: KeptNotice::Nothing,
-        step_up: false,
-    })
+    rendered(asked(state, CodeField::App, Some(7), "/a"))
+}
+
+fn asked<'a>(
+    state: VerifyState<'a>,
+    field: CodeField,
+    recovery_left: Option<u32>,
+    return_to: &'a str,
+) -> Page<'a> {
+    let (kept, remember) = (KeptNotice::Nothing, None);
+    Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up: false }
 }
 
 fn enrol(otpauth: &str, return_to: &str, fault: Option<&str>) -> String {
@@ -164,6 +167,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             recovery_left: None,
             return_to: HOSTILE,
             kept: KeptNotice::Sealed(HOSTILE),
+            remember: None,
             step_up: true,
         },
         Page::Notice { until: Some(HOSTILE), return_to: HOSTILE },
@@ -173,6 +177,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             authenticators: &[AuthenticatorLine { label: HOSTILE, added: HOSTILE }],
             recovery_left: 1,
             sessions: &[SessionLine { since: HOSTILE, current: true }],
+            remembers: true,
         },
         Page::Help {},
         Page::Logout {},
@@ -267,14 +272,7 @@ fn no_link_leads_to_another_host() {
 #[test]
 fn both_kinds_of_code_go_into_the_one_field() {
     for field in [CodeField::App, CodeField::Recovery] {
-        let html = rendered(Page::Verify {
-            state: VerifyState::Ask,
-            field,
-            recovery_left: None,
-            return_to: "/a?b=c&d",
-            kept: KeptNotice::Nothing,
-            step_up: false,
-        });
+        let html = rendered(asked(VerifyState::Ask, field, None, "/a?b=c&d"));
         assert_eq!(html.matches("name=\"code\"").count(), 1, "{html}");
         let input = tag(&html, "name=\"code\"");
         for hindrance in ["pattern", "maxlength", "type=\"number\""] {
@@ -327,14 +325,7 @@ fn a_disabled_factor_points_to_the_support_desk() {
 
 #[test]
 fn recovery_codes_are_offered_as_long_as_there_are_some() {
-    let page = |recovery_left| Page::Verify {
-        state: VerifyState::Ask,
-        field: CodeField::App,
-        recovery_left,
-        return_to: "/",
-        kept: KeptNotice::Nothing,
-        step_up: false,
-    };
+    let page = |recovery_left| asked(VerifyState::Ask, CodeField::App, recovery_left, "/");
     let with_some = rendered(page(Some(3)));
     assert!(shown(&with_some).contains("Use a recovery code (3 left)"), "{with_some}");
     let with_none = rendered(page(Some(0)));
@@ -351,6 +342,7 @@ fn home_shows_each_visitor_the_one_next_step() {
         authenticators: &[AuthenticatorLine { label: "Work phone", added: "3 May 2026" }],
         recovery_left: 9,
         sessions: &[SessionLine { since: "4 May 2026", current: true }],
+        remembers: true,
     };
     assert!(rendered(home(false, false)).contains("class=\"button\" href=\"/.mfa/enrol\""));
     assert!(rendered(home(false, true)).contains("class=\"button\" href=\"/.mfa/verify\""));
@@ -376,6 +368,7 @@ fn a_stranger_gets_no_form_and_no_sign_out() {
             authenticators: &[],
             recovery_left: 0,
             sessions: &[],
+            remembers: true,
         },
     ] {
         let html = renderer.render(&stranger, &page).expect("a page");

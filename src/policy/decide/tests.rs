@@ -1,3 +1,5 @@
+//! Facts and verdicts: the table of the contract, and what holds for all facts.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -15,12 +15,13 @@ const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 11] = [
+const NOBODY: [Row; 12] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
     ("/.mfa/verify", "/login", "=", "/login"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/login", "=", "/login"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -29,12 +30,13 @@ const NOBODY: [Row; 11] = [
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 11] = [
+const NOT_ENROLLED: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "/.mfa/enrol?return_to=%2F", "=", "/.mfa/enrol?return_to=%2F"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -43,12 +45,13 @@ const NOT_ENROLLED: [Row; 11] = [
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 11] = [
+const ENROLLED: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "200", "=", "403"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -57,12 +60,13 @@ const ENROLLED: [Row; 11] = [
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 11] = [
+const PROVEN: [Row; 12] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
     ("/.mfa/verify", "/", "=", "/"),
     ("/.mfa/help", "200", "=", "405"),
+    ("/.mfa/devices", "200", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -72,9 +76,9 @@ const PROVEN: [Row; 11] = [
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 11] {
+fn held(challenge: &'static str) -> [Row; 12] {
     let mut rows = ENROLLED;
-    rows[10] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[11] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -122,7 +126,8 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
-    let portal = portal::form().yaml("spa: true").yaml(TELLS).run().await;
+    let portal =
+        portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;

@@ -7,11 +7,13 @@
 pub mod balancer;
 pub mod browser;
 pub mod client;
+pub mod dates;
 pub mod desk;
 pub mod fields;
 pub mod gateway;
 pub mod html;
 pub mod line;
+pub mod mailbox;
 pub mod notes;
 pub mod office;
 pub mod phone;

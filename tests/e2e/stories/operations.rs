@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::dsl::steps::{enrol, give_code, sign_in_again};
 use crate::dsl::{ALICE, Call, Gateway, client, eventually, gateway, portal};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "portcullis_requests_total",
     "portcullis_decision_seconds",
     "portcullis_request_seconds",
@@ -24,6 +24,8 @@ const NAMES: [&str; 14] = [
     "portcullis_upstream_errors_total",
     "portcullis_config_reload_success",
     "portcullis_build_info",
+    "portcullis_mails_total",
+    "portcullis_mails_waiting",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

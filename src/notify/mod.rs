@@ -1,0 +1,70 @@
+//! What people are told by mail. Whoever changes something puts the mail about it into the
+//! transaction that changes it ([`Post::queued`]); a worker sends what waits. No request ever
+//! waits for a server of mails.
+
+mod addressee;
+mod letters;
+mod outbox;
+mod smtp;
+mod worker;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMillis;
+use crate::random::NoRandomness;
+use crate::store::StoreError;
+
+pub use addressee::Addressee;
+pub use letters::{LetterError, Letters};
+pub use outbox::Post;
+pub use smtp::{Courier, Trouble};
+pub use worker::Worker;
+
+/// What somebody is told. Whatever stands in it is shown to its addressee.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Mail {
+    /// An authenticator was added.
+    Enrolled {
+        /// What the user calls it.
+        label: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// The cookie of a remembered device came twice, so that none of them counts any longer.
+    DeviceAlarm {
+        /// When.
+        at: UnixMillis,
+    },
+    /// A code that an enrolment needs.
+    Code {
+        /// The code, as it is typed.
+        code: String,
+        /// How long it holds, in minutes; afterwards it is not sent any more.
+        minutes: u64,
+    },
+    /// Every factor was removed.
+    Reset {
+        /// Who did it, in words for the user: a role, never a name that tells too much.
+        by: String,
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+/// Why a mail cannot be queued or written.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No name for it can be drawn.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// The mail cannot be written down.
+    #[error("a mail cannot be written down")]
+    Unwritable,
+    /// The address of the server cannot be used with TLS.
+    #[error("notify.smtp.url: no TLS to this server: {0}")]
+    Tls(String),
+}

@@ -1,0 +1,247 @@
+//! People are told by mail what happens to their account. The mail is plain and holds no
+//! secret; a server of mails that is down, slow or strange holds up nobody.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::dsl::mailbox::{Mailbox, PASSWORD, Silent};
+use crate::dsl::steps::{enrol, enrol_by_link};
+use crate::dsl::{ALICE, BOB, Gateway, Portal, eventually, gateway, member, portal};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A portal whose users get mail at `PREFIX` and their name.
+async fn portal_of(prefix: &str) -> Portal {
+    let email = format!("enrolment: {{ email: \"{prefix}{{user}}@example.com\" }}");
+    portal::form().yaml(&email).run().await
+}
+
+async fn outcomes(gateway: &Gateway, outcome: &str) -> f64 {
+    gateway.metric("portcullis_mails_total", &[("outcome", outcome)]).await
+}
+
+async fn none_waits(gateway: &Gateway) {
+    eventually("an empty outbox", async || {
+        let waiting = gateway.metric("portcullis_mails_waiting", &[]).await;
+        let retried = outcomes(gateway, "sent").await;
+        (waiting == 0.0 && retried > 0.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_enrols_is_told_by_mail() {
+    let mut mailbox = Mailbox::guarded();
+    mailbox.up();
+    let portal = portal_of("").await;
+    let gateway = gateway::new()
+        .portal("wiki", &portal)
+        .yaml(&mailbox.yaml())
+        .yaml("telemetry: { level: trace }")
+        .trusting(mailbox.certificate())
+        .run()
+        .await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let mail = mailbox.first(1).await.remove(0);
+    assert!(mail.secure && mail.authenticated, "{mail:?}");
+    assert_eq!((mail.sender.as_str(), mail.recipients.len()), ("mfa@example.com", 1));
+    assert_eq!(mail.recipients[0], "alice@example.com");
+    assert_eq!(mail.header("from"), "Example MFA <mfa@example.com>");
+    assert_eq!(mail.header("to"), "alice@example.com");
+    assert_eq!(mail.header("subject"), "An authenticator app was added for wiki");
+    assert_eq!(mail.header("auto-submitted"), "auto-generated");
+    for words in ["Hello alice", "wiki (wiki.test)", "Authenticator app", "If it was not you"] {
+        assert!(mail.text.contains(words), "{words} is missing: {}", mail.text);
+    }
+    let lines = mail.raw.replace("\r\n", "");
+    assert!(mail.raw.is_ascii() && !lines.contains(['\r', '\n']), "{:?}", mail.raw);
+    assert!(!mail.text.contains("http"), "a mail of ours has no links: {}", mail.text);
+    let mut secrets = alice.codes.clone();
+    secrets.extend(alice.browser.jar.values().cloned());
+    secrets.extend([ALICE.1, alice.phone.secret()].map(str::to_owned));
+    for secret in &secrets {
+        assert!(!mail.raw.contains(secret) && !mail.text.contains(secret), "{secret} was mailed");
+    }
+
+    enrol(&gateway, "wiki", BOB).await;
+    let mails = mailbox.first(2).await;
+    none_waits(&gateway).await;
+    assert_eq!((mails[1].recipients[0].as_str(), mailbox.mails().len()), ("bob@example.com", 2));
+    assert_ne!(mails[0].header("message-id"), mails[1].header("message-id"));
+    assert_eq!(outcomes(&gateway, "sent").await, 2.0);
+    let log = gateway.log();
+    for word in [PASSWORD, "post%40", "alice", "alice@example.com"] {
+        assert!(!log.contains(word), "{word} is in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_waits_for_its_server_also_when_the_power_is_cut() {
+    let mut mailbox = Mailbox::open();
+    let portal = portal_of("").await;
+    let mut gateway = gateway::new().portal("wiki", &portal).yaml(&mailbox.yaml()).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    eventually("a first attempt", async || {
+        (outcomes(&gateway, "retried").await > 0.0).then_some(())
+    })
+    .await;
+    gateway.kill();
+    gateway.start().await;
+    // After a crash no code counts that may have been spent before it.
+    gateway.next_code();
+    enrol(&gateway, "wiki", BOB).await;
+    gateway.kill();
+    mailbox.up();
+    gateway.start().await;
+    let mails = mailbox.first(2).await;
+    assert_eq!(mails[0].recipients[0], "alice@example.com", "the oldest goes first");
+    assert_eq!(mails[1].recipients[0], "bob@example.com");
+    none_waits(&gateway).await;
+
+    // It goes down again while the gateway runs, and comes back.
+    mailbox.down();
+    gateway.next_code();
+    let (user, password) = member(1);
+    enrol_by_link(&gateway, gateway.browser("wiki"), (&user, &password)).await;
+    eventually("an attempt", async || (outcomes(&gateway, "retried").await > 0.0).then_some(()))
+        .await;
+    mailbox.up();
+    gateway.advance(Duration::from_secs(600));
+    let mails = mailbox.first(3).await;
+    assert_eq!(mails[2].recipients[0], format!("{user}@example.com"));
+    none_waits(&gateway).await;
+    assert_eq!(mailbox.mails().len(), 3, "no mail comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_could_not_be_sent_for_days_is_given_up() {
+    let mut mailbox = Mailbox::open();
+    let portal = portal_of("").await;
+    let mut gateway = gateway::new().portal("wiki", &portal).yaml(&mailbox.yaml()).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    gateway.advance(3 * DAY + Duration::from_secs(60));
+    eventually("the end of patience", async || {
+        (outcomes(&gateway, "expired").await == 1.0).then_some(())
+    })
+    .await;
+    assert!(gateway.log().contains("could not be sent for days"), "{}", gateway.log());
+    mailbox.up();
+    enrol(&gateway, "wiki", BOB).await;
+    let mails = mailbox.first(1).await;
+    assert_eq!(mails[0].recipients[0], "bob@example.com");
+    none_waits(&gateway).await;
+    assert_eq!(mailbox.mails().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_delays_nobody() {
+    let server = Silent::server().await;
+    let portal = portal_of("").await;
+    let mut gateway = gateway::new().portal("wiki", &portal).yaml(&server.yaml()).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    let hanging = server.call().await;
+    let mut bob = enrol(&gateway, "wiki", BOB).await.browser;
+    assert!(bob.open("/home").await.body.contains("secret-page"));
+    // All of that while the very first call still waits for its greeting.
+    let mut byte = [0; 1];
+    let unread = hanging.try_read(&mut byte).unwrap_err();
+    assert_eq!(unread.kind(), std::io::ErrorKind::WouldBlock, "the gateway has hung up");
+    let asked = Instant::now();
+    assert_eq!(gateway.stop(), 0);
+    assert!(asked.elapsed() < Duration::from_secs(10), "it waited for the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_mail_that_is_refused_holds_up_no_other() {
+    let mut mailbox = Mailbox::open();
+    mailbox.up();
+    let (refused, later, wiki) =
+        (portal_of("refused-").await, portal_of("later-").await, portal_of("").await);
+    let nowhere = portal::form().run().await;
+    let mut gateway = gateway::new()
+        .portal("refused", &refused)
+        .portal("later", &later)
+        .portal("nowhere", &nowhere)
+        .portal("wiki", &wiki)
+        .yaml(&mailbox.yaml())
+        .run()
+        .await;
+    for portal in ["refused", "later", "nowhere", "wiki"] {
+        enrol(&gateway, portal, ALICE).await;
+    }
+    assert_eq!(mailbox.first(1).await[0].recipients[0], "alice@example.com");
+    assert_eq!(outcomes(&gateway, "refused").await, 1.0);
+    assert_eq!(outcomes(&gateway, "retried").await, 1.0);
+    assert_eq!(outcomes(&gateway, "unaddressed").await, 1.0);
+    gateway.advance(Duration::from_secs(30));
+    assert_eq!(mailbox.first(2).await[1].recipients[0], "later-alice@example.com");
+    none_waits(&gateway).await;
+    assert_eq!(mailbox.mails().len(), 2);
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("was refused")).unwrap();
+    assert!(line.contains("550") && line.contains("refused"), "{line}");
+    assert!(!log.contains("alice"), "the log names a user: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_mail_is_found_at_the_start() {
+    let mut mailbox = Mailbox::open();
+    mailbox.up();
+    let portal = portal_of("").await;
+    let mut gateway = gateway::new()
+        .portal("wiki", &portal)
+        .yaml(&mailbox.yaml())
+        .yaml("branding: { name: Example Ltd, templates: . }")
+        .run()
+        .await;
+    assert_eq!(gateway.stop(), 0);
+    let file = gateway.folder().join("mail/enrolled.txt");
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "Hello {{ usr }}\n\nAn app was added.\n").unwrap();
+    let (code, said) = gateway.fails_to_start();
+    assert!(code == 1 && said.contains("mail/enrolled.txt:1: undefined"), "{said}");
+    std::fs::write(&file, "Für {{ user }}\n\nGrüße von {{ brand }}: {{ label }}.\n").unwrap();
+    gateway.start().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    let mail = mailbox.first(1).await.remove(0);
+    assert_eq!(mail.header("subject"), "Für alice");
+    assert_eq!(mail.text.trim_end(), "Grüße von Example Ltd: Authenticator app.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_whether_the_server_answers() {
+    let mut mailbox = Mailbox::guarded();
+    let portal = portal_of("").await;
+    let gateway = gateway::new()
+        .portal("wiki", &portal)
+        .yaml(&mailbox.yaml())
+        .trusting(mailbox.certificate())
+        .run()
+        .await;
+    let warning = "warning: notify.smtp.url: the server of mails cannot be reached";
+    let trusted = Some(mailbox.certificate());
+    let told = check(&gateway, trusted.as_deref(), &[]);
+    assert!(told.contains(warning), "{told}");
+    assert!(!check(&gateway, trusted.as_deref(), &["--offline"]).contains("notify"));
+    mailbox.up();
+    let told = check(&gateway, trusted.as_deref(), &[]);
+    assert!(!told.contains("notify"), "{told}");
+    // A server that nobody vouches for is not told the password.
+    let told = check(&gateway, None, &[]);
+    assert!(told.contains(warning), "{told}");
+    assert_eq!(mailbox.mails().len(), 0);
+}
+
+/// What `check` complains of, while it trusts this certificate alone or the usual ones.
+fn check(gateway: &Gateway, trusted: Option<&Path>, more: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.arg("check").args(more).arg("--config");
+    command.arg(gateway.folder().join("portcullis.yaml"));
+    if let Some(trusted) = trusted {
+        command.env("SSL_CERT_FILE", trusted);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "a warning fails nobody");
+    String::from_utf8(output.stderr).unwrap()
+}
