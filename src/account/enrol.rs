@@ -129,6 +129,7 @@ impl Accounts {
         if writes.len() < MAX_WRITES {
             writes.push(Write::delete(offer_key(account, session)));
         }
+        let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);

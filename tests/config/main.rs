@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod desk;
 mod devices;
 mod enforcement;
 mod example;

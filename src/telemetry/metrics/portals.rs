@@ -46,6 +46,7 @@ impl Portals {
             &families.logins,
             &families.verifications,
             &families.enrolments,
+            &families.resets,
             &families.throttled,
             &families.upstream_errors,
             &families.device_alarms,
