@@ -8,6 +8,7 @@ mod enrol;
 mod record;
 pub mod requester;
 mod reset;
+pub mod rollout;
 mod roster;
 mod sight;
 mod verify;

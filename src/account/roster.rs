@@ -18,8 +18,8 @@ pub struct Member {
     pub authenticators: Vec<(String, UnixMillis)>,
     /// Wrong codes since the last right one, and what follows from them.
     pub counter: CounterState,
-    /// The first and the last sign-in that were seen.
-    pub seen: Option<(UnixMillis, UnixMillis)>,
+    /// What is known from sign-ins.
+    pub sight: Option<Sight>,
 }
 
 /// Some users of a portal.
@@ -130,11 +130,10 @@ impl Accounts {
         let Some(user) = named.or(sight.as_ref().map(|sight| &sight.user)).cloned() else {
             return Ok(None);
         };
-        let seen = sight.map(|sight| (sight.first, sight.last));
         let counter = self.store.counter(now, &account.key(Space::Counter)).await?;
         let phones = factor.iter().flat_map(|factor| &factor.authenticators);
         let authenticators = phones.map(|phone| (phone.label.clone(), phone.added)).collect();
-        Ok(Some(Member { user, authenticators, counter, seen }))
+        Ok(Some(Member { user, authenticators, counter, sight }))
     }
 
     /// Records of `space` by user, and the last of them where there may be more.

@@ -10,6 +10,7 @@ use crate::config::desk::Role;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Portals,
+    Rollout,
     Users,
     User,
     Reset,
@@ -35,6 +36,7 @@ const fn endpoint(method: &'static str, path: &'static str, needs: Role, deed: D
 #[rustfmt::skip]
 const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals",                                Role::Viewer, Deed::Portals),
+    endpoint("GET",    "/api/v1/portals/{portal}/rollout",               Role::Viewer, Deed::Rollout),
     endpoint("GET",    "/api/v1/portals/{portal}/users",                 Role::Viewer, Deed::Users),
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}",          Role::Viewer, Deed::User),
     endpoint("POST",   "/api/v1/portals/{portal}/users/{user}/reset",    Role::Desk,   Deed::Reset),

@@ -9,6 +9,7 @@ mod origin;
 mod portals;
 mod problem;
 mod reset;
+mod rollout;
 mod sessions;
 mod users;
 mod view;
@@ -74,6 +75,7 @@ impl Api {
         let site = || portals::named(&asked, portal.as_deref());
         match deed {
             Deed::Portals => portals::list(&asked),
+            Deed::Rollout => rollout::show(&asked, site()?).await,
             Deed::Users => users::list(&asked, site()?).await,
             Deed::User => users::show(&asked, &person(site()?, user.as_deref())?).await,
             Deed::Reset => reset::reset(&asked, &person(site()?, user.as_deref())?).await,

@@ -37,6 +37,15 @@ struct User {
     first_seen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_seen: Option<String>,
+    /// When the user was last told of the date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminded_at: Option<String>,
+    /// From when on the user needs a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_from: Option<String>,
+    /// Since when the user is turned away for want of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked_since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -77,7 +86,7 @@ pub(super) async fn list(asked: &Asked<'_>, site: &Site) -> Result<Response, Pro
     members.truncate(PAGE);
     let last = members.last().map(|(sub, _)| *sub).filter(|_| is_cut);
     let next = last.or(roster.rest).map(Opaque::encode);
-    let users = members.iter().map(|(_, member)| row(member, asked.now)).collect();
+    let users = members.iter().map(|(_, member)| row(site, member, asked.now)).collect();
     view::json(&Users { users, next })
 }
 
@@ -101,7 +110,7 @@ pub(super) async fn show(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
         .iter()
         .map(|(label, added)| Authenticator { label: label.clone(), added: view::moment(*added) });
     view::json(&Details {
-        user: row(&member, asked.now),
+        user: row(person.site, &member, asked.now),
         authenticators: authenticators.collect(),
         recovery_codes_left,
         wrong_codes: member.counter.failures,
@@ -109,14 +118,19 @@ pub(super) async fn show(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
     })
 }
 
-fn row(member: &Member, now: UnixMillis) -> User {
+fn row(site: &Site, member: &Member, now: UnixMillis) -> User {
+    let (name, sight) = (member.user.as_str(), member.sight.as_ref());
+    let missing = sight.filter(|_| member.authenticators.is_empty());
     let first = member.authenticators.iter().map(|(_, added)| *added).min();
     User {
         user: member.user.clone(),
         state: member.state(now).as_str(),
         enrolled_at: first.and_then(view::moment),
         locked_until: member.counter.at(now).locked_until.and_then(view::moment),
-        first_seen: member.seen.and_then(|(first, _)| view::moment(first)),
-        last_seen: member.seen.and_then(|(_, last)| view::moment(last)),
+        first_seen: sight.and_then(|sight| view::moment(sight.first)),
+        last_seen: sight.and_then(|sight| view::moment(sight.last)),
+        reminded_at: missing.and_then(|sight| view::moment(sight.reminded?)),
+        required_from: missing.and_then(|_| view::moment(site.portal.enforcement.date(name)?)),
+        blocked_since: missing.and_then(|sight| view::moment(sight.held?)),
     }
 }

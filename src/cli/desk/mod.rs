@@ -2,6 +2,7 @@
 //! know no more than the API tells: a token's role and portals rule here as there.
 
 mod gate;
+pub(super) mod rollout;
 pub(super) mod session;
 mod table;
 pub(super) mod user;
@@ -47,6 +48,13 @@ enum Output {
 struct Told {
     json: Value,
     table: Table,
+}
+
+impl Told {
+    /// Everything was printed already.
+    fn nothing() -> Self {
+        Self { json: Value::Null, table: Table::sentence("") }
+    }
 }
 
 /// Why a command did nothing.
@@ -104,6 +112,9 @@ fn run(desk: &Desk, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) 
 
 fn print(output: Output, told: &Told) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    if told.json.is_null() {
+        return Ok(());
+    }
     match output {
         Output::Table => out.write_all(told.table.drawn(table::takes_colours()).as_bytes()),
         Output::Json => {

@@ -111,6 +111,18 @@ async fn all(gate: &Gate, state: Option<State>, query: Option<&str>) -> Result<T
     if let Some(query) = query {
         asked.push_str(&format!("&q={}", escaped(query)));
     }
+    let users = every(gate, &asked).await?;
+    let rows = users.iter().map(|user| {
+        let times = ["enrolled_at", "last_seen", "locked_until"].map(|key| moment(user, key));
+        [vec![cell(user, "user"), cell(user, "state")], times.to_vec()].concat()
+    });
+    let heads = ["user", "state", "enrolled at", "last seen", "locked until"];
+    let table = Table::new(&heads, rows.collect(), counted(users.len(), "user"));
+    Ok(Told { json: json!({ "users": users }), table })
+}
+
+/// Every user that the question, as pairs that begin with `&`, asks for, by name.
+pub(super) async fn every(gate: &Gate, asked: &str) -> Result<Vec<Value>, DeskError> {
     let mut users: Vec<Value> = Vec::new();
     let mut next: Option<String> = None;
     loop {
@@ -124,13 +136,7 @@ async fn all(gate: &Gate, state: Option<State>, query: Option<&str>) -> Result<T
         }
     }
     users.sort_by_key(|user| cell(user, "user"));
-    let rows = users.iter().map(|user| {
-        let times = ["enrolled_at", "last_seen", "locked_until"].map(|key| moment(user, key));
-        [vec![cell(user, "user"), cell(user, "state")], times.to_vec()].concat()
-    });
-    let heads = ["user", "state", "enrolled at", "last seen", "locked until"];
-    let table = Table::new(&heads, rows.collect(), counted(users.len(), "user"));
-    Ok(Told { json: json!({ "users": users }), table })
+    Ok(users)
 }
 
 async fn show(gate: &Gate, user: &str) -> Result<Told, DeskError> {
