@@ -4,10 +4,9 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
 use crate::telemetry::label::{
@@ -17,10 +16,13 @@ use crate::telemetry::label::{
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
 mod portals;
+mod register;
 mod series;
 
 use portals::Portals;
 pub(in crate::telemetry) use portals::drop_series;
+pub(in crate::telemetry) use register::{counters, gauges};
+use register::{histograms, registered};
 pub(in crate::telemetry) use series::Series;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
@@ -477,44 +479,6 @@ impl Families {
             rollout: RolloutFamilies::new(registry)?,
         })
     }
-}
-
-pub(super) fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, MetricsError> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
-}
-
-pub(super) fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, MetricsError> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
-}
-
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-    labels: &[&str],
-) -> Result<HistogramVec, MetricsError> {
-    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    registered(registry, HistogramVec::new(options, labels))
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    made: Result<C, prometheus::Error>,
-) -> Result<C, MetricsError> {
-    let collector = made.map_err(MetricsError::Definition)?;
-    registry.register(Box::new(collector.clone())).map_err(MetricsError::Definition)?;
-    Ok(collector)
 }
 
 fn whole(count: u64) -> i64 {

@@ -164,7 +164,7 @@ async fn the_roster_goes_page_by_page() {
     // Two of them were seen as well, and three others were seen alone.
     for user in [2, 4, 6, 7, 8] {
         let account = AccountId { portal: PortalTag([7; 8]), sub: Opaque([user; 16]) };
-        let name = UserName::canonical(format!("user{user}"));
+        let name = UserName::canonical(format!("user{user}@example.com"));
         desk.accounts.seen(NOW, account, &name, Standing::NotEnrolled).await.unwrap();
     }
     let mut names = Vec::new();
@@ -175,7 +175,8 @@ async fn the_roster_goes_page_by_page() {
         let Some(rest) = page.rest else { break };
         after = Some(rest);
     }
-    assert_eq!(names, ["user1", "user2", "user3", "user4", "user5", "user6", "user7", "user8"]);
+    let expected: Vec<String> = (1..=8).map(|user| format!("user{user}@example.com")).collect();
+    assert_eq!(names, expected);
     let elsewhere = desk.accounts.roster(NOW, PortalTag([8; 8]), None, 2).await.unwrap();
     assert!(elsewhere.members.is_empty() && elsewhere.rest.is_none());
 }

@@ -47,6 +47,7 @@ impl Portals {
             &families.verifications,
             &families.enrolments,
             &families.resets,
+            &families.device_alarms,
             &families.throttled,
             &families.upstream_errors,
             &families.device_alarms,
