@@ -50,6 +50,7 @@ mod stories {
     mod devices;
     mod ends;
     mod first_visit;
+    mod guards;
     mod identified;
     mod idle;
     mod kept_work;
