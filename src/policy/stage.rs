@@ -64,11 +64,10 @@ pub enum Stage {
 impl Enforcement {
     /// What is asked at `now` of the user with this canonical name, or of nobody we know.
     pub fn stage(&self, user: Option<&str>, now: UnixMillis) -> Stage {
-        let group = user.and_then(|user| self.groups.iter().find(|group| group.names(user)));
-        let from = match (self.mode, group) {
+        let from = match (self.mode, user.and_then(|user| self.group(user))) {
             (Mode::Off, _) => return Stage::Off,
             (Mode::Report, _) => return Stage::Report,
-            (Mode::Required | Mode::Optional, Some(group)) => Some(group.from),
+            (Mode::Required | Mode::Optional, Some((_, group))) => Some(group.from),
             (Mode::Required, None) => self.from,
             (Mode::Optional, None) => return Stage::Announced(None),
         };
@@ -76,6 +75,11 @@ impl Enforcement {
             Some(from) if now < from => Stage::Announced(Some(from)),
             Some(_) | None => Stage::Required,
         }
+    }
+
+    /// The group whose date counts for a user, with its place counted from zero.
+    pub fn group(&self, user: &str) -> Option<(usize, &Group)> {
+        self.groups.iter().enumerate().find(|(_, group)| group.names(user))
     }
 }
 
