@@ -185,7 +185,8 @@ fn explain_recording(
 ) -> Result<(), ExplainError> {
     let ground = Ground::load(&arguments.config)?;
     let (all, odd) = recorded::in_order(har::read(file)?);
-    Ok(replay::replay(out, arguments.output, &ground, &all, odd)?)
+    let given = journey::Given { client: arguments.client, at: arguments.at };
+    Ok(replay::replay(out, arguments.output, &ground, (&all, odd), given)?)
 }
 
 fn write_json(out: &mut dyn Write, line: &impl serde::Serialize) -> io::Result<()> {
