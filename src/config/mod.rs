@@ -40,7 +40,7 @@ pub mod secret;
 pub mod source;
 mod surroundings;
 mod tree;
-mod units;
+pub(crate) mod units;
 pub mod upstream_headers;
 
 pub use device::RememberDevice;
@@ -53,7 +53,6 @@ pub use login_rule::LoginRule;
 pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
-pub(crate) use units::show_duration;
 pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.
