@@ -142,6 +142,7 @@ impl Accounts {
         writes.extend(self.told_of(now, &who.to, label)?);
         writes.extend(toll);
         leave_nothing_behind(&mut writes, account, session);
+        let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);

@@ -26,11 +26,16 @@ pub(super) struct Desk {
 }
 
 pub(super) async fn desk() -> Desk {
+    desk_over(|opened| Arc::new(opened)).await
+}
+
+/// The same over a store that stands in front of a real one.
+async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
-    let store: Arc<dyn Store> = Arc::new(opened);
+    let store = front(opened);
     let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
     let totp = TotpParameters {
         issuer: "Example".to_owned(),
@@ -118,6 +123,9 @@ pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     let totp = totp_rs::Builder::new().with_secret(secret.to_vec()).build().unwrap();
     totp.generate(at.seconds()).to_string()
 }
+
+mod brittle;
+mod reset;
 
 #[tokio::test]
 async fn an_offer_becomes_a_factor_with_the_right_code_alone() {

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod desk;
 pub mod device;
 pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
+mod file_desk;
 mod file_device;
 mod file_enforcement;
 mod file_enrolment;
@@ -109,6 +111,8 @@ pub struct CertificateFiles {
 pub struct Admin {
     /// Where to bind.
     pub address: SocketAddr,
+    /// Keys to its API; without any nobody gets in there.
+    pub tokens: Vec<desk::AdminToken>,
 }
 
 /// The engine and its place.
@@ -184,6 +188,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// On whose word its users' second factors are reset; without one, on nobody's.
+    pub organisation: Option<desk::Organisation>,
     /// Whether its users may have a device remembered.
     pub remember_device: Option<RememberDevice>,
     /// What it is told of a proven visitor.

@@ -64,7 +64,7 @@ pub enum Stage {
 impl Enforcement {
     /// What is asked at `now` of the user with this canonical name, or of nobody we know.
     pub fn stage(&self, user: Option<&str>, now: UnixMillis) -> Stage {
-        let group = user.and_then(|user| self.groups.iter().find(|group| group.names(user)));
+        let group = user.and_then(|user| self.group(user));
         let from = match (self.mode, group) {
             (Mode::Off, _) => return Stage::Off,
             (Mode::Report, _) => return Stage::Report,
@@ -76,6 +76,20 @@ impl Enforcement {
             Some(from) if now < from => Stage::Announced(Some(from)),
             Some(_) | None => Stage::Required,
         }
+    }
+
+    /// From when on the user with this canonical name needs a second factor, where there is a
+    /// date.
+    pub fn date(&self, user: &str) -> Option<UnixMillis> {
+        match self.mode {
+            Mode::Required => self.group(user).map(|group| group.from).or(self.from),
+            Mode::Optional => self.group(user).map(|group| group.from),
+            Mode::Report | Mode::Off => None,
+        }
+    }
+
+    fn group(&self, user: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.names(user))
     }
 }
 

@@ -14,6 +14,7 @@ mod dsl;
 mod language;
 
 mod attacks {
+    mod admin;
     mod basic;
     mod cache;
     mod codes;
@@ -45,6 +46,7 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod desk;
     mod devices;
     mod ends;
     mod first_visit;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    all, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
+    all, desk, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
     upstream_headers,
 };
 use crate::config::fault::Findings;
@@ -84,6 +84,9 @@ fn portal(
     let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
     warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
     let public = public(written.public, &at.key("public"), findings);
+    let place = at.key("organisation");
+    let organisation =
+        optional(written.organisation, |written| desk::organisation(written, &place, findings));
     let remember_device = optional(written.remember_device, |written| {
         device::remember_device(written, &at.key("remember_device"), findings)
     });
@@ -107,6 +110,7 @@ fn portal(
         public: public?,
         prefix: prefix?,
         spa: written.spa.unwrap_or_default(),
+        organisation: organisation?,
         remember_device: remember_device?,
         upstream_headers: headers?,
         enrolment: enrolment?,

@@ -60,7 +60,7 @@ async fn cfg_2_what_only_a_restart_changes_is_refused_with_all_that_comes_with_i
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(&other_key, private).unwrap();
     let https = format!("address: {}", gateway.https());
-    let plain = format!("- {{ address: {} }}", gateway.http());
+    let plain = format!("- {{ address: {}, proxy_protocol: false }}", gateway.http());
     let pair = "{ certificate: tls.crt, key: tls.key }";
     let secured = plain.replace(" }", &format!(", tls: {{ certificates: [{pair}] }} }}"));
     let admin = format!("admin: {{ address: {} }}", gateway.admin());
