@@ -53,6 +53,7 @@ pub use login_rule::LoginRule;
 pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
+pub(crate) use units::show_duration;
 pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.

@@ -59,6 +59,7 @@ mod stories {
     mod probe;
     mod reload;
     mod rollout;
+    mod rules;
     mod sessions;
     mod spa;
     mod streams;
