@@ -164,3 +164,17 @@ async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
     check("expired", &alice, &NOBODY).await;
     check("expired before the proof", &before, &NOBODY).await;
 }
+
+/// Before a guard the table is the same: the page asks for a code in place of the secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn c21_a_guard_changes_no_answer_but_the_page() {
+    let yaml = "enrolment: { guard: invite }";
+    let portal =
+        portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).yaml(yaml);
+    let portal = portal.run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    let mut bob = gateway.browser("wiki");
+    let page = sign_in_anew(&mut bob, BOB).await;
+    assert!(page.form("invite").field("csrf").is_some() && !page.body.contains("otpauth"));
+    check("not enrolled", &bob, &NOT_ENROLLED).await;
+}
