@@ -15,6 +15,7 @@ pub(super) enum Deed {
     User,
     Reset,
     Unlock,
+    Invite,
     Sessions,
     EndSessions,
 }
@@ -41,6 +42,7 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}",          Role::Viewer, Deed::User),
     endpoint("POST",   "/api/v1/portals/{portal}/users/{user}/reset",    Role::Desk,   Deed::Reset),
     endpoint("POST",   "/api/v1/portals/{portal}/users/{user}/unlock",   Role::Desk,   Deed::Unlock),
+    endpoint("POST",   "/api/v1/portals/{portal}/users/{user}/invite",   Role::Desk,   Deed::Invite),
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/sessions", Role::Viewer, Deed::Sessions),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/sessions", Role::Desk,   Deed::EndSessions),
 ];

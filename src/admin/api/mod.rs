@@ -5,6 +5,7 @@
 mod asked;
 mod caller;
 mod endpoint;
+mod invite;
 mod origin;
 mod portals;
 mod problem;
@@ -80,6 +81,7 @@ impl Api {
             Deed::User => users::show(&asked, &person(site()?, user.as_deref())?).await,
             Deed::Reset => reset::reset(&asked, &person(site()?, user.as_deref())?).await,
             Deed::Unlock => reset::unlock(&asked, &person(site()?, user.as_deref())?).await,
+            Deed::Invite => invite::invite(&asked, &person(site()?, user.as_deref())?).await,
             Deed::Sessions => sessions::list(&asked, &person(site()?, user.as_deref())?).await,
             Deed::EndSessions => sessions::end(&asked, &person(site()?, user.as_deref())?).await,
         }
