@@ -52,6 +52,7 @@ impl Accounts {
         sessions_ended += self.sessions.end_user(now, account.sub).await?;
         self.forget(now, account, Space::Device).await?;
         self.forget(now, account, Space::Pending).await?;
+        self.let_go(now, account).await?;
         let factor = account.key(Space::Factor);
         let was_enrolled = self.store.get(now, &factor).await?.is_some();
         let whole = [Space::Factor, Space::Recovery, Space::Counter];

@@ -170,6 +170,22 @@ impl Accounts {
         Ok(before.is_some_and(|mut before| before.place(mark).is_none()))
     }
 
+    /// Forgets since when the user was held for want of the second factor that a reset takes
+    /// away: whoever lacks the next one is held from then on.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub(super) async fn let_go(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+    ) -> Result<(), AccountError> {
+        let change = |found: Option<Sight>| {
+            found.filter(|sight| sight.held.is_some()).map(|sight| Sight { held: None, ..sight })
+        };
+        self.changed(now, account, change).await.map(|_| ())
+    }
+
     /// Changes what is known, unless there is nothing to change. Gives what it was.
     async fn changed(
         &self,

@@ -105,8 +105,8 @@ impl RolloutFamilies {
             )?,
             reported: gauge(
                 "portcullis_would_block_users",
-                "Users without a second factor who were let through because the portal reports \
-                 alone.",
+                "Users who were let through without a second factor because the portal reports \
+                 alone, whether they have enrolled since or not.",
             )?,
             would_block: counters(
                 registry,

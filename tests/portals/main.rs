@@ -28,4 +28,5 @@ mod probed;
 mod prometheus;
 mod radicale;
 mod redmine;
+mod rollout;
 mod wordpress;

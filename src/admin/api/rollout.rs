@@ -1,6 +1,7 @@
 //! Where a portal stands on the way to the day nobody gets in without a second factor.
 
 use axum::response::Response;
+use regex::Regex;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -79,8 +80,15 @@ fn group(group: &Group) -> GroupDate<'_> {
     GroupDate {
         from: view::moment(group.from),
         users: group.users.len(),
-        pattern: group.pattern.as_ref().map(regex::Regex::as_str),
+        pattern: group.pattern.as_ref().map(as_written),
     }
+}
+
+/// The pattern as the YAML has it, which is made to fit whole names.
+fn as_written(pattern: &Regex) -> &str {
+    let whole = pattern.as_str();
+    let inner = whole.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$"));
+    inner.unwrap_or(whole)
 }
 
 fn day((day, happened): (&u64, &Day)) -> Option<DayShown> {

@@ -8,6 +8,7 @@ use super::problem::Problem;
 use super::{Person, view};
 use crate::account::{AccountId, Member, State};
 use crate::clock::UnixMillis;
+use crate::policy::Stage;
 use crate::site::Site;
 use crate::user::{Opaque, UserName};
 
@@ -122,6 +123,7 @@ fn row(site: &Site, member: &Member, now: UnixMillis) -> User {
     let (name, sight) = (member.user.as_str(), member.sight.as_ref());
     let missing = sight.filter(|_| member.authenticators.is_empty());
     let first = member.authenticators.iter().map(|(_, added)| *added).min();
+    let is_held = site.portal.enforcement.stage(Some(name), now) == Stage::Required;
     User {
         user: member.user.clone(),
         state: member.state(now).as_str(),
@@ -131,6 +133,6 @@ fn row(site: &Site, member: &Member, now: UnixMillis) -> User {
         last_seen: sight.and_then(|sight| view::moment(sight.last)),
         reminded_at: missing.and_then(|sight| view::moment(sight.reminded?)),
         required_from: missing.and_then(|_| view::moment(site.portal.enforcement.date(name)?)),
-        blocked_since: missing.and_then(|sight| view::moment(sight.held?)),
+        blocked_since: missing.filter(|_| is_held).and_then(|sight| view::moment(sight.held?)),
     }
 }

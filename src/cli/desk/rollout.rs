@@ -41,11 +41,9 @@ async fn report(gate: Gate) -> Result<Told, DeskError> {
         line("mode", mode(&json)),
         line("seen", cell(&json, "seen")),
         line("enrolled", share(&json)),
-        line(
-            "waiting",
-            format!("{}, of whom {} were told", cell(&json, "waiting"), cell(&json, "reminded")),
-        ),
+        line("waiting", cell(&json, "waiting")),
         line("blocked", blocked(&json)),
+        line("told", format!("{} of who is missing", cell(&json, "reminded"))),
         line("would block", cell(&json, "would_block")),
     ];
     rows.extend(list(&json, "groups").iter().map(|group| line("group", dated(group))));
@@ -78,9 +76,11 @@ fn blocked(json: &Value) -> String {
 
 fn dated(group: &Value) -> String {
     let from = moment(group, "from");
+    let named = group.get("users").and_then(Value::as_u64).unwrap_or_default();
+    let named = user::counted(usize::try_from(named).unwrap_or(usize::MAX), "user");
     match cell(group, "pattern") {
-        pattern if pattern.is_empty() => format!("{} users from {from}", cell(group, "users")),
-        pattern => format!("{} users and '{pattern}' from {from}", cell(group, "users")),
+        pattern if pattern.is_empty() => format!("{named} from {from}"),
+        pattern => format!("{named} and '{pattern}' from {from}"),
     }
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # start.sh PORT FOLDER: Django's own admin site on 127.0.0.1:PORT, its state in FOLDER, in the
-# foreground. Users: alice / Correct-Horse-9 and bob / Battery-Staple-7.
+# foreground. Users: alice / Correct-Horse-9, bob / Battery-Staple-7, and member1 to member12 /
+# Of-The-Crowd-1 to -12.
 set -euo pipefail
 port=$1
 mkdir -p "$2"
@@ -68,7 +69,9 @@ import django
 django.setup()
 from django.contrib.auth.models import User
 
-for name, password in (("alice", "Correct-Horse-9"), ("bob", "Battery-Staple-7")):
+users = [("alice", "Correct-Horse-9"), ("bob", "Battery-Staple-7")]
+users += [(f"member{number}", f"Of-The-Crowd-{number}") for number in range(1, 13)]
+for name, password in users:
     if not User.objects.filter(username=name).exists():
         User.objects.create_superuser(name, f"{name}@example.com", password)
 PYTHON

@@ -1,7 +1,8 @@
 #!/bin/bash
 # start.sh PORT FOLDER: Debian's DokuWiki on 127.0.0.1:PORT, its state in FOLDER, in the
-# foreground. Users: alice / Correct-Horse-9 and bob / Battery-Staple-7. A page "secret" is
-# there for those who are signed in. PHP's sessions are in FOLDER/sessions.
+# foreground. Users: alice / Correct-Horse-9, bob / Battery-Staple-7, and member1 to member12 /
+# Of-The-Crowd-1 to -12. A page "secret" is there for those who are signed in. PHP's sessions are
+# in FOLDER/sessions.
 set -euo pipefail
 port=$1
 mkdir -p "$2"
@@ -34,7 +35,11 @@ PHP
 printf '*\t@ALL\t0\n*\t@user\t8\n' >"$state/conf/acl.auth.php"
 printf 'Read by who is signed in alone.\n' >"$state/data/pages/secret.txt"
 php -r '
-    foreach ([["alice", "Correct-Horse-9", "admin,user"], ["bob", "Battery-Staple-7", "user"]] as [$name, $password, $groups]) {
+    $users = [["alice", "Correct-Horse-9", "admin,user"], ["bob", "Battery-Staple-7", "user"]];
+    foreach (range(1, 12) as $number) {
+        $users[] = ["member$number", "Of-The-Crowd-$number", "user"];
+    }
+    foreach ($users as [$name, $password, $groups]) {
         $hash = password_hash($password, PASSWORD_BCRYPT, ["cost" => 6]);
         echo "$name:$hash:" . ucfirst($name) . ":$name@example.com:$groups\n";
     }' >"$state/conf/users.auth.php"
