@@ -41,6 +41,14 @@ pub struct Device {
     pub expires: UnixMillis,
 }
 
+impl Device {
+    /// When it is forgotten, where the portal remembers devices for `lifetime`: one that ops
+    /// made shorter counts at once.
+    pub fn until(&self, lifetime: Option<Duration>) -> UnixMillis {
+        lifetime.map_or(self.expires, |lifetime| self.expires.min(self.made.plus(lifetime)))
+    }
+}
+
 /// How a device looks in the request that it came with.
 #[derive(Clone, Debug)]
 pub struct Looks {
