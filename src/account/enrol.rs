@@ -123,7 +123,7 @@ impl Accounts {
         let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
-        writes.extend(self.told_of(now, to, label)?);
+        writes.extend(self.queued(now, to, Mail::Enrolled { label: label_of(label), at: now })?);
         // Nobody can use the offer any more: its session has another name from now on. Where
         // the portal has too many cookies for one more write, it expires by itself.
         if writes.len() < MAX_WRITES {
@@ -170,17 +170,6 @@ impl Accounts {
         ];
         writes.extend(self.sessions.replacement(now, session, proven).await?);
         Ok(writes)
-    }
-
-    /// The mail about an enrolment, where there is somebody to send it.
-    fn told_of(
-        &self,
-        now: UnixMillis,
-        to: &Addressee<'_>,
-        label: &str,
-    ) -> Result<Vec<Write>, AccountError> {
-        let Some(post) = &self.post else { return Ok(Vec::new()) };
-        Ok(post.queued(now, to, Mail::Enrolled { label: label_of(label), at: now })?)
     }
 
     async fn offered(

@@ -77,7 +77,7 @@ impl Desk {
     }
 
     /// How many mails wait.
-    async fn mails(&self) -> usize {
+    pub(super) async fn mails(&self) -> usize {
         self.store.scan(NOW, Space::Outbox, &[], None, 10).await.unwrap().len()
     }
 
@@ -92,7 +92,7 @@ impl Desk {
     }
 }
 
-fn told(session: &SessionRecord) -> Addressee<'_> {
+pub(super) fn told(session: &SessionRecord) -> Addressee<'_> {
     Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
 }
 

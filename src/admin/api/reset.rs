@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::{Person, endpoint, told, view};
 use crate::account::UnlockFault;
 use crate::account::requester::{self, Channel};
+use crate::notify::Addressee;
 
 const LONGEST_REASON: usize = 500;
 const LONGEST_TICKET: usize = 100;
@@ -60,7 +61,8 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
     let requester = judged.inspect_err(|refusal| {
         told(asked, "reset", person, Some(refusal.as_str()));
     })?;
-    let done = asked.parts.accounts.reset(asked.now, person.account(), &requester).await?;
+    let (accounts, to) = (&asked.parts.accounts, Addressee::at(portal, &person.user));
+    let done = accounts.reset(asked.now, person.account(), &requester, &to).await?;
     person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
     told(asked, "reset", person, None);
     view::json(&Done {
