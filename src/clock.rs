@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds left out.
@@ -44,6 +45,12 @@ impl UnixMillis {
             format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
         let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
         moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
+    }
+
+    /// A moment as RFC 3339 writes it, with its zone; nothing before the epoch.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
     }
 
     /// A moment given in whole seconds.

@@ -5,6 +5,10 @@ mod census;
 mod codes;
 mod devices;
 mod enrol;
+mod guard;
+mod guard_code;
+mod invite;
+mod mailed_code;
 mod record;
 pub mod requester;
 mod reset;
@@ -30,7 +34,10 @@ use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Wri
 use crate::user::Opaque;
 
 pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Presented, Remembered, Taken};
-pub use enrol::{Confirmed, EnrolFault, Offer};
+pub use enrol::{Confirmed, EnrolFault, Enrolling, Offer};
+pub use guard::{AdmitFault, Gate, Need, Waits};
+pub use invite::{Invitation, InviteFault};
+pub use mailed_code::MailFault;
 pub use record::{Authenticator, FactorRecord};
 pub use reset::{Reset, UnlockFault};
 pub use roster::{Member, Roster, State};
@@ -66,6 +73,10 @@ pub struct PortalTag(pub [u8; 8]);
 impl AccountId {
     fn key(self, space: Space) -> Key {
         Key::new(space, [&self.portal.0[..], &self.sub.0[..]].concat())
+    }
+
+    fn key_for(self, space: Space, purpose: &[u8]) -> Key {
+        Key::new(space, [&self.portal.0[..], &self.sub.0[..], purpose].concat())
     }
 
     fn key_with(self, space: Space, purpose: &[u8], third: Opaque) -> Key {

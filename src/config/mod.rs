@@ -40,7 +40,7 @@ pub mod secret;
 pub mod source;
 mod surroundings;
 mod tree;
-mod units;
+pub(crate) mod units;
 pub mod upstream_headers;
 
 pub use device::RememberDevice;

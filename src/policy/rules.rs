@@ -2,6 +2,7 @@
 //! request certainly meets decides, and before it every stricter one that it may meet: a
 //! request with two readings is held to the stricter. What no rule says needs the second factor.
 
+mod doubt;
 mod index;
 mod query;
 mod rule;
@@ -10,6 +11,7 @@ pub mod tokens;
 use std::net::IpAddr;
 
 pub use super::Demand;
+pub use doubt::Doubt;
 pub use query::QueryCondition;
 pub use rule::{Answer, Conditions, Rule};
 pub use tokens::{ServiceToken, ServiceTokens};

@@ -64,11 +64,10 @@ pub enum Stage {
 impl Enforcement {
     /// What is asked at `now` of the user with this canonical name, or of nobody we know.
     pub fn stage(&self, user: Option<&str>, now: UnixMillis) -> Stage {
-        let group = user.and_then(|user| self.group(user));
-        let from = match (self.mode, group) {
+        let from = match (self.mode, user.and_then(|user| self.group(user))) {
             (Mode::Off, _) => return Stage::Off,
             (Mode::Report, _) => return Stage::Report,
-            (Mode::Required | Mode::Optional, Some(group)) => Some(group.from),
+            (Mode::Required | Mode::Optional, Some((_, group))) => Some(group.from),
             (Mode::Required, None) => self.from,
             (Mode::Optional, None) => return Stage::Announced(None),
         };
@@ -81,15 +80,17 @@ impl Enforcement {
     /// From when on the user with this canonical name needs a second factor, where there is a
     /// date.
     pub fn date(&self, user: &str) -> Option<UnixMillis> {
+        let group = self.group(user).map(|(_, group)| group.from);
         match self.mode {
-            Mode::Required => self.group(user).map(|group| group.from).or(self.from),
-            Mode::Optional => self.group(user).map(|group| group.from),
+            Mode::Required => group.or(self.from),
+            Mode::Optional => group,
             Mode::Report | Mode::Off => None,
         }
     }
 
-    fn group(&self, user: &str) -> Option<&Group> {
-        self.groups.iter().find(|group| group.names(user))
+    /// The group whose date counts for a user, with its place counted from zero.
+    pub fn group(&self, user: &str) -> Option<(usize, &Group)> {
+        self.groups.iter().enumerate().find(|(_, group)| group.names(user))
     }
 }
 

@@ -50,6 +50,7 @@ mod stories {
     mod devices;
     mod ends;
     mod first_visit;
+    mod guards;
     mod identified;
     mod idle;
     mod kept_work;
@@ -58,6 +59,7 @@ mod stories {
     mod probe;
     mod reload;
     mod rollout;
+    mod rules;
     mod sessions;
     mod spa;
     mod streams;

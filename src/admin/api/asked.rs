@@ -85,6 +85,11 @@ impl<'a> Asked<'a> {
         if self.body.is_empty() { Ok(()) } else { Err(Problem::bad("this takes no body")) }
     }
 
+    /// The same where there may be no body at all, which says nothing.
+    pub(super) fn json_if_any<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { self.nothing_more().map(|()| T::default()) } else { self.json() }
+    }
+
     /// The body as JSON of this form, and of no other.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let [] = self.query([])?;

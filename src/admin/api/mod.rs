@@ -6,6 +6,7 @@ mod asked;
 mod caller;
 mod devices;
 mod endpoint;
+mod invite;
 mod origin;
 mod portals;
 mod problem;
@@ -107,6 +108,7 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::User => users::show(asked, &person()?).await,
         Deed::Reset => reset::reset(asked, &person()?).await,
         Deed::Unlock => reset::unlock(asked, &person()?).await,
+        Deed::Invite => invite::invite(asked, &person()?).await,
         Deed::Sessions => sessions::list(asked, &person()?).await,
         Deed::EndSessions => sessions::end(asked, &person()?).await,
         Deed::Devices => devices::list(asked, &person()?).await,

@@ -18,6 +18,13 @@ pub(super) fn json(what: &impl Serialize) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
+/// An answer that holds what was made just now.
+pub(super) fn created(what: &impl Serialize) -> Result<Response, Problem> {
+    let mut response = json(what)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
 /// A moment in whole seconds.
 pub(super) fn moment(at: UnixMillis) -> Option<String> {
     let seconds = i64::try_from(at.seconds()).ok()?;

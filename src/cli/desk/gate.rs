@@ -74,7 +74,7 @@ impl Gate {
         let page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
         let said: Option<Value> = serde_json::from_slice(&page.body).ok();
         match said {
-            Some(said) if page.status == StatusCode::OK => Ok(said),
+            Some(said) if matches!(page.status, StatusCode::OK | StatusCode::CREATED) => Ok(said),
             Some(said) => Err(refusal(&said, page.status)),
             None => Err(DeskError::Strange(page.status.as_u16())),
         }

@@ -3,6 +3,7 @@
 
 pub(super) mod device;
 mod gate;
+mod invite;
 pub(super) mod rollout;
 pub(super) mod session;
 mod table;
@@ -67,6 +68,12 @@ enum DeskError {
     NoGateway(Url),
     #[error("{} cannot be read: {error}", file.display())]
     TokenFile { file: PathBuf, error: io::Error },
+    #[error("there is nobody to invite; name users, or a file of them by --from-file")]
+    Nobody,
+    #[error("{} cannot be read: {error}", file.display())]
+    UsersFile { file: PathBuf, error: io::Error },
+    #[error("not invited:\n{0}")]
+    NotAll(String),
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error("{0}")]
@@ -83,8 +90,10 @@ impl DeskError {
     /// 2 for what was asked wrongly, 1 for what failed.
     const fn code(&self) -> u8 {
         match self {
-            Self::NoToken | Self::NoGateway(_) => 2,
+            Self::NoToken | Self::NoGateway(_) | Self::Nobody => 2,
             Self::TokenFile { .. }
+            | Self::UsersFile { .. }
+            | Self::NotAll(_)
             | Self::Http(_)
             | Self::Refused(_)
             | Self::Strange(_)

@@ -122,7 +122,7 @@ async fn missing(gate: Gate) -> Result<Told, DeskError> {
 }
 
 /// A cell of RFC 4180. What a spreadsheet would take for a formula is a text in it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     match text.contains([',', '"', '\n', '\r', '\'']) {

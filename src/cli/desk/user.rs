@@ -4,6 +4,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::gate::{Gate, escaped, user_path};
+use super::invite::{self, InviteArguments};
 use super::table::{Table, cell, list, moment};
 use super::{Desk, DeskError, Told};
 
@@ -48,6 +49,9 @@ pub(in crate::cli) enum UserCommand {
         #[arg(long, value_name = "TEXT")]
         ticket: Option<String>,
     },
+    /// Make invitations, without which people cannot enrol at a portal that asks for them. Each
+    /// is shown this once.
+    Invite(InviteArguments),
     /// Let a user try again who has to wait after wrong codes.
     Unlock {
         #[command(flatten)]
@@ -92,6 +96,7 @@ pub(in crate::cli) fn run(command: &UserCommand) -> u8 {
             }
             super::run(desk, async |gate| reset(&gate, user, &wish).await)
         }
+        UserCommand::Invite(arguments) => invite::run(arguments),
         UserCommand::Unlock { desk, user } => {
             super::run(desk, async |gate| unlock(&gate, user).await)
         }

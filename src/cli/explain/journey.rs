@@ -2,13 +2,17 @@
 //! at each, and decided. The portal's part is the recording; that the second factor is given
 //! when it is asked for is taken as given, so that what follows can be explained too.
 
+use std::net::IpAddr;
+
 use http::header;
 
 use super::line::Line;
 use super::login;
+use super::reasons;
 use super::recorded::{Recorded, RecordedAnswer};
 use super::request::verdict_word;
 use super::words::{self, plain};
+use crate::clock::UnixMillis;
 use crate::config::Limits;
 use crate::identity::{
     Attempt, BodyKind, CookieSet, LONGEST_JUDGED, Sent, SessionLine, Sight, basic_name,
@@ -37,6 +41,17 @@ pub(super) struct Journey<'a> {
     pub session: Option<Held>,
     /// The portal session that began as nobody's.
     pub guest: Option<Opaque>,
+    /// Where the requests come from, and when, where that is given.
+    pub given: Given,
+}
+
+/// What is known of all requests of a recording beside itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Given {
+    /// Where they come from.
+    pub client: Option<IpAddr>,
+    /// The moment that decides what is asked; that of the recording where none is given.
+    pub at: Option<UnixMillis>,
 }
 
 /// A session that was learned, and whose it is where the recording says so.
@@ -65,8 +80,8 @@ pub(super) struct Passing<'a> {
 
 impl<'a> Journey<'a> {
     /// Nobody came yet.
-    pub(super) fn new(site: &'a Site, all: &'a [Recorded]) -> Self {
-        Self { site, all, session: None, guest: None }
+    pub(super) fn new(site: &'a Site, all: &'a [Recorded], given: Given) -> Self {
+        Self { site, all, session: None, guest: None, given }
     }
 
     /// The next request, told in `line`.
@@ -102,7 +117,7 @@ impl<'a> Journey<'a> {
         if let Sight::Login(_, Attempt::Ambiguous) = sight {
             return line.refuse(400, "it is a login that can be read in two ways");
         }
-        let origin = Origin { client: None, host: recorded.asked.host.as_str() };
+        let origin = Origin { client: self.given.client, host: recorded.asked.host.as_str() };
         let told = purpose(&self.site.portal, target, origin);
         let destination = match sight {
             Sight::Login(..) => Destination::Login,
@@ -111,7 +126,7 @@ impl<'a> Journey<'a> {
         let told = Purpose { destination, ..told };
         line.because(words::purpose(&self.site.portal, target, told));
         self.doubt_tokens(&mut passing, destination, line);
-        let verdict = self.verdict(&mut passing, destination, kind, line);
+        let verdict = self.verdict(&mut passing, told, kind, line);
         self.after(passing, destination, sight, verdict, line);
     }
 
@@ -164,33 +179,25 @@ impl<'a> Journey<'a> {
         read_attempt(&self.site.portal.identity, Sent { method, path, query, kind, body })
     }
 
-    /// The decision, and the challenge on the way that is taken as met.
+    /// The decision, and the challenges on the way that are taken as met.
     fn verdict(
         &mut self,
         passing: &mut Passing<'_>,
-        destination: Destination,
+        told: Purpose<'_>,
         kind: Kind,
         line: &mut Line,
     ) -> Verdict {
         let portal = &self.site.portal;
         let shown = passing.target.path.as_str();
-        let demand = if destination.is_open() { Demand::None } else { Demand::Mfa };
-        let judged = |visitor, portal_session| {
-            decide(&Facts {
-                destination,
-                demand,
-                visitor,
-                stage: Stage::Required,
-                notice_due: false,
-                service: false,
-                portal_session,
-            })
-        };
         if !passing.proven
-            && destination == Destination::Protected
+            && told.destination == Destination::Protected
+            && told.judged.demand != Demand::Deny
             && let Some(user) = self.told(passing, line)
         {
-            let asked = judged(Visitor::Named(Standing::Enrolled), PortalSession::Other);
+            let name = user.as_ref().map(UserName::as_str);
+            let stage = self.stage(name, passing.recorded.at, line);
+            let visitor = Visitor::Named(Standing::Enrolled);
+            let asked = decide(&facts(told, visitor, stage, PortalSession::Other));
             line.because(format!(
                 "before that: {}; that the second factor is given then is taken as given",
                 words::answer(portal, &asked, kind, shown)
@@ -199,8 +206,17 @@ impl<'a> Journey<'a> {
             passing.proven = true;
             self.is_known(&passing.set, line);
         }
-        let visitor = if passing.proven { Visitor::Proven(None) } else { Visitor::Unknown };
-        let verdict = judged(visitor, passing.portal_session);
+        let mut verdict = self.judged(passing, told, line);
+        if verdict == Verdict::Challenge(Challenge::StepUp)
+            && let Some(held) = &mut self.session
+        {
+            line.because(format!(
+                "before that: {}; that a fresh code is given then is taken as given",
+                words::answer(portal, &verdict, kind, shown)
+            ));
+            held.record.level = Level::Proven { factor: FactorUsed::Totp, at: passing.recorded.at };
+            verdict = self.judged(passing, told, line);
+        }
         line.verdict = verdict_word(&verdict);
         line.answer = words::answer(portal, &verdict, kind, shown);
         if let Verdict::Forward(permit) = &verdict
@@ -209,6 +225,37 @@ impl<'a> Journey<'a> {
             passing.sent = passing.set.clone();
         }
         verdict
+    }
+
+    /// The decision about the visitor as far as they are known by now.
+    fn judged(&self, passing: &Passing<'_>, told: Purpose<'_>, line: &mut Line) -> Verdict {
+        let at = passing.recorded.at;
+        let held = self.session.as_ref().filter(|_| passing.proven);
+        let visitor = match held {
+            Some(held) => Visitor::Proven(held.record.proof_age(at)),
+            None => Visitor::Unknown,
+        };
+        let name = held.and_then(|held| held.user.as_ref()).map(UserName::as_str);
+        let stage = match visitor {
+            // Whoever lacks nothing is asked for nothing at any stage.
+            Visitor::Proven(_) => self.site.portal.enforcement.stage(name, self.moment(at)),
+            Visitor::Unknown | Visitor::Named(_) => self.stage(name, at, line),
+        };
+        decide(&facts(told, visitor, stage, passing.portal_session))
+    }
+
+    /// How far the portal is with somebody, which is told where not everybody is held.
+    fn stage(&self, user: Option<&str>, recorded: UnixMillis, line: &mut Line) -> Stage {
+        let (enforcement, at) = (&self.site.portal.enforcement, self.moment(recorded));
+        let stage = enforcement.stage(user, at);
+        if stage != Stage::Required {
+            line.because(reasons::enforcement(enforcement, user, at));
+        }
+        stage
+    }
+
+    fn moment(&self, recorded: UnixMillis) -> UnixMillis {
+        self.given.at.unwrap_or(recorded)
     }
 
     /// Who a session is by the portal's word or a proxy's, where no login was seen. The outer
@@ -322,6 +369,18 @@ impl<'a> Journey<'a> {
         let patterns = &self.site.portal.identity.session_cookies;
         before.after(changes, patterns, target.path.as_str())
     }
+}
+
+/// A browser is no service, and who has a second factor is told of no date.
+fn facts(
+    told: Purpose<'_>,
+    visitor: Visitor,
+    stage: Stage,
+    portal_session: PortalSession,
+) -> Facts {
+    let Purpose { destination, judged } = told;
+    let demand = judged.demand;
+    Facts { destination, demand, visitor, stage, notice_due: false, service: false, portal_session }
 }
 
 /// The portal session of a request.

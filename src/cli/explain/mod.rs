@@ -9,18 +9,22 @@ mod journey;
 mod line;
 mod login;
 mod marks;
+mod reasons;
 mod recorded;
 mod replay;
 mod request;
 mod settled;
+mod visitors;
 mod words;
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use self::asked::Asked;
+use crate::clock::{Clock as _, SystemClock, UnixMillis};
 use crate::config::{self, Config, MasterKey, Secret};
 use crate::random;
 use crate::site::Sites;
@@ -47,6 +51,16 @@ pub(super) struct ExplainArguments {
     /// How well the visitor is known; every level unless given.
     #[arg(long, value_enum)]
     level: Option<GivenLevel>,
+    /// Whether a user who gave the password alone has a second factor; both unless given.
+    #[arg(long, value_enum, conflicts_with = "har")]
+    enrolled: Option<Enrolled>,
+    /// The address it comes from; not known unless given, so rules by network are in doubt.
+    #[arg(long, value_name = "ADDRESS")]
+    client: Option<IpAddr>,
+    /// When it comes, with the zone, such as `2026-12-01T08:00:00+01:00`; now unless given, and
+    /// of a recording when it was recorded.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<UnixMillis>,
     /// How the explanation is written.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -61,6 +75,20 @@ enum GivenLevel {
     Named,
     /// The second factor was given too.
     Proven,
+}
+
+/// Whether a user has a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Enrolled {
+    /// One that was set up.
+    Yes,
+    /// None.
+    No,
+}
+
+fn moment(text: &str) -> Result<UnixMillis, &'static str> {
+    let moment = UnixMillis::from_rfc3339(text);
+    moment.ok_or("write date, time and zone, such as 2026-12-01T08:00:00+01:00")
 }
 
 /// How an explanation is written.
@@ -134,8 +162,15 @@ fn explain(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<(), Expl
     let asked =
         Asked::parse(method, url).map_err(|fault| ExplainError::Usage(fault.to_string()))?;
     let ground = Ground::load(&arguments.config)?;
-    let person = request::Person { user: arguments.user.as_deref(), level: arguments.level };
-    let explanation = request::explain(&ground, &asked, person);
+    let given = request::Circumstances {
+        user: arguments.user.as_deref(),
+        level: arguments.level,
+        enrolled: arguments.enrolled,
+        client: arguments.client,
+        now: arguments.at.unwrap_or_else(|| SystemClock.now()),
+        at_given: arguments.at.is_some(),
+    };
+    let explanation = request::explain(&ground, &asked, &given);
     match arguments.output {
         Output::Text => request::write(out, &explanation)?,
         Output::Json => write_json(out, &explanation)?,
@@ -150,7 +185,8 @@ fn explain_recording(
 ) -> Result<(), ExplainError> {
     let ground = Ground::load(&arguments.config)?;
     let (all, odd) = recorded::in_order(har::read(file)?);
-    Ok(replay::replay(out, arguments.output, &ground, &all, odd)?)
+    let given = journey::Given { client: arguments.client, at: arguments.at };
+    Ok(replay::replay(out, arguments.output, &ground, (&all, odd), given)?)
 }
 
 fn write_json(out: &mut dyn Write, line: &impl serde::Serialize) -> io::Result<()> {

@@ -2,8 +2,6 @@
 //! the answer as header lines, the bodies as bytes.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use super::asked::Asked;
@@ -41,18 +39,12 @@ pub(super) fn in_order(entries: Vec<Entry>) -> (Vec<Recorded>, usize) {
     let mut all: Vec<Recorded> = Vec::new();
     for entry in &entries {
         // What has no time of its own comes after what stands before it.
-        last = moment(&entry.started_date_time).unwrap_or(last);
+        last = UnixMillis::from_rfc3339(entry.started_date_time.trim()).unwrap_or(last);
         all.extend(recorded(last, entry));
     }
     all.sort_by_key(|recorded| recorded.at);
     let odd = count - all.len();
     (all, odd)
-}
-
-fn moment(text: &str) -> Option<UnixMillis> {
-    let parsed = OffsetDateTime::parse(text.trim(), &Rfc3339).ok()?;
-    let millis = parsed.unix_timestamp_nanos() / 1_000_000;
-    u64::try_from(millis).ok().map(UnixMillis)
 }
 
 fn recorded(at: UnixMillis, entry: &Entry) -> Option<Recorded> {

@@ -8,7 +8,7 @@ use http::header;
 use serde::Serialize;
 
 use super::hints::password_field;
-use super::journey::Journey;
+use super::journey::{Given, Journey};
 use super::line::Line;
 use super::recorded::Recorded;
 use super::words::plain;
@@ -23,8 +23,8 @@ pub(super) fn replay(
     out: &mut dyn Write,
     output: Output,
     ground: &Ground,
-    all: &[Recorded],
-    odd: usize,
+    (all, odd): (&[Recorded], usize),
+    given: Given,
 ) -> io::Result<()> {
     let mut journeys: BTreeMap<usize, Journey<'_>> = BTreeMap::new();
     let mut sum = Sum { requests: all.len(), not_http: odd, ..Sum::default() };
@@ -33,7 +33,7 @@ pub(super) fn replay(
             *sum.elsewhere.entry(recorded.asked.host.as_str().to_owned()).or_default() += 1;
             continue;
         };
-        let new = || Journey::new(site, all);
+        let new = || Journey::new(site, all, given);
         let journey = journeys.entry(site.index).or_insert_with(new);
         let mut line = Line::new(index + 1, &recorded.asked);
         if by_upstream {

@@ -1,31 +1,40 @@
 //! One request explained: which portal, which rule, which verdict for whom, and why.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use super::asked::Asked;
-use super::words::{answer, plain, purpose, reading};
-use super::{GivenLevel, Ground};
+use super::visitors::{self, Row};
+use super::words::{plain, purpose, reading};
+use super::{Enrolled, GivenLevel, Ground, reasons};
+use crate::clock::UnixMillis;
 use crate::config::Portal;
 use crate::identity::normalise;
-use crate::net::kind::Kind;
-use crate::policy::{
-    Challenge, Destination, Facts, PortalSession, Stage, Standing, Verdict, Visitor, decide,
-};
+use crate::policy::rules;
+use crate::policy::{Challenge, Destination, Verdict};
 use crate::site::destination::{self, Origin, Purpose, Target, signs_out, takes_password};
+use crate::user::UserName;
 
-/// Whose request is explained.
-pub(super) struct Person<'a> {
-    /// The name, as it was typed.
+/// Whose request is explained, where it comes from and when.
+pub(super) struct Circumstances<'a> {
+    /// The name, as it was typed, or as the portal's own rule makes it.
     pub user: Option<&'a str>,
     /// How well the visitor is known; every level unless given.
     pub level: Option<GivenLevel>,
+    /// Whether a visitor without a proof has a second factor; both unless given.
+    pub enrolled: Option<Enrolled>,
+    /// Where the request comes from, where that is known.
+    pub client: Option<IpAddr>,
+    /// When it comes.
+    pub now: UnixMillis,
+    /// Whether that moment was asked for.
+    pub at_given: bool,
 }
 
 /// What would happen to one request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Explanation {
     method: String,
     url: String,
@@ -38,6 +47,23 @@ pub(super) struct Explanation {
     /// What the request is for, and by which rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
+    /// The rule that decides, and what it asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// The rules that it meets in one reading and in another not, and why.
+    in_doubt: Vec<String>,
+    /// The word for how far the portal is with this user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'static str>,
+    /// How far that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enforcement: Option<String>,
+    /// The moment, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    /// Where it comes from, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<IpAddr>,
     /// Who that is at the portal.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
@@ -50,27 +76,14 @@ pub(super) struct Explanation {
     visitors: Vec<Row>,
 }
 
-/// What one kind of visitor gets.
-#[derive(Debug, Serialize)]
-struct Row {
-    visitor: &'static str,
-    verdict: &'static str,
-    page: String,
-    call: String,
-}
-
 /// Explains one request.
-pub(super) fn explain(ground: &Ground, asked: &Asked, person: Person<'_>) -> Explanation {
+pub(super) fn explain(ground: &Ground, asked: &Asked, given: &Circumstances<'_>) -> Explanation {
     let mut explanation = Explanation {
         method: asked.method.as_str().to_owned(),
         url: format!("{}{}", asked.host.as_str(), plain(&asked.path_and_query())),
-        portal: None,
-        path: None,
-        purpose: None,
-        user: None,
-        refused: None,
-        notes: Vec::new(),
-        visitors: Vec::new(),
+        at: given.at_given.then(|| given.now.in_words()),
+        client: given.client,
+        ..Explanation::default()
     };
     // In the order of the gateway: the head first, then the portal.
     let refusal = asked.refusal(&ground.config.limits);
@@ -83,30 +96,74 @@ pub(super) fn explain(ground: &Ground, asked: &Asked, person: Person<'_>) -> Exp
         explanation.refused = Some("421: no portal has this host".to_owned());
         return explanation;
     };
-    at_portal(&site.portal, asked, target, &mut explanation);
-    explanation.user = person.user.map(|typed| user(&site.portal, typed));
-    explanation.visitors = rows(&site.portal, asked, target, person.level);
+    let portal = &site.portal;
+    let name = given.user.and_then(|typed| normalise(&portal.identity.username, typed));
+    explanation.user = given.user.map(|typed| user(name.as_ref(), typed));
+    let given = Circumstances { user: name.as_ref().map(UserName::as_str), ..*given };
+    at_portal(portal, asked, target, &given, &mut explanation);
     explanation
 }
 
-fn at_portal(portal: &Portal, asked: &Asked, target: Target<'_>, explanation: &mut Explanation) {
-    let for_what = purpose_of(portal, asked, target);
+fn at_portal(
+    portal: &Portal,
+    asked: &Asked,
+    target: Target<'_>,
+    given: &Circumstances<'_>,
+    explanation: &mut Explanation,
+) {
+    let origin = Origin { client: given.client, host: asked.host.as_str() };
+    let told = purpose_of(portal, target, origin);
+    let Target { method, path, query } = target;
+    let Origin { client, host } = origin;
+    let judged = rules::Asked { method, path, query, client, host };
     explanation.portal = Some(portal.name.clone());
-    explanation.path = Some(reading(target.path));
-    explanation.purpose = Some(purpose(portal, target, for_what));
-    if takes_password(portal, target) {
-        let note = "a request here is a login when its body fits a rule of `logins`; then it goes \
-                    to the portal for everybody, and the answer is judged";
-        explanation.notes.push(note.to_owned());
+    explanation.path = Some(reading(path));
+    explanation.purpose = Some(purpose(portal, target, told));
+    explanation.rule = Some(reasons::rule(told, &judged));
+    if told.destination != Destination::OwnPage {
+        explanation.in_doubt = reasons::doubts(portal, &judged);
     }
-    if signs_out(portal, target) {
-        let note = "it signs the user out of the portal: the session ends with the answer";
-        explanation.notes.push(note.to_owned());
-    }
+    let stage = portal.enforcement.stage(given.user, given.now);
+    explanation.stage = Some(reasons::stage_word(stage));
+    explanation.enforcement =
+        Some(reasons::enforcement(&portal.enforcement, given.user, given.now));
+    explanation.notes = notes(portal, target, told, given);
+    explanation.visitors = visitors::rows(portal, told, given, &asked.path_and_query());
 }
 
-fn user(portal: &Portal, typed: &str) -> String {
-    match normalise(&portal.identity.username, typed) {
+fn notes(
+    portal: &Portal,
+    target: Target<'_>,
+    told: Purpose<'_>,
+    given: &Circumstances<'_>,
+) -> Vec<String> {
+    let groups = &portal.enforcement.groups;
+    let notes = [
+        (
+            takes_password(portal, target),
+            "a request here is a login when its body fits a rule of `logins`; then it goes to the \
+             portal for everybody, and the answer is judged",
+        ),
+        (
+            signs_out(portal, target),
+            "it signs the user out of the portal: the session ends with the answer",
+        ),
+        (
+            given.user.is_none() && !groups.is_empty(),
+            "this is for users of no group in enforcement.groups; name one with --user",
+        ),
+        (
+            told.judged.tokens().is_some() && portal.identity.reads_authorization(),
+            "the portal reads Authorization itself, so a service has its token in \
+             Portcullis-Service-Token alone",
+        ),
+    ];
+    let told = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note.to_owned());
+    told.chain(reasons::enrolment(portal)).collect()
+}
+
+fn user(name: Option<&UserName>, typed: &str) -> String {
+    match name {
         Some(user) => plain(user.as_str()),
         None => {
             format!("'{}' fits no rule for names: nobody would be learned", plain(typed))
@@ -115,46 +172,12 @@ fn user(portal: &Portal, typed: &str) -> String {
 }
 
 /// Without its body a request at a login address is what its path says.
-fn purpose_of<'a>(portal: &'a Portal, asked: &Asked, target: Target<'_>) -> Purpose<'a> {
-    let origin = Origin { client: None, host: asked.host.as_str() };
+fn purpose_of<'a>(portal: &'a Portal, target: Target<'_>, origin: Origin<'_>) -> Purpose<'a> {
     let told = destination::purpose(portal, target, origin);
     match takes_password(portal, target) {
         true => Purpose { destination: Destination::Login, ..told },
         false => told,
     }
-}
-
-fn rows(portal: &Portal, asked: &Asked, target: Target<'_>, level: Option<GivenLevel>) -> Vec<Row> {
-    let wanted = |at: GivenLevel| level.is_none_or(|level| level == at);
-    let all = [
-        (GivenLevel::Unknown, "unknown", Visitor::Unknown, PortalSession::Absent),
-        (
-            GivenLevel::Named,
-            "named, first time",
-            Visitor::Named(Standing::NotEnrolled),
-            PortalSession::Other,
-        ),
-        (GivenLevel::Named, "named", Visitor::Named(Standing::Enrolled), PortalSession::Other),
-        (GivenLevel::Proven, "proven", Visitor::Proven(Some(Duration::ZERO)), PortalSession::Other),
-    ];
-    let full = asked.path_and_query();
-    let told = purpose_of(portal, asked, target);
-    let row = |(_, name, visitor, portal_session)| {
-        let facts = Facts {
-            destination: told.destination,
-            demand: told.judged.demand,
-            visitor,
-            stage: Stage::Required,
-            notice_due: false,
-            service: false,
-            portal_session,
-        };
-        let verdict = decide(&facts);
-        let page = answer(portal, &verdict, Kind::Page, &full);
-        let call = answer(portal, &verdict, Kind::Call, &full);
-        Row { visitor: name, verdict: verdict_word(&verdict), page, call }
-    };
-    all.into_iter().filter(|(level, ..)| wanted(*level)).map(row).collect()
 }
 
 /// The word for a verdict in JSON.
@@ -179,22 +202,38 @@ pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
 /// When nobody takes it.
 pub(super) fn write(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
     writeln!(out, "{} {}", explanation.method, explanation.url)?;
+    let client = explanation.client.map(|client| client.to_string());
     let facts = [
         ("portal", &explanation.portal),
         ("path", &explanation.path),
+        ("client", &client),
         ("is for", &explanation.purpose),
+        ("rule", &explanation.rule),
+    ];
+    let more = [
         ("user", &explanation.user),
+        ("at", &explanation.at),
+        ("stage", &explanation.enforcement),
         ("refused", &explanation.refused),
     ];
+    facts_lines(out, &facts)?;
+    for doubt in &explanation.in_doubt {
+        writeln!(out, "  {:<9}{doubt}", "in doubt")?;
+    }
+    facts_lines(out, &more)?;
+    for note in &explanation.notes {
+        writeln!(out, "  {:<9}{note}", "note")?;
+    }
+    table(out, &explanation.visitors)
+}
+
+fn facts_lines(out: &mut dyn Write, facts: &[(&str, &Option<String>)]) -> io::Result<()> {
     for (name, text) in facts {
         if let Some(text) = text {
             writeln!(out, "  {name:<9}{text}")?;
         }
     }
-    for note in &explanation.notes {
-        writeln!(out, "  {:<9}{note}", "note")?;
-    }
-    table(out, &explanation.visitors)
+    Ok(())
 }
 
 fn table(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
@@ -202,7 +241,7 @@ fn table(out: &mut dyn Write, rows: &[Row]) -> io::Result<()> {
         return Ok(());
     }
     let head = ("visitor", "as a page", "as a call");
-    let cells = rows.iter().map(|row| (row.visitor, row.page.as_str(), row.call.as_str()));
+    let cells = rows.iter().map(|row| (row.visitor.as_str(), row.page.as_str(), row.call.as_str()));
     let all: Vec<_> = std::iter::once(head).chain(cells).collect();
     let wide = |width: fn(&(&str, &str, &str)) -> usize| all.iter().map(width).max().unwrap_or(0);
     let first = wide(|(visitor, ..)| visitor.chars().count());

@@ -4,7 +4,7 @@ use crate::config::Portal;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
 use crate::policy::rules::Because;
-use crate::policy::{Challenge, Destination, PortalCookies, Verdict};
+use crate::policy::{Challenge, Destination, PortalCookies, Reason, Verdict};
 use crate::site::destination::{Purpose, Target, own_page, takes_password};
 use crate::site::held;
 use crate::telemetry::escape::shown;
@@ -53,7 +53,10 @@ pub(super) fn purpose(portal: &Portal, target: Target<'_>, told: Purpose<'_>) ->
 pub(super) fn answer(portal: &Portal, verdict: &Verdict, kind: Kind, target: &str) -> String {
     match verdict {
         Verdict::OwnPage => "a page of ours".to_owned(),
-        Verdict::Forward(permit) => format!("goes to the portal{}", cookies(permit.cookies())),
+        Verdict::Forward(permit) => {
+            let kept = cookies(permit.cookies());
+            format!("goes to the portal{kept}{}", reason(permit.reason()))
+        }
         Verdict::Deny => "403, by a rule".to_owned(),
         Verdict::Challenge(challenge) => held(portal, *challenge, kind, target),
     }
@@ -65,6 +68,15 @@ fn held(portal: &Portal, challenge: Challenge, kind: Kind, target: &str) -> Stri
         (Kind::Page, Some(way)) => format!("303 to {way}"),
         (Kind::Page, None) => format!("{status}, a page that asks to sign in"),
         (Kind::Call, _) => format!("{status} urn:portcullis:{}", challenge.name()),
+    }
+}
+
+/// What the destination does not say.
+fn reason(reason: Reason) -> String {
+    match reason {
+        Reason::Public | Reason::Proven | Reason::Bypass => String::new(),
+        Reason::Grace => ", for now".to_owned(),
+        Reason::Report(challenge) => format!(", counted as {}", challenge.name()),
     }
 }
 

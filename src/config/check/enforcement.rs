@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::identity::whole_pattern;
 use super::{all, placed};
 use crate::clock::UnixMillis;
@@ -118,12 +115,10 @@ fn user(
 
 /// A date without its zone is a different moment on each machine.
 fn moment(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<UnixMillis> {
-    let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
-    let millis = parsed.map(|moment| moment.unix_timestamp_nanos() / 1_000_000);
-    let millis = millis.and_then(|millis| u64::try_from(millis).ok());
-    if millis.is_none() {
+    let moment = UnixMillis::from_rfc3339(text);
+    if moment.is_none() {
         let mend = "write date, time and zone, such as 2026-12-01T00:00:00+01:00";
         findings.fault(at, format!("'{text}' is no moment"), mend);
     }
-    millis.map(UnixMillis)
+    moment
 }

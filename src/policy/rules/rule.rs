@@ -59,7 +59,7 @@ impl Rule {
     }
 }
 
-fn path_answer(pattern: Option<&PathPattern>, asked: &Asked<'_>) -> Answer {
+pub(super) fn path_answer(pattern: Option<&PathPattern>, asked: &Asked<'_>) -> Answer {
     match pattern {
         Some(pattern) if !pattern.matches(asked.path) => Answer::Maybe,
         Some(_) | None => Answer::Yes,
@@ -94,7 +94,7 @@ impl Conditions {
     }
 
     /// HEAD counts as GET. Some portals take `get` for GET too.
-    fn method(&self, asked: &Asked<'_>) -> Answer {
+    pub(super) fn method(&self, asked: &Asked<'_>) -> Answer {
         let given = if asked.method == "HEAD" { "GET" } else { asked.method };
         if self.methods.is_empty() || self.methods.iter().any(|wanted| wanted == given) {
             return Answer::Yes;
@@ -108,7 +108,7 @@ impl Conditions {
         Answer::sure(self.hosts.is_empty() || self.hosts.iter().any(|host| host == asked.host))
     }
 
-    fn client(&self, asked: &Asked<'_>) -> Answer {
+    pub(super) fn client(&self, asked: &Asked<'_>) -> Answer {
         if self.networks.is_empty() {
             return Answer::Yes;
         }
@@ -119,7 +119,7 @@ impl Conditions {
         })
     }
 
-    fn query(&self, asked: &Asked<'_>) -> Answer {
+    pub(super) fn query(&self, asked: &Asked<'_>) -> Answer {
         let answers = self.query.iter().map(|condition| condition.answer(asked.query));
         answers.min().unwrap_or(Answer::Yes)
     }

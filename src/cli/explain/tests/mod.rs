@@ -1,6 +1,7 @@
 //! The command as a whole: what it says of a request, and with which exit code.
 
 mod recordings;
+mod rules;
 
 use std::fs;
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ GET wiki.test/start?id=1
   portal   wiki
   path     canonical
   is for   a protected page: no rule opens it
+  rule     no rule: the second factor
+  stage    required
   visitor            as a page                                       as a call
   unknown            303 to /login                                   401 urn:portcullis:login_required
   named, first time  303 to /.mfa/enrol?return_to=%2Fstart%3Fid%3D1   401 urn:portcullis:enrolment_required
