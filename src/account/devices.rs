@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{AccountError, AccountId, Accounts, Verified};
 use crate::clock::UnixMillis;
+use crate::notify::Addressee;
 use crate::random;
 use crate::store::{Expect, Key, MAX_WRITES, Op, Space, StoreError, Version, Write};
 use crate::user::{Opaque, UserName};
@@ -41,6 +42,14 @@ pub struct Device {
     pub expires: UnixMillis,
 }
 
+impl Device {
+    /// When it is forgotten, where the portal remembers devices for `lifetime`: one that ops
+    /// made shorter counts at once.
+    pub fn until(&self, lifetime: Option<Duration>) -> UnixMillis {
+        lifetime.map_or(self.expires, |lifetime| self.expires.min(self.made.plus(lifetime)))
+    }
+}
+
 /// How a device looks in the request that it came with.
 #[derive(Clone, Debug)]
 pub struct Looks {
@@ -48,6 +57,17 @@ pub struct Looks {
     pub browser: String,
     /// The network it comes from.
     pub network: String,
+}
+
+/// A secret as a browser shows it in place of a code.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The secret.
+    pub secret: &'a DeviceSecret,
+    /// How the device looks now.
+    pub looks: &'a Looks,
+    /// The user whom it is to let in, and who is told of a copy.
+    pub owner: &'a Addressee<'a>,
 }
 
 /// What a browser is to keep, and for how long.

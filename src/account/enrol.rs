@@ -139,7 +139,8 @@ impl Accounts {
         let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
-        writes.extend(self.told_of(now, &who.to, label)?);
+        let told = Mail::Enrolled { label: label_of(label), at: now };
+        writes.extend(self.queued(now, &who.to, told)?);
         writes.extend(toll);
         leave_nothing_behind(&mut writes, account, session);
         let _no_reset = self.proofs.read().await;
@@ -196,17 +197,6 @@ impl Accounts {
         ];
         writes.extend(self.sessions.replacement(now, session, proven).await?);
         Ok(writes)
-    }
-
-    /// The mail about an enrolment, where there is somebody to send it.
-    fn told_of(
-        &self,
-        now: UnixMillis,
-        to: &Addressee<'_>,
-        label: &str,
-    ) -> Result<Vec<Write>, AccountError> {
-        let Some(post) = &self.post else { return Ok(Vec::new()) };
-        Ok(post.queued(now, to, Mail::Enrolled { label: label_of(label), at: now })?)
     }
 
     async fn offered(

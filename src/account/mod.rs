@@ -26,14 +26,14 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
-use crate::notify::{NotifyError, Post};
+use crate::notify::{Addressee, Mail, NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
 use crate::session::Sessions;
-use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
+use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
 use crate::user::Opaque;
 
-pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
+pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Presented, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Enrolling, Offer};
 pub use guard::{AdmitFault, Gate, Need, Waits};
 pub use invite::{Invitation, InviteFault};
@@ -185,6 +185,18 @@ impl Accounts {
         account: AccountId,
     ) -> Result<Option<FactorRecord>, AccountError> {
         Ok(self.factor(now, account).await?.map(|(record, _)| record))
+    }
+
+    /// The writes that let a mail wait, where there is somebody to send it. They belong into
+    /// the transaction that does what the mail tells of.
+    fn queued(
+        &self,
+        now: UnixMillis,
+        to: &Addressee<'_>,
+        mail: Mail,
+    ) -> Result<Vec<Write>, AccountError> {
+        let Some(post) = &self.post else { return Ok(Vec::new()) };
+        Ok(post.queued(now, to, mail)?)
     }
 }
 

@@ -41,6 +41,15 @@ impl Requester {
     pub fn channel(&self) -> Channel {
         self.channel
     }
+
+    /// Who it is in words for the user: what, never who, since the name may be made up and
+    /// whoever reads along has no need of it.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self.channel {
+            Channel::Colleague => "a colleague",
+            Channel::AccountManager => "your account manager",
+        }
+    }
 }
 
 /// Why somebody's word does not count.

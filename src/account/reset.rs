@@ -4,6 +4,7 @@
 use super::requester::Requester;
 use super::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
+use crate::notify::{Addressee, Mail};
 use crate::store::{MAX_WRITES, Space, StoreError, Write};
 
 /// Records that are looked for at a time.
@@ -35,7 +36,7 @@ impl Accounts {
     ///
     /// The factor goes last, in one step with its codes and its counter: when this is broken
     /// off, the user has no session and no device left, and either signs in with the factor as
-    /// before or has none and enrols.
+    /// before or has none and enrols. In that step `to` is told, where there was a factor.
     ///
     /// # Errors
     /// When not all of it is on disk; then it has to be repeated.
@@ -43,7 +44,8 @@ impl Accounts {
         &self,
         now: UnixMillis,
         account: AccountId,
-        _on_the_word_of: &Requester,
+        on_the_word_of: &Requester,
+        to: &Addressee<'_>,
     ) -> Result<Reset, AccountError> {
         // Most of the work, while others go on proving.
         let mut sessions_ended = self.sessions.end_user(now, account.sub).await?;
@@ -56,7 +58,11 @@ impl Accounts {
         let factor = account.key(Space::Factor);
         let was_enrolled = self.store.get(now, &factor).await?.is_some();
         let whole = [Space::Factor, Space::Recovery, Space::Counter];
-        let writes = whole.map(|space| Write::delete(account.key(space))).to_vec();
+        let mut writes = whole.map(|space| Write::delete(account.key(space))).to_vec();
+        if was_enrolled {
+            let by = on_the_word_of.in_words().to_owned();
+            writes.extend(self.queued(now, to, Mail::Reset { by, at: now })?);
+        }
         self.store.commit(now, writes).await?;
         Ok(Reset { was_enrolled, sessions_ended })
     }

@@ -109,6 +109,10 @@ pub(super) fn under<'a>(rules: &'a Enrolment, session: &'a SessionRecord) -> Enr
     Enrolling { account: account(session), session, rules, to }
 }
 
+pub(super) fn told(session: &SessionRecord) -> Addressee<'_> {
+    Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
+}
+
 pub(super) fn account(session: &SessionRecord) -> AccountId {
     AccountId { portal: PortalTag([7; 8]), sub: session.sub }
 }

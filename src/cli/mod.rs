@@ -54,6 +54,9 @@ enum Command {
     /// See and end the sessions of a user, over the API of a running gateway.
     #[command(subcommand)]
     Session(desk::session::SessionCommand),
+    /// See and forget the remembered devices of a user, over the API of a running gateway.
+    #[command(subcommand)]
+    Device(desk::device::DeviceCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
@@ -79,6 +82,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
+        Command::Device(command) => desk::device::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),

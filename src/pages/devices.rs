@@ -3,8 +3,6 @@
 
 use super::render::DeviceLine;
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field, remembered, times};
-use crate::account::Device;
-use crate::clock::UnixMillis;
 use crate::net::cookie_line;
 use crate::user::Opaque;
 
@@ -22,26 +20,21 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
     let account = request.site.account(session);
     let devices = request.parts.accounts.devices(request.now, account).await?;
     let here = remembered::shown(request).map(|secret| secret.series());
+    let lifetime = request.site.portal.remember_device.as_ref().map(|rule| rule.lifetime);
     let lines: Vec<DeviceLine> = devices
         .iter()
-        .filter(|device| request.now < until(request, device))
+        .filter(|device| request.now < device.until(lifetime))
         .map(|device| DeviceLine {
             series: device.series.encode(),
             browser: device.browser.clone(),
             network: device.network.clone(),
             made: times::moment(device.made),
             used: times::moment(device.used),
-            until: times::moment(until(request, device)),
+            until: times::moment(device.until(lifetime)),
             here: Some(device.series) == here,
         })
         .collect();
     request.page(StatusCode::OK, &Page::Devices { devices: &lines })
-}
-
-/// When a device is forgotten: a lifetime that ops made shorter counts at once.
-fn until(request: &PageRequest<'_>, device: &Device) -> UnixMillis {
-    let rule = request.site.portal.remember_device.as_ref();
-    rule.map_or(device.expires, |rule| device.expires.min(device.made.plus(rule.lifetime)))
 }
 
 pub(super) async fn send(

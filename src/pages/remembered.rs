@@ -8,10 +8,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Action, PageAnswer, PageError, PageRequest, Standing, Who, field, verify};
-use crate::account::{DeviceSecret, Looks, Remembered, Taken, Verified};
+use crate::account::{DeviceSecret, Looks, Presented, Remembered, Taken, Verified};
 use crate::config::RememberDevice;
 use crate::net::return_to::ReturnTo;
 use crate::net::{agent, cookie_line, cookies};
+use crate::notify::Addressee;
 use crate::session::SessionRecord;
 use crate::telemetry::label::{FactorLabel, VerificationLabel};
 use crate::visit::Visit;
@@ -44,8 +45,10 @@ pub(super) async fn pass(
     let account = request.site.account(session);
     let accounts = &request.parts.accounts;
     let looks = looks(request);
+    let owner = Addressee::at(&request.site.portal, &session.user);
+    let presented = Presented { secret: &secret, looks: &looks, owner: &owner };
     let taken =
-        accounts.take_device(request.now, account, session, &secret, &looks, rule.lifetime).await?;
+        accounts.take_device(request.now, account, session, &presented, rule.lifetime).await?;
     let metrics = &request.site.metrics;
     match taken {
         Taken::Proven { session, next } => {
@@ -122,7 +125,7 @@ pub(super) fn offer(request: &PageRequest<'_>) -> Option<String> {
     allowed(request).map(|rule| in_words(rule.lifetime))
 }
 
-/// The one place where a copy is told of: to ops, and whoever else has to hear of it.
+/// Tells ops of a copy; the owner was told in the step that ended the device.
 fn alarm(request: &PageRequest<'_>, session: &SessionRecord, secret: &DeviceSecret) {
     let metrics = &request.site.metrics;
     metrics.device_alarm();

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::record::{DeviceRecord, Match, Replaced, read_device, write_device};
 use super::{
-    AccountError, AccountId, Accounts, DeviceSecret, Looks, Remembered, device_key, fresh,
-    unchanged_factor,
+    AccountError, AccountId, Accounts, Presented, Remembered, device_key, fresh, unchanged_factor,
 };
 use crate::clock::UnixMillis;
+use crate::notify::Mail;
 use crate::session::{FactorUsed, Level, SessionRecord};
 use crate::store::{Expect, Op, StoreError, Version, Write};
 use crate::user::Opaque;
@@ -46,7 +46,7 @@ struct Found {
 }
 
 impl Accounts {
-    /// Proves `session` by the device that `secret` is of, if it is one of this very user's
+    /// Proves `session` by the device whose secret was `presented`, if it is one of this very user's
     /// and has not outlived `lifetime`. This is no fresh proof
     /// ([`FactorUsed::is_fresh_proof`]): whoever needs one asks for a code all the same.
     ///
@@ -57,20 +57,20 @@ impl Accounts {
         now: UnixMillis,
         account: AccountId,
         session: &SessionRecord,
-        secret: &DeviceSecret,
-        looks: &Looks,
+        presented: &Presented<'_>,
         lifetime: Duration,
     ) -> Result<Taken, AccountError> {
+        let secret = presented.secret;
         for _ in 0..ROUNDS {
             let Some(found) = self.counting(now, account, secret.series(), lifetime).await? else {
                 return Ok(Taken::Nothing);
             };
             let taken = match found.record.judge(now, secret) {
-                Match::Present => self.exchange(now, account, session, secret, found, looks).await,
+                Match::Present => self.exchange(now, account, session, presented, found).await,
                 Match::JustReplaced => {
                     self.join(now, account, session, secret.series(), &found).await
                 }
-                Match::Copy => self.end_copied(now, account, session, secret, &found).await,
+                Match::Copy => self.end_copied(now, account, session, presented, &found).await,
             };
             match taken {
                 // Another tab was first: what it left is judged anew.
@@ -107,9 +107,8 @@ impl Accounts {
         now: UnixMillis,
         account: AccountId,
         session: &SessionRecord,
-        secret: &DeviceSecret,
+        Presented { secret, looks, .. }: &Presented<'_>,
         found: Found,
-        looks: &Looks,
     ) -> Result<Taken, AccountError> {
         let next = secret.next()?;
         let record = DeviceRecord {
@@ -177,13 +176,13 @@ impl Accounts {
 
     /// Ends what a copied device opened, then the device: if it went first and the rest
     /// failed, nothing would tell of the copy any more. Of several that find out at once, one
-    /// ends the device and says so.
+    /// ends the device and says so, and in the same step the owner is told.
     async fn end_copied(
         &self,
         now: UnixMillis,
         account: AccountId,
         session: &SessionRecord,
-        secret: &DeviceSecret,
+        Presented { secret, owner, .. }: &Presented<'_>,
         found: &Found,
     ) -> Result<Taken, AccountError> {
         let mut instead = None;
@@ -198,7 +197,9 @@ impl Accounts {
             }
         }
         let end = Write::delete(device_key(account, secret.series()));
-        self.store.commit(now, vec![end.expecting(Expect::Is(found.version))]).await?;
+        let mut writes = vec![end.expecting(Expect::Is(found.version))];
+        writes.extend(self.queued(now, owner, Mail::DeviceAlarm { at: now })?);
+        self.store.commit(now, writes).await?;
         Ok(Taken::Copied { instead })
     }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
-use crate::account::tests::{Desk, NOW, account, code, desk};
-use crate::account::{AccountId, Verified};
+use super::{Device, DeviceSecret, Looks, MOST_DEVICES, Presented, Remembered, Taken};
+use crate::account::tests::{Desk, NOW, account, code, desk, told};
+use crate::account::{AccountId, Accounts, Verified};
 use crate::clock::UnixMillis;
 use crate::session::{FactorUsed, Level, SessionRecord};
 use crate::store::{Space, Write};
@@ -67,8 +67,18 @@ async fn show(
     session: &SessionRecord,
     secret: &DeviceSecret,
 ) -> Taken {
-    let (id, looks) = (account(session), looks());
-    desk.accounts.take_device(at, id, session, secret, &looks, LIFETIME).await.unwrap()
+    take(&desk.accounts, at, session, secret, LIFETIME).await
+}
+
+async fn take(
+    accounts: &Accounts,
+    at: UnixMillis,
+    session: &SessionRecord,
+    secret: &DeviceSecret,
+    lifetime: Duration,
+) -> Taken {
+    let presented = Presented { secret, looks: &looks(), owner: &told(session) };
+    accounts.take_device(at, account(session), session, &presented, lifetime).await.unwrap()
 }
 
 fn proven(taken: Taken) -> (Arc<SessionRecord>, Option<Remembered>) {
@@ -191,12 +201,10 @@ async fn the_lifetime_is_over_when_ops_say_so() {
     let mut session = (*desk.sign_in(1, 11).await).clone();
     session.ends = at.plus(DAY);
     let session = desk.sessions.begin(NOW, session).await.unwrap();
-    let shorter =
-        desk.accounts.take_device(at, alice.id, &session, &secret, &looks(), 2 * DAY).await;
-    assert!(matches!(shorter.unwrap(), Taken::Nothing));
-    let longer =
-        desk.accounts.take_device(at, alice.id, &session, &secret, &looks(), 3 * LIFETIME).await;
-    let (_, next) = proven(longer.unwrap());
+    let shorter = take(&desk.accounts, at, &session, &secret, 2 * DAY).await;
+    assert!(matches!(shorter, Taken::Nothing));
+    let longer = take(&desk.accounts, at, &session, &secret, 3 * LIFETIME).await;
+    let (_, next) = proven(longer);
     assert_eq!(next.unwrap().for_how_long, LIFETIME - 2 * DAY);
     assert!(alice.devices(&desk, NOW.plus(LIFETIME)).await.is_empty());
 }
@@ -289,12 +297,7 @@ async fn of_fifty_at_once_one_gets_the_next_secret_and_none_is_a_copy() {
             let own = desk.sign_in(1, if in_one_session { 200 } else { 21 + tab }).await;
             let session = if in_one_session { Arc::clone(&shared) } else { own };
             let (accounts, secret) = (Arc::clone(&desk.accounts), copy(&secret));
-            tabs.spawn(async move {
-                let id = account(&session);
-                let taken =
-                    accounts.take_device(NOW, id, &session, &secret, &looks(), LIFETIME).await;
-                taken.unwrap()
-            });
+            tabs.spawn(async move { take(&accounts, NOW, &session, &secret, LIFETIME).await });
         }
         let (mut rotated, mut let_in) = (Vec::new(), 0);
         for taken in tabs.join_all().await {
@@ -326,13 +329,11 @@ async fn fifty_copies_at_once_are_one_alarm() {
     for thief in 0..50_u8 {
         let session = desk.sign_in(1, 20 + thief).await;
         let (accounts, secret) = (Arc::clone(&desk.accounts), copy(&secret));
-        thieves.spawn(async move {
-            let (at, id) = (later(10), account(&session));
-            accounts.take_device(at, id, &session, &secret, &looks(), LIFETIME).await.unwrap()
-        });
+        thieves.spawn(async move { take(&accounts, later(10), &session, &secret, LIFETIME).await });
     }
     let all = thieves.join_all().await;
     let alarms = all.iter().filter(|taken| matches!(taken, Taken::Copied { .. })).count();
     assert!(all.iter().all(|taken| !matches!(taken, Taken::Proven { .. })));
     assert_eq!(alarms, 1);
+    assert_eq!(desk.mails().await, 2, "one mail tells of the enrolment, one of the copy");
 }

@@ -33,7 +33,8 @@ async fn after_a_reset_nothing_is_left_and_nobody_else_is_touched() {
     let others = Write::put(device(2, 0), vec![1], None);
     desk.accounts.store.commit(NOW, vec![others]).await.unwrap();
 
-    let reset = desk.accounts.reset(NOW, account(&proven), &colleague()).await.unwrap();
+    let reset =
+        desk.accounts.reset(NOW, account(&proven), &colleague(), &told(&proven)).await.unwrap();
     assert_eq!((reset.was_enrolled, reset.sessions_ended), (true, 2));
     let standing = desk.accounts.standing(NOW, account(&proven)).await.unwrap();
     assert_eq!(standing, Standing::NotEnrolled);
@@ -58,9 +59,12 @@ async fn a_reset_can_be_repeated() {
     let desk = desk().await;
     let (_, proven) = desk.enrol(&*desk.sign_in(1, 10).await).await;
     let account = account(&proven);
-    assert!(desk.accounts.reset(NOW, account, &colleague()).await.unwrap().was_enrolled);
-    let again = desk.accounts.reset(NOW, account, &colleague()).await.unwrap();
+    assert!(
+        desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.unwrap().was_enrolled
+    );
+    let again = desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.unwrap();
     assert_eq!((again.was_enrolled, again.sessions_ended), (false, 0));
+    assert_eq!(desk.mails().await, 2, "what did not happen twice was told twice");
     let (_, anew) = desk.enrol(&*desk.sign_in(1, 12).await).await;
     assert!(desk.sessions.known(NOW, anew.bind).is_some());
 }
@@ -80,7 +84,7 @@ async fn who_proves_while_it_is_reset_is_ended_too() {
                 desk.accounts.verify(later, account, &session, &code).await.is_ok()
             })
         };
-        desk.accounts.reset(later, account(&session), &colleague()).await.unwrap();
+        desk.accounts.reset(later, account(&session), &colleague(), &told(&session)).await.unwrap();
         let _either = proving.await.unwrap();
         let standing = desk.sessions.of_user(later, session.sub).await.unwrap();
         assert!(standing.is_empty(), "{standing:?}");
@@ -109,7 +113,9 @@ async fn unlocking_forgives_but_does_not_enable() {
     assert_eq!(state(now).await, State::Disabled);
     let refused = desk.accounts.unlock(now, account).await;
     assert!(matches!(refused, Err(UnlockFault::Disabled)));
-    assert!(desk.accounts.reset(now, account, &colleague()).await.unwrap().was_enrolled);
+    assert!(
+        desk.accounts.reset(now, account, &colleague(), &told(&proven)).await.unwrap().was_enrolled
+    );
 }
 
 #[tokio::test]
@@ -128,7 +134,7 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
             .await
             .unwrap();
         fuse.blows_after(commits);
-        let done = desk.accounts.reset(NOW, account, &colleague()).await;
+        let done = desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await;
         fuse.is_mended();
 
         // As the next start finds it.
@@ -138,6 +144,8 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
         let is_in = sessions.known(NOW, proven.bind).is_some();
         let is_known_device = desk.accounts.store.get(NOW, &device).await.unwrap().is_some();
         assert!(enrolled || !(is_in || is_known_device), "after {commits} commits");
+        // One mail tells of the enrolment, and one of the reset, if there was one.
+        assert_eq!(desk.mails().await, if enrolled { 1 } else { 2 }, "after {commits} commits");
         outcomes.push(enrolled);
         if enrolled {
             let session = desk.sign_in(1, 12).await;
@@ -145,7 +153,7 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
             let code = code(&secret, later);
             assert!(desk.accounts.verify(later, account, &session, &code).await.is_ok());
         }
-        assert!(desk.accounts.reset(NOW, account, &colleague()).await.is_ok());
+        assert!(desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.is_ok());
         assert!(desk.accounts.member(NOW, account).await.unwrap().is_none());
         if done.is_ok() {
             break;

@@ -18,11 +18,14 @@ pub(super) enum Deed {
     Invite,
     Sessions,
     EndSessions,
+    Devices,
+    EndDevices,
+    EndDevice,
 }
 
 struct Endpoint {
     method: &'static str,
-    /// `{portal}` and `{user}` stand for one segment each.
+    /// `{portal}`, `{user}` and `{series}` stand for one segment each.
     path: &'static str,
     /// The least role that may do it.
     needs: Role,
@@ -45,6 +48,9 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST",   "/api/v1/portals/{portal}/users/{user}/invite",   Role::Desk,   Deed::Invite),
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/sessions", Role::Viewer, Deed::Sessions),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/sessions", Role::Desk,   Deed::EndSessions),
+    endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/devices",  Role::Viewer, Deed::Devices),
+    endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices",  Role::Desk,   Deed::EndDevices),
+    endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices/{series}", Role::Desk, Deed::EndDevice),
 ];
 
 /// The least role that may reset on the word of somebody who asks by this channel: an account
@@ -61,10 +67,19 @@ pub(super) const fn needs(channel: Channel) -> Role {
 pub(super) struct Found {
     pub(super) deed: Deed,
     pub(super) needs: Role,
-    /// The portal's name as it was asked for.
+    /// Whom and what it is about.
+    pub(super) named: Named,
+}
+
+/// What a path names, each as it was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// The portal's name.
     pub(super) portal: Option<String>,
-    /// The user's name as it was asked for.
+    /// The user's name.
     pub(super) user: Option<String>,
+    /// A remembered device of the user's.
+    pub(super) series: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -72,10 +87,10 @@ pub(super) struct Found {
 pub(super) fn find(method: &str, path: &str) -> Result<Found, Problem> {
     let mut allowed: Vec<&'static str> = Vec::new();
     for endpoint in ENDPOINTS {
-        let Some((portal, user)) = fits(endpoint.path, path) else { continue };
+        let Some(named) = fits(endpoint.path, path) else { continue };
         if endpoint.method == method {
             let Endpoint { deed, needs, .. } = *endpoint;
-            return Ok(Found { deed, needs, portal, user });
+            return Ok(Found { deed, needs, named });
         }
         allowed.push(endpoint.method);
     }
@@ -85,20 +100,21 @@ pub(super) fn find(method: &str, path: &str) -> Result<Found, Problem> {
     }
 }
 
-/// The portal and the user that a path names, when it is of this form.
-fn fits(form: &str, path: &str) -> Option<(Option<String>, Option<String>)> {
-    let (mut portal, mut user) = (None, None);
+/// What a path names, when it is of this form.
+fn fits(form: &str, path: &str) -> Option<Named> {
+    let mut named = Named::default();
     let mut given = path.split('/');
     for wanted in form.split('/') {
         let segment = given.next()?;
         match wanted {
-            "{portal}" => portal = Some(decoded(segment)?),
-            "{user}" => user = Some(decoded(segment)?),
+            "{portal}" => named.portal = Some(decoded(segment)?),
+            "{user}" => named.user = Some(decoded(segment)?),
+            "{series}" => named.series = Some(decoded(segment)?),
             literal if literal == segment => {}
             _ => return None,
         }
     }
-    given.next().is_none().then_some((portal, user))
+    given.next().is_none().then_some(named)
 }
 
 /// A segment as text. It is not empty, and each of its percent signs belongs to an escape.
@@ -120,8 +136,11 @@ mod tests {
     fn an_endpoint_is_named_exactly() {
         let found = find("GET", "/api/v1/portals/wiki/users/al%69ce%2Fx%40example.com").unwrap();
         assert_eq!((found.deed, found.needs), (Deed::User, Role::Viewer));
-        assert_eq!(found.portal.as_deref(), Some("wiki"));
-        assert_eq!(found.user.as_deref(), Some("alice/x@example.com"));
+        assert_eq!(found.named.portal.as_deref(), Some("wiki"));
+        assert_eq!(found.named.user.as_deref(), Some("alice/x@example.com"));
+        let found = find("DELETE", "/api/v1/portals/w/users/u/devices/A-_1").unwrap();
+        assert_eq!((found.deed, found.needs), (Deed::EndDevice, Role::Desk));
+        assert_eq!(found.named.series.as_deref(), Some("A-_1"));
         assert_eq!(find("DELETE", "/api/v1/portals/w/users/u/sessions").unwrap().needs, Role::Desk);
     }
 
@@ -148,6 +167,7 @@ mod tests {
             "/api/v1/portals/wiki/users/%zz",
             "/api/v1/portals/wiki/users/%ff",
             "/api/v1/portals/wiki/users/alice/reset/",
+            "/api/v1/portals/wiki/users/alice/devices/",
             "/api/v1/portals/wiki/users/alice%2Freset%2F/x",
         ] {
             assert_eq!(find("GET", path).unwrap_err().status().as_u16(), 404, "{path}");
@@ -160,6 +180,7 @@ mod tests {
             ("POST", "/api/v1/portals"),
             ("GET", "/api/v1/portals/wiki/users/alice/reset"),
             ("HEAD", "/api/v1/portals/wiki/users/alice/sessions"),
+            ("GET", "/api/v1/portals/wiki/users/alice/devices/A"),
         ] {
             assert_eq!(find(method, path).unwrap_err().status().as_u16(), 405, "{method} {path}");
         }

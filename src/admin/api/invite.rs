@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
-use crate::account::{AccountId, InviteFault};
+use crate::account::InviteFault;
 use crate::config::units::{Span, show_duration};
 
 /// An invitation has to reach somebody.
@@ -43,7 +43,7 @@ pub(super) async fn invite(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
         let detail = format!("valid has to be {least} to {most}, as the portal has it");
         return Err(Problem::bad(detail));
     }
-    let account = AccountId { portal: person.site.tag, sub: person.sub };
+    let account = person.account();
     let made = asked.parts.accounts.invite(asked.now, account, &person.user, lifetime).await;
     let invitation = match made {
         Ok(invitation) => invitation,

@@ -4,6 +4,7 @@
 
 mod asked;
 mod caller;
+mod devices;
 mod endpoint;
 mod invite;
 mod origin;
@@ -23,13 +24,14 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::request;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::account::AccountId;
 use crate::config::desk::AdminToken;
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
 
 use asked::Asked;
 use caller::Stranger;
-use endpoint::{Deed, Found};
+use endpoint::{Deed, Found, Named};
 pub(super) use problem::Problem;
 use wrong::WrongTokens;
 
@@ -66,25 +68,13 @@ impl Api {
         let (head, body) = request.into_parts();
         origin::check(&head.headers)?;
         let token = self.known(parts, &head)?;
-        let Found { deed, needs, portal, user } =
-            endpoint::find(head.method.as_str(), head.uri.path())?;
+        let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
         if token.role < needs {
             return Err(Problem::not_with_this_role(token.role, needs));
         }
         let now = parts.trusted_now().ok_or_else(Problem::clock_in_doubt)?;
         let asked = Asked::read(parts, now, token, &head, body).await?;
-        let site = || portals::named(&asked, portal.as_deref());
-        match deed {
-            Deed::Portals => portals::list(&asked),
-            Deed::Rollout => rollout::show(&asked, site()?).await,
-            Deed::Users => users::list(&asked, site()?).await,
-            Deed::User => users::show(&asked, &person(site()?, user.as_deref())?).await,
-            Deed::Reset => reset::reset(&asked, &person(site()?, user.as_deref())?).await,
-            Deed::Unlock => reset::unlock(&asked, &person(site()?, user.as_deref())?).await,
-            Deed::Invite => invite::invite(&asked, &person(site()?, user.as_deref())?).await,
-            Deed::Sessions => sessions::list(&asked, &person(site()?, user.as_deref())?).await,
-            Deed::EndSessions => sessions::end(&asked, &person(site()?, user.as_deref())?).await,
-        }
+        carried_out(&asked, deed, &named).await
     }
 
     /// The token that a request carries. A right one is taken even from where many wrong ones
@@ -107,6 +97,26 @@ impl Api {
     }
 }
 
+/// Each endpoint leads to what does it.
+async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Response, Problem> {
+    let site = || portals::named(asked, named.portal.as_deref());
+    let person = || person(site()?, named.user.as_deref());
+    match deed {
+        Deed::Portals => portals::list(asked),
+        Deed::Rollout => rollout::show(asked, site()?).await,
+        Deed::Users => users::list(asked, site()?).await,
+        Deed::User => users::show(asked, &person()?).await,
+        Deed::Reset => reset::reset(asked, &person()?).await,
+        Deed::Unlock => reset::unlock(asked, &person()?).await,
+        Deed::Invite => invite::invite(asked, &person()?).await,
+        Deed::Sessions => sessions::list(asked, &person()?).await,
+        Deed::EndSessions => sessions::end(asked, &person()?).await,
+        Deed::Devices => devices::list(asked, &person()?).await,
+        Deed::EndDevices => devices::end_all(asked, &person()?).await,
+        Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
+    }
+}
+
 fn client(head: &request::Parts) -> Option<IpAddr> {
     head.extensions.get().map(|ConnectInfo(address): &ConnectInfo<SocketAddr>| address.ip())
 }
@@ -116,6 +126,13 @@ struct Person<'a> {
     site: &'a Site,
     user: UserName,
     sub: Opaque,
+}
+
+impl Person<'_> {
+    /// The account that is meant.
+    fn account(&self) -> AccountId {
+        AccountId { portal: self.site.tag, sub: self.sub }
+    }
 }
 
 /// The user of that name, by the portal's own rule for names.

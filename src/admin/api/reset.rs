@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::asked::{Asked, plain};
 use super::problem::Problem;
 use super::{Person, endpoint, told, view};
+use crate::account::UnlockFault;
 use crate::account::requester::{self, Channel};
-use crate::account::{AccountId, UnlockFault};
+use crate::notify::Addressee;
 
 const LONGEST_REASON: usize = 500;
 const LONGEST_TICKET: usize = 100;
@@ -60,7 +61,8 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
     let requester = judged.inspect_err(|refusal| {
         told(asked, "reset", person, Some(refusal.as_str()));
     })?;
-    let done = asked.parts.accounts.reset(asked.now, account(person), &requester).await?;
+    let (accounts, to) = (&asked.parts.accounts, Addressee::at(portal, &person.user));
+    let done = accounts.reset(asked.now, person.account(), &requester, &to).await?;
     person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
     told(asked, "reset", person, None);
     view::json(&Done {
@@ -74,7 +76,7 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
 /// `POST /portals/{portal}/users/{user}/unlock`
 pub(super) async fn unlock(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
-    let was_locked = match asked.parts.accounts.unlock(asked.now, account(person)).await {
+    let was_locked = match asked.parts.accounts.unlock(asked.now, person.account()).await {
         Ok(was_locked) => was_locked,
         Err(UnlockFault::Account(error)) => return Err(error.into()),
         Err(fault @ UnlockFault::Disabled) => {
@@ -86,8 +88,4 @@ pub(super) async fn unlock(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
     told(asked, "unlock", person, None);
     let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
     view::json(&Unlocked { portal, user, was_locked })
-}
-
-fn account(person: &Person<'_>) -> AccountId {
-    AccountId { portal: person.site.tag, sub: person.sub }
 }

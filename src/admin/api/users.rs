@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, view};
-use crate::account::{AccountId, Member, State};
+use crate::account::{Member, State};
 use crate::clock::UnixMillis;
 use crate::policy::Stage;
 use crate::site::Site;
@@ -100,7 +100,7 @@ fn state_named(word: &str) -> Result<State, Problem> {
 /// `GET /portals/{portal}/users/{user}`
 pub(super) async fn show(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
-    let account = AccountId { portal: person.site.tag, sub: person.sub };
+    let account = person.account();
     let member = asked.parts.accounts.member(asked.now, account).await?;
     let nobody = || Problem::not_found("nobody of that name has signed in or enrolled");
     let member = member.ok_or_else(nobody)?;

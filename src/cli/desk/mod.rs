@@ -1,6 +1,7 @@
 //! The commands of the desk, one file for each noun, over the API of a running gateway. They
 //! know no more than the API tells: a token's role and portals rule here as there.
 
+pub(super) mod device;
 mod gate;
 mod invite;
 pub(super) mod rollout;

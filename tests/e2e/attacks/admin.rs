@@ -3,15 +3,18 @@
 
 use crate::dsl::client::{self, Answer};
 use crate::dsl::desk::{DESK, MANAGER, ORGANISATION, Token, VIEWER, ask, call, call_with};
-use crate::dsl::steps::{Enrolled, enrol};
+use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in_again};
 use crate::dsl::{ALICE, BOB, Call, Gateway, Portal, gateway, portal};
 
 /// Every endpoint, with the least role that it needs.
-const ENDPOINTS: [(&str, &str, Token); 7] = [
+const ENDPOINTS: [(&str, &str, Token); 10] = [
     ("GET", "/api/v1/portals", VIEWER),
     ("GET", "/api/v1/portals/wiki/users", VIEWER),
     ("GET", "/api/v1/portals/wiki/users/alice", VIEWER),
     ("GET", "/api/v1/portals/wiki/users/alice/sessions", VIEWER),
+    ("GET", "/api/v1/portals/wiki/users/alice/devices", VIEWER),
+    ("DELETE", "/api/v1/portals/wiki/users/alice/devices/AAAAAAAAAAAAAAAAAAAAAA", DESK),
+    ("DELETE", "/api/v1/portals/wiki/users/alice/devices", DESK),
     ("POST", "/api/v1/portals/wiki/users/alice/unlock", DESK),
     ("POST", "/api/v1/portals/wiki/users/alice/reset", DESK),
     ("DELETE", "/api/v1/portals/wiki/users/alice/sessions", DESK),
@@ -226,6 +229,13 @@ async fn adm_1_what_is_not_known_is_refused() {
     }
     let with_body = call_with(DESK, "POST", "/api/v1/portals/wiki/users/alice/unlock", "{}");
     is_problem(&office.ask(with_body).await, 400);
+    let devices = "/api/v1/portals/wiki/users/alice/devices";
+    for series in ["A", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAAA%2F", "..", "%2e"] {
+        let one = call(DESK, "DELETE", &format!("{devices}/{series}"));
+        is_problem(&office.ask(one).await, 404);
+    }
+    is_problem(&office.ask(call(DESK, "DELETE", &format!("{devices}?all=1"))).await, 400);
+    is_problem(&office.ask(call_with(DESK, "DELETE", devices, "{}")).await, 400);
     for user in ["a%20b", "%00", "%ff", "%2e%2e%2f", "alice%0a"] {
         let answer = office.ask(call(DESK, "GET", &format!("{users}/{user}"))).await;
         assert!(matches!(answer.status, 404 | 200), "{user}: {answer:?}");
@@ -261,15 +271,22 @@ async fn adm_1_whoever_guesses_has_to_wait_and_the_desk_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_2_no_answer_and_no_log_holds_a_secret() {
     let log = "telemetry: { log: json, level: trace, access_log: true }";
-    let wiki = portal::form().yaml(ORGANISATION).run().await;
+    let wiki = portal::form().yaml(&format!("{ORGANISATION}\nremember_device: {{}}")).run().await;
     let gateway = gateway::new().portal("wiki", &wiki).token(VIEWER).token(DESK).yaml(log);
     let mut gateway = gateway.run().await;
-    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let mut alice = enrol(&gateway, "wiki", ALICE).await;
+    gateway.next_code();
+    alice.browser = gateway.browser("wiki");
+    let page = sign_in_again(&mut alice.browser, ALICE).await;
+    give_code(&mut alice.browser, &page, &alice.phone.code(gateway.now())).await;
+    let device = alice.browser.jar["__Host-mfa-device"].clone();
     let bob = enrol(&gateway, "wiki", BOB).await;
     let mut secrets = vec![alice.phone.secret().to_owned(), bob.phone.secret().to_owned()];
     secrets.extend(alice.codes.iter().chain(&bob.codes).cloned());
     secrets.extend(alice.browser.jar.values().chain(bob.browser.jar.values()).cloned());
     secrets.extend([ALICE.1, BOB.1, DESK.secret, VIEWER.secret].map(str::to_owned));
+    // Its first 22 letters name the device, which opens nothing; the rest does.
+    secrets.push(device[22..].to_owned());
     let mut said = String::new();
     for (method, path, needs) in ENDPOINTS {
         let call = match path.ends_with("/reset") {
@@ -281,6 +298,7 @@ async fn adm_2_no_answer_and_no_log_holds_a_secret() {
         said.push_str(&format!("{:?}{}\n", answer.lines, answer.body));
     }
     said.push_str(&client::plain(gateway.admin(), Call::get("localhost", "/metrics")).await.body);
+    assert!(said.contains(&format!("\"series\":\"{}", &device[..21])), "no device is told: {said}");
     gateway.stop();
     said.push_str(&gateway.log());
     for secret in secrets.iter().filter(|secret| secret.len() > 4) {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::dsl::browser::Shown;
+use crate::dsl::desk::{DESK, VIEWER, command};
 use crate::dsl::html::forms;
 use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in, sign_in_again, sign_out};
 use crate::dsl::{ALICE, BOB, Browser, Gateway, Portal, gateway, portal};
@@ -354,4 +355,88 @@ async fn a_crash_forgets_no_device() {
     }
     browser.jar.insert(format!("{DEVICE}2"), "x".to_owned());
     assert_eq!(browser.open("/home").await.status, 400, "an imitation of the name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_ends_a_device_and_the_next_sign_in_asks_for_a_code() {
+    let portal = portal::form().yaml(REMEMBER).run().await;
+    let gateway = gateway::new().portal("wiki", &portal).token(VIEWER).token(DESK);
+    let mut gateway = gateway.run().await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let mut lost = gateway.browser("wiki").with_line("user-agent", agent);
+    let mut others = [gateway.browser("wiki"), gateway.browser("wiki")];
+    remembered(&mut gateway, &alice, &mut lost).await;
+    for other in &mut others {
+        remembered(&mut gateway, &alice, other).await;
+    }
+    let list = || command(&gateway, VIEWER, &["device", "list", "alice", "--portal", "wiki"]).out;
+    let listed = list();
+    assert!(listed.ends_with("\n3 devices\n"), "{listed}");
+    let line = listed.lines().find(|line| line.contains("Firefox on Linux")).unwrap();
+    assert!(line.contains("127.0.0.0/24") && line.matches(" UTC").count() == 3, "{line}");
+    let one = line.split(' ').next().unwrap();
+    let revoke = |token, more: &[&str]| {
+        let words = ["device", "revoke", "--portal", "wiki", "alice"];
+        command(&gateway, token, &[&words, more].concat())
+    };
+    assert_eq!(revoke(VIEWER, &["--series", one]).code, 1, "who only looks ends nothing");
+    assert_eq!(revoke(DESK, &["--series", ""]).code, 1, "no name is not all of them");
+    assert!(list().ends_with("\n3 devices\n"));
+    let told = revoke(DESK, &["--series", one]);
+    assert_eq!(told.out, "devices of alice forgotten at wiki: 1\n", "{told:?}");
+    assert_eq!(revoke(DESK, &["--series", one]).out, "alice has no such device at wiki\n");
+    assert!(is_in(&lost.clone().open("/home").await), "the session itself goes on");
+    assert!(asks(&comes_back(&mut lost).await), "it was ended");
+    assert!(is_in(&comes_back(&mut others[0]).await), "another one was ended");
+    assert_eq!(revoke(DESK, &[]).out, "devices of alice forgotten at wiki: 2\n");
+    for other in &mut others {
+        assert!(asks(&comes_back(other).await), "it was ended");
+    }
+    assert_eq!(list(), "0 devices\n");
+    let json = revoke(DESK, &["--output", "json"]).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let nothing = serde_json::json!({ "portal": "wiki", "user": "alice", "devices_ended": 0 });
+    assert_eq!(json, nothing);
+    assert_eq!(gateway.metric("portcullis_device_alarms_total", &[]).await, 0.0);
+}
+
+/// Where a code of the last minutes is wanted, a device that stands in for one is not enough:
+/// the code is asked for, once, and then it is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_never_fresh_enough() {
+    let rule = "rules: [ { match: { path: /home/fresh }, require: fresh, within: 5m } ]";
+    for http2 in [false, true] {
+        let (portal, mut gateway, alice) = scene(&format!("{REMEMBER}\n{rule}")).await;
+        let mut browser = gateway.browser("wiki").over(http2);
+        remembered(&mut gateway, &alice, &mut browser).await;
+        gateway.advance(days(1));
+        // A moment ago the device let its user in; at the very page it does not.
+        assert!(is_in(&comes_back(&mut browser).await));
+        assert_eq!(claims(&browser)["amr"], serde_json::json!(["pwd", "device"]));
+        let kept = browser.jar[DEVICE].clone();
+        portal.take_seen();
+        let call = browser.call("GET", "/home/fresh").await;
+        assert_eq!((call.status, &call.json()["type"]), (401, &"urn:portcullis:mfa_stale".into()));
+        let led = browser.open("/home/fresh").await;
+        let step_up = "/.mfa/verify?return_to=%2Fhome%2Ffresh&step_up=yes";
+        assert_eq!((led.status, led.location()), (303, step_up));
+        let page = browser.follow(led).await;
+        assert!(asks(&page) && page.text().contains("Enter a new code"), "{}", page.text());
+        assert_eq!(browser.jar[DEVICE], kept, "the device was taken");
+        assert!(portal.seen_at("/home/fresh").is_empty(), "the portal was asked");
+        // Nor does it pass whoever asks for the code's page by another way.
+        for way in ["/.mfa/verify?return_to=%2Fhome%2Ffresh", step_up] {
+            let mut tab = browser.clone();
+            tab.open(way).await;
+            assert_eq!(tab.open("/home/fresh").await.location(), step_up, "{way}");
+        }
+        assert!(is_in(&browser.open("/home").await), "everything else goes on");
+        let told = give_code(&mut browser, &page, &alice.phone.code(gateway.now())).await;
+        assert_eq!((told.status, told.location()), (303, "/home/fresh"));
+        assert_eq!(browser.open("/home/fresh").await.status, 200);
+        assert_eq!(browser.call("GET", "/home/fresh").await.status, 200);
+        assert_eq!(portal.seen_at("/home/fresh").len(), 2);
+        assert_eq!(gateway.metric("portcullis_device_alarms_total", &[]).await, 0.0);
+    }
 }

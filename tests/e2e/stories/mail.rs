@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::dsl::desk::{DESK, MANAGER, ORGANISATION, Said, command};
 use crate::dsl::mailbox::{Mailbox, PASSWORD, Silent};
-use crate::dsl::steps::{enrol, enrol_by_link};
+use crate::dsl::steps::{enrol, enrol_by_link, give_code, sign_in_again};
 use crate::dsl::{ALICE, BOB, Gateway, Portal, eventually, gateway, member, portal};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -231,6 +232,100 @@ async fn check_says_whether_the_server_answers() {
     let told = check(&gateway, None, &[]);
     assert!(told.contains(warning), "{told}");
     assert_eq!(mailbox.mails().len(), 0);
+}
+
+/// A portal whose users get mail, and with whom a colleague or the manager has a say.
+async fn portal_with_a_desk(email: &str) -> Portal {
+    let yaml = format!("{ORGANISATION}\nremember_device: {{}}\n{email}");
+    portal::form().yaml(&yaml).run().await
+}
+
+const EMAIL: &str = "enrolment: { email: \"{user}@example.com\" }";
+
+fn reset(gateway: &Gateway, by: &str, more: &[&str]) -> Said {
+    let words = ["user", "reset", "alice", "--portal", "wiki", "--reason", "lost phone"];
+    command(gateway, MANAGER, &[&words[..], &["--requested-by", by], more].concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_reset_is_told_by_mail_on_whose_word() {
+    let mut mailbox = Mailbox::open();
+    mailbox.up();
+    let portal = portal_with_a_desk(EMAIL).await;
+    let gateway = gateway::new().portal("wiki", &portal).yaml(&mailbox.yaml());
+    let mut gateway = gateway.token(DESK).token(MANAGER).run().await;
+    let manager = ["am@vendor.example", "--channel", "account_manager"];
+    for (round, (by, words)) in
+        [(&["bob@example.com"][..], "a colleague"), (&manager, "your account manager")]
+            .into_iter()
+            .enumerate()
+    {
+        gateway.next_code();
+        enrol(&gateway, "wiki", ALICE).await;
+        let refused = reset(&gateway, "alice@example.com", &[]);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert_eq!(reset(&gateway, by[0], &by[1..]).code, 0);
+        // What was done already is not told again.
+        assert_eq!(reset(&gateway, by[0], &by[1..]).code, 0);
+        let mails = mailbox.first(2 * round + 2).await;
+        let mail = mails.last().unwrap();
+        assert_eq!(mail.recipients, ["alice@example.com"]);
+        assert_eq!(mail.header("subject"), "Your second factor for wiki was reset");
+        let mut lines = mail.text.lines().map(str::trim);
+        assert!(lines.any(|line| line == format!("By:      {words}")), "{}", mail.text);
+        for told in ["bob", "am@vendor", "lost phone", "http"] {
+            assert!(!mail.text.contains(told), "{told}: {}", mail.text);
+        }
+    }
+    none_waits(&gateway).await;
+    assert_eq!(mailbox.mails().len(), 4);
+    assert!(!gateway.log().contains("alice"), "{}", gateway.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_device_was_copied_is_told_by_mail_once() {
+    let mut mailbox = Mailbox::open();
+    mailbox.up();
+    let wiki = portal_with_a_desk(EMAIL).await;
+    let nowhere = portal_with_a_desk("").await;
+    let gateway = gateway::new().portal("wiki", &wiki).portal("nowhere", &nowhere);
+    let mut gateway = gateway.yaml(&mailbox.yaml()).run().await;
+    for portal in ["wiki", "nowhere"] {
+        let alice = enrol(&gateway, portal, ALICE).await;
+        gateway.next_code();
+        let mut browser = gateway.browser(portal);
+        let page = sign_in_again(&mut browser, ALICE).await;
+        give_code(&mut browser, &page, &alice.phone.code(gateway.now())).await;
+        browser.jar.retain(|name, _| name == "__Host-mfa-device");
+        let copy = browser.clone();
+        sign_in_again(&mut browser, ALICE).await;
+        gateway.advance(Duration::from_secs(11));
+        for mut thief in [copy.clone(), copy] {
+            let page = sign_in_again(&mut thief, ALICE).await;
+            assert!(page.path.starts_with("/.mfa/verify"), "{}", page.path);
+        }
+    }
+    let mail = mailbox.first(2).await.remove(1);
+    assert_eq!(mail.recipients, ["alice@example.com"]);
+    assert_eq!(mail.header("subject"), "A remembered device for wiki was forgotten");
+    for words in ["Hello alice", "wiki (wiki.test)", "The device needs a code again"] {
+        assert!(mail.text.contains(words), "{words} is missing: {}", mail.text);
+    }
+    none_waits(&gateway).await;
+    assert_eq!(mailbox.mails().len(), 2);
+    // At the other portal nobody could be told, neither of the enrolment nor of the copy.
+    assert_eq!(outcomes(&gateway, "unaddressed").await, 2.0);
+    assert_eq!(gateway.metric("portcullis_device_alarms_total", &[]).await, 2.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_of_mails_nothing_waits_for_one() {
+    let portal = portal_with_a_desk(EMAIL).await;
+    let gateway = gateway::new().portal("wiki", &portal).token(MANAGER).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    assert_eq!(reset(&gateway, "bob@example.com", &[]).code, 0);
+    assert_eq!(gateway.metric("portcullis_mails_waiting", &[]).await, 0.0);
+    assert_eq!(gateway.metric("portcullis_mails_total", &[]).await, 0.0);
 }
 
 /// What `check` complains of, while it trusts this certificate alone or the usual ones.
