@@ -58,3 +58,14 @@ fn lifetimes_and_networks_are_checked() {
         check(&[("    prefix:", &line)], &[&format!("gateway.yaml:19:{fault}")]);
     }
 }
+
+#[test]
+fn the_networks_are_lost_with_the_whole_alone() {
+    let block = "\n      lifetime: 30d\n      networks: [10.1.0.0/16]";
+    let fault = "gateway.yaml:21:7: portals.wiki.remember_device.networks: is on a line of its own, and \
+                 all would count if it were lost; write it on one line: remember_device: { lifetime: \
+                 30d, networks: [10.1.0.0/16] }";
+    assert_eq!(Folder::new().faults(&with(block)), [fault]);
+    let all = "\n      lifetime: 30d\n      networks: []";
+    assert_eq!(Folder::new().faults(&with(all)), [""; 0]);
+}

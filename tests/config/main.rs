@@ -23,6 +23,7 @@ mod mutation;
 mod notify;
 mod profiles;
 mod proxies;
+mod rollout_mutation;
 mod rules;
 mod schema;
 mod upstream_headers;

@@ -209,6 +209,11 @@ fn a_rule_that_opens_keeps_its_conditions_on_one_line() {
     assert_eq!(Folder::new().faults(&with_rules(&several)), [placed("", fault)]);
     let one = ["- match: { path: /api/**, network: [10.1.0.0/16] }", "  require: none"];
     warned(&one, &[]);
+    let mfa = ["- match:", "    path: /api/**", "    network: [10.1.0.0/16]", "  require: mfa"];
+    warned(&mfa, &[]);
+    let stricter = "- { match: { path: /x }, require: deny }";
+    let before: Vec<&str> = mfa.into_iter().chain([stricter]).collect();
+    assert_eq!(Folder::new().faults(&with_rules(&before)), [placed("", fault)]);
     let strict = ["- match:", "    path: /api/**", "    network: [10.1.0.0/16]", "  require: deny"];
     warned(&strict, &[]);
 }

@@ -24,7 +24,20 @@ pub(super) fn remember_device(
     let lifetime = written.lifetime.map_or(30 * DAY, |Span(lifetime)| lifetime);
     let range = HOUR..=90 * DAY;
     let lifetime = findings.in_range(&at.key("lifetime"), lifetime, range, show_duration);
-    let networks = placed(written.networks.unwrap_or_default(), &at.key("networks"));
+    let place = at.key("networks");
+    let is_limited = written.networks.as_ref().is_some_and(|networks| !networks.is_empty());
+    // Lost with its line, the limit would be gone and the devices would count everywhere.
+    if is_limited && findings.line_of(&place) != findings.line_of(at) {
+        let mend =
+            "write it on one line: remember_device: { lifetime: 30d, networks: [10.1.0.0/16] }";
+        findings.fault(
+            &place,
+            "is on a line of its own, and all would count if it were lost",
+            mend,
+        );
+        return None;
+    }
+    let networks = placed(written.networks.unwrap_or_default(), &place);
     let networks = networks.into_iter().map(|(at, text)| network(&text, &at, findings));
     let networks = all(networks.collect());
     findings.warn(

@@ -32,8 +32,15 @@ pub(super) fn rules(
     findings: &mut Findings,
 ) -> Option<Vec<Rule>> {
     let written = placed(written.unwrap_or_default(), at);
+    let places: Vec<KeyPath> = written.iter().map(|(at, _)| at.key("match")).collect();
     let checked = written.into_iter().map(|(at, written)| rule(written, &at, portal, findings));
     let rules = all(checked.collect())?;
+    for (number, (rule, place)) in rules.iter().zip(&places).enumerate() {
+        let later = rules.iter().skip(number + 1).map(|later| later.demand).max();
+        if rule.demand.opens() || later.is_some_and(|later| later > rule.demand) {
+            refuse_conditions_on_several_lines(&rule.conditions, place, findings)?;
+        }
+    }
     warn_of_doubts(&rules, at, findings);
     Some(rules)
 }
@@ -56,9 +63,6 @@ fn rule(
         optional(written.tokens, |list| service_tokens::tokens(list, &at.key("tokens"), findings));
     let tokens = tokens.and_then(|tokens| fitting_tokens(tokens, require, at, findings));
     let (conditions, demand) = (conditions?, demand?);
-    if demand.opens() {
-        refuse_conditions_on_several_lines(&conditions, &place, findings)?;
-    }
     Some(Rule { conditions, demand, tokens: tokens? })
 }
 
@@ -105,8 +109,8 @@ fn fitting_tokens(
     Some(ServiceTokens::default())
 }
 
-/// Each condition of a rule that opens keeps it from opening more. On lines of their own, one
-/// could be lost unseen.
+/// Each condition of a rule that opens keeps it from opening more, and of one before a stricter
+/// rule from taking more from that. On lines of their own, one could be lost unseen.
 fn refuse_conditions_on_several_lines(
     conditions: &Conditions,
     at: &KeyPath,

@@ -270,3 +270,26 @@ fn a_moment_needs_its_zone() {
         assert_eq!(said(&[("gateway.yaml", YAML)], &wrong).unwrap_err().0, 2, "{wrong:?}");
     }
 }
+
+#[test]
+fn a_recording_is_explained_at_its_moment_or_at_the_one_that_is_given() {
+    let har = r#"{ "log": { "version": "1.2", "entries": [
+      { "startedDateTime": "2026-11-15T10:00:00.000+01:00",
+        "request": { "method": "GET", "url": "https://wiki.test/office/x", "headers": [] },
+        "response": { "status": 200, "content": { "size": 0 }, "headers": [] } } ] } }"#;
+    let replayed = |mode: &str, more: &[&str]| {
+        let yaml = yaml().replace("mode: required", &format!("mode: {mode}"));
+        let arguments: Vec<&str> =
+            ["--har", "s.har"].into_iter().chain(more.iter().copied()).collect();
+        said(&[("gateway.yaml", &yaml), ("s.har", har)], &arguments).unwrap()
+    };
+    let said = replayed("required", &[]);
+    assert!(said.contains("announced until 30 November 2026"), "{said}");
+    assert!(said.contains("urn:portcullis:login_required"), "{said}");
+    let said = replayed("required", &["--at", AFTER]);
+    assert!(!said.contains("announced until"), "{said}");
+    let said = replayed("required", &["--client", "10.1.2.3"]);
+    assert!(said.contains("open to everybody, by rules.0"), "{said}");
+    let said = replayed("report", &[]);
+    assert!(said.contains("goes to the portal, counted as login_required"), "{said}");
+}
