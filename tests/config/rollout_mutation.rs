@@ -1,10 +1,7 @@
 //! A slip in the keys of a rollout never opens a portal: what still loads gets no request, from
-//! nobody and at no time, further than before.
-//!
-//! Not slips are what leaves a whole file that says something else: a date, a number or a network
-//! with other digits, an element of a list gone with its line, and a lost `guard`, `within` or
-//! `dormant` of `enrolment`, whose defaults ask nothing beside the password. All of the last
-//! speak of who may enrol, and none of where a request gets.
+//! nobody and at no time, further than before. No slip is a whole other file: other digits, an
+//! element of a list gone with its line, or a lost `guard`, `within` or `dormant` of `enrolment`,
+//! which speak of who may enrol and not of where a request gets.
 
 use std::net::IpAddr;
 use std::time::Duration;
