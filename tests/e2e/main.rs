@@ -35,6 +35,7 @@ mod attacks {
     mod proxy_header;
     mod return_to;
     mod rotation;
+    mod rules;
     mod table;
     mod upstream_tls;
     mod websocket;
