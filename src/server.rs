@@ -188,7 +188,9 @@ async fn serve(
         lines.push(format!("admin on http://{}", local(&bound, address)));
         let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(&lasting.store)));
         let metrics = Arc::clone(&lasting.metrics);
-        services.spawn(watch_over(bound, metrics, readiness, stopped.clone()));
+        let in_force = in_force.clone();
+        let house: admin::House = Arc::new(move || Arc::clone(&in_force.now().parts));
+        services.spawn(watch_over(bound, metrics, readiness, house, stopped.clone()));
     }
     if let Some(reload) = reload {
         let hangup = signal(SignalKind::hangup()).map_err(ServerError::Signals)?;
@@ -230,9 +232,10 @@ async fn watch_over(
     bound: TcpListener,
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    house: admin::House,
     stopped: watch::Receiver<bool>,
 ) {
-    if let Err(error) = admin::serve(bound, metrics, readiness, wait_for(stopped)).await {
+    if let Err(error) = admin::serve(bound, metrics, readiness, house, wait_for(stopped)).await {
         tracing::error!(%error, "the admin listener is gone");
     }
 }

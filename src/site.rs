@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
 use crate::clock::{Clock, UnixMillis};
+use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The keys that sign them.
     pub keys: Arc<KeyRing>,
+    /// Who may use the API of the desk.
+    pub desk: Vec<AdminToken>,
     /// What portals are told of a proven visitor, signed.
     pub assertions: Arc<Assertions>,
     /// How long they last.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::guard::Need;
 use super::record::{Authenticator, FactorRecord, StoredKey, read, write};
 use super::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
+use crate::config::Enrolment;
 use crate::factor::totp::{self, SECRET_BYTES};
 use crate::factor::{Typed, read_code};
 use crate::notify::{Addressee, Mail};
@@ -19,13 +21,26 @@ use crate::store::{Expect, Key, MAX_WRITES, Space, StoreError, Write};
 use crate::user::Opaque;
 
 /// How long an offered secret can be confirmed.
-const OFFER_LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const OFFER_LIFETIME: Duration = Duration::from_secs(600);
 /// How long after its step a spent code is remembered; the register keeps far longer than
 /// any code lives.
 const STEP_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 40;
 const OFFER: &[u8] = b"offer";
+
+/// Somebody who gave the password and wants to enrol.
+#[derive(Clone, Copy)]
+pub struct Enrolling<'a> {
+    /// Whose account it becomes.
+    pub account: AccountId,
+    /// The session that becomes proven.
+    pub session: &'a SessionRecord,
+    /// What the portal asks for beside the password.
+    pub rules: &'a Enrolment,
+    /// Who is told.
+    pub to: Addressee<'a>,
+}
 
 /// What the enrolment page shows.
 pub struct Offer {
@@ -53,6 +68,9 @@ pub enum EnrolFault {
     /// The user has an authenticator already.
     #[error("the user has enrolled already")]
     AlreadyEnrolled,
+    /// A code is needed first, which this session has not shown.
+    #[error("the enrolment is guarded")]
+    Guarded,
     /// Nothing can be said.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -76,16 +94,13 @@ impl Accounts {
     /// that a page shown again fits what was scanned.
     ///
     /// # Errors
-    /// [`EnrolFault::AlreadyEnrolled`], or when the store is in doubt.
-    pub async fn offer(
-        &self,
-        now: UnixMillis,
-        account: AccountId,
-        session: &SessionRecord,
-    ) -> Result<Offer, EnrolFault> {
+    /// [`EnrolFault::AlreadyEnrolled`], [`EnrolFault::Guarded`], or when the store is in doubt.
+    pub async fn offer(&self, now: UnixMillis, who: &Enrolling<'_>) -> Result<Offer, EnrolFault> {
+        let Enrolling { account, session, .. } = *who;
         if self.factor(now, account).await?.is_some() {
             return Err(EnrolFault::AlreadyEnrolled);
         }
+        self.let_through(now, who).await?;
         let secret = match self.offered(now, account, session).await? {
             Some(offer) => offer.key.secret(),
             None => self.make_offer(now, account, session).await?,
@@ -96,22 +111,23 @@ impl Accounts {
     }
 
     /// Makes the offered secret the user's authenticator if `typed` is its code now. The
-    /// code is spent by that, the session is proven, and `to` is told, in one step.
+    /// code is spent by that, what guarded the enrolment is used up, the session is proven, and
+    /// the user is told, in one step.
     ///
     /// # Errors
     /// When it did not come about; then nothing has changed.
     pub async fn confirm(
         &self,
         now: UnixMillis,
-        account: AccountId,
-        session: &SessionRecord,
+        who: &Enrolling<'_>,
         typed: &str,
         label: &str,
-        to: &Addressee<'_>,
     ) -> Result<Confirmed, EnrolFault> {
+        let Enrolling { account, session, .. } = *who;
         if self.factor(now, account).await?.is_some() {
             return Err(EnrolFault::AlreadyEnrolled);
         }
+        let toll = self.let_through(now, who).await?;
         let offer = self.offered(now, account, session).await?.ok_or(EnrolFault::NoOffer)?;
         let Typed::Totp(code) = read_code(typed, offer.key.digits()) else {
             return Err(EnrolFault::WrongCode);
@@ -123,12 +139,10 @@ impl Accounts {
         let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
-        writes.extend(self.told_of(now, to, label)?);
-        // Nobody can use the offer any more: its session has another name from now on. Where
-        // the portal has too many cookies for one more write, it expires by itself.
-        if writes.len() < MAX_WRITES {
-            writes.push(Write::delete(offer_key(account, session)));
-        }
+        writes.extend(self.told_of(now, &who.to, label)?);
+        writes.extend(toll);
+        leave_nothing_behind(&mut writes, account, session);
+        let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);
@@ -138,6 +152,20 @@ impl Accounts {
             Err(StoreError::Refused { .. }) => Err(EnrolFault::WrongCode),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Lets through who needs no code or has shown one, with the write that uses it up.
+    async fn let_through(
+        &self,
+        now: UnixMillis,
+        who: &Enrolling<'_>,
+    ) -> Result<Option<Write>, EnrolFault> {
+        let need = self.need(now, who).await?;
+        if need == Need::Nothing {
+            return Ok(None);
+        }
+        let toll = self.toll(now, who, need).await?;
+        toll.map(Some).ok_or(EnrolFault::Guarded)
     }
 
     /// The writes that an enrolment consists of: the authenticator, where there is none; the
@@ -165,7 +193,6 @@ impl Accounts {
             factor.expecting(Expect::Absent),
             hashed,
             Self::keep_until_shown(account, proven, &shown, now.plus(OFFER_LIFETIME))?,
-            Write::delete(account.key(Space::Counter)),
         ];
         writes.extend(self.sessions.replacement(now, session, proven).await?);
         Ok(writes)
@@ -205,6 +232,21 @@ impl Accounts {
         let put = Write::put(offer_key(account, session), write(&offer)?, until);
         self.store.commit(now, vec![put]).await?;
         Ok(offer.key.secret())
+    }
+}
+
+/// Adds what is better gone, as far as there is room: a portal with many cookies leaves little.
+/// Wrong codes were forgiven when the code that guarded the enrolment was taken, and without a
+/// guard there is always room for that; an unused invitation is worth nothing to who has
+/// enrolled, and expires; nobody can use the offer any more, as its session has another name
+/// from now on.
+fn leave_nothing_behind(writes: &mut Vec<Write>, account: AccountId, session: &SessionRecord) {
+    let leftovers =
+        [account.key(Space::Counter), account.key(Space::Invite), offer_key(account, session)];
+    for key in leftovers {
+        if writes.len() < MAX_WRITES && writes.iter().all(|write| write.key != key) {
+            writes.push(Write::delete(key));
+        }
     }
 }
 

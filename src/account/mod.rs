@@ -5,14 +5,22 @@ mod census;
 mod codes;
 mod devices;
 mod enrol;
+mod guard;
+mod guard_code;
+mod invite;
+mod mailed_code;
 mod record;
+pub mod requester;
+mod reset;
+pub mod rollout;
+mod roster;
 mod sight;
 mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::clock::UnixMillis;
@@ -26,8 +34,13 @@ use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError};
 use crate::user::Opaque;
 
 pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Remembered, Taken};
-pub use enrol::{Confirmed, EnrolFault, Offer};
+pub use enrol::{Confirmed, EnrolFault, Enrolling, Offer};
+pub use guard::{AdmitFault, Gate, Need, Waits};
+pub use invite::{Invitation, InviteFault};
+pub use mailed_code::MailFault;
 pub use record::{Authenticator, FactorRecord};
+pub use reset::{Reset, UnlockFault};
+pub use roster::{Member, Roster, State};
 pub use sight::{Mark, Sight};
 pub use verify::{Verified, VerifyFault};
 
@@ -60,6 +73,10 @@ pub struct PortalTag(pub [u8; 8]);
 impl AccountId {
     fn key(self, space: Space) -> Key {
         Key::new(space, [&self.portal.0[..], &self.sub.0[..]].concat())
+    }
+
+    fn key_for(self, space: Space, purpose: &[u8]) -> Key {
+        Key::new(space, [&self.portal.0[..], &self.sub.0[..], purpose].concat())
     }
 
     fn key_with(self, space: Space, purpose: &[u8], third: Opaque) -> Key {
@@ -98,6 +115,9 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Arc<Semaphore>,
+    /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
+    /// written before it goes, and then ended with it, or never.
+    proofs: Arc<RwLock<()>>,
     post: Option<Arc<Post>>,
 }
 
@@ -112,8 +132,8 @@ impl Accounts {
         pepper: Zeroizing<[u8; 32]>,
     ) -> Self {
         let hashers = Arc::new(Semaphore::new(HASHERS));
-        let pepper = Arc::new(pepper);
-        Self { store, sessions, totp, recovery_codes, pepper, hashers, post: None }
+        let (pepper, proofs) = (Arc::new(pepper), Arc::default());
+        Self { store, sessions, totp, recovery_codes, pepper, hashers, proofs, post: None }
     }
 
     /// Tells users by mail what happens to their account, where there is somebody to do it.
@@ -130,6 +150,7 @@ impl Accounts {
             recovery_codes,
             pepper: Arc::clone(&self.pepper),
             hashers: Arc::clone(&self.hashers),
+            proofs: Arc::clone(&self.proofs),
             post: self.post.clone(),
         }
     }

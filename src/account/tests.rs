@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{AccountId, Accounts, EnrolFault, PortalTag, VerifyFault};
+use super::{AccountId, Accounts, EnrolFault, Enrolling, PortalTag, VerifyFault};
 use crate::clock::UnixMillis;
-use crate::config::{TotpAlgorithm, TotpParameters};
+use crate::config::{Enrolment, EnrolmentGuard, TotpAlgorithm, TotpParameters};
 use crate::notify::Addressee;
 use crate::policy::Standing;
 use crate::session::{Learned, Level, SessionRecord, Sessions};
@@ -21,16 +21,21 @@ const STEP: Duration = Duration::from_secs(30);
 pub(super) struct Desk {
     pub(super) accounts: Arc<Accounts>,
     pub(super) sessions: Arc<Sessions>,
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     _folder: tempfile::TempDir,
 }
 
 pub(super) async fn desk() -> Desk {
+    desk_over(|opened| Arc::new(opened)).await
+}
+
+/// The same over a store that stands in front of a real one.
+async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
-    let store: Arc<dyn Store> = Arc::new(opened);
+    let store = front(opened);
     let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
     let totp = TotpParameters {
         issuer: "Example".to_owned(),
@@ -53,7 +58,7 @@ impl Desk {
     }
 
     /// The same at a portal that sets this many cookies.
-    async fn sign_in_with(&self, user: u8, bind: u8, cookies: u8) -> Arc<SessionRecord> {
+    pub(super) async fn sign_in_with(&self, user: u8, bind: u8, cookies: u8) -> Arc<SessionRecord> {
         let record = SessionRecord {
             portal: "wiki".to_owned(),
             root: Opaque([bind; 16]),
@@ -72,30 +77,43 @@ impl Desk {
     }
 
     /// How many mails wait.
-    async fn mails(&self) -> usize {
+    pub(super) async fn mails(&self) -> usize {
         self.store.scan(NOW, Space::Outbox, &[], None, 10).await.unwrap().len()
     }
 
     pub(super) async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
-        let account = account(session);
-        let offer = self.accounts.offer(NOW, account, session).await.unwrap();
+        let offer = self.accounts.offer(NOW, &who(session)).await.unwrap();
         let secret = secret_of(&offer.groups);
         let code = code(&secret, NOW);
-        let confirmed =
-            self.accounts.confirm(NOW, account, session, &code, "phone", &told(session)).await;
+        let confirmed = self.accounts.confirm(NOW, &who(session), &code, "phone").await;
         (secret, confirmed.unwrap().session)
     }
 }
 
-fn told(session: &SessionRecord) -> Addressee<'_> {
-    Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
+/// A portal where the password is enough to enrol.
+static OPEN: Enrolment = Enrolment {
+    guard: EnrolmentGuard::None,
+    within: None,
+    dormant: None,
+    invite: Duration::from_secs(600),
+    email: None,
+};
+
+pub(super) fn who(session: &SessionRecord) -> Enrolling<'_> {
+    under(&OPEN, session)
+}
+
+pub(super) fn under<'a>(rules: &'a Enrolment, session: &'a SessionRecord) -> Enrolling<'a> {
+    let email = rules.email.as_ref();
+    let to = Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email };
+    Enrolling { account: account(session), session, rules, to }
 }
 
 pub(super) fn account(session: &SessionRecord) -> AccountId {
     AccountId { portal: PortalTag([7; 8]), sub: session.sub }
 }
 
-fn secret_of(groups: &[String]) -> Vec<u8> {
+pub(super) fn secret_of(groups: &[String]) -> Vec<u8> {
     let secret = totp_rs::Secret::try_from_base32(groups.concat()).unwrap();
     secret.as_ref().to_vec()
 }
@@ -106,22 +124,24 @@ pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     totp.generate(at.seconds()).to_string()
 }
 
+mod brittle;
+mod reset;
+
 #[tokio::test]
 async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     let desk = desk().await;
     let session = desk.sign_in(1, 10).await;
     let account = account(&session);
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::NotEnrolled);
-    let offer = desk.accounts.offer(NOW, account, &session).await.unwrap();
-    let again = desk.accounts.offer(NOW, account, &session).await.unwrap();
+    let offer = desk.accounts.offer(NOW, &who(&session)).await.unwrap();
+    let again = desk.accounts.offer(NOW, &who(&session)).await.unwrap();
     assert_eq!(offer.groups, again.groups);
-    let wrong = desk.accounts.confirm(NOW, account, &session, "000000", "", &told(&session)).await;
+    let wrong = desk.accounts.confirm(NOW, &who(&session), "000000", "").await;
     assert!(matches!(wrong, Err(EnrolFault::WrongCode)));
     assert_eq!(desk.mails().await, 0, "what did not happen was told");
     let secret = secret_of(&offer.groups);
     let right = code(&secret, NOW);
-    let confirmed =
-        desk.accounts.confirm(NOW, account, &session, &right, "", &told(&session)).await.unwrap();
+    let confirmed = desk.accounts.confirm(NOW, &who(&session), &right, "").await.unwrap();
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
@@ -144,17 +164,15 @@ async fn an_offer_is_for_one_session_and_for_minutes() {
     let desk = desk().await;
     let first = desk.sign_in(1, 10).await;
     let second = desk.sign_in(1, 11).await;
-    let account = account(&first);
-    let offer = desk.accounts.offer(NOW, account, &first).await.unwrap();
-    let other = desk.accounts.offer(NOW, account, &second).await.unwrap();
+    let offer = desk.accounts.offer(NOW, &who(&first)).await.unwrap();
+    let other = desk.accounts.offer(NOW, &who(&second)).await.unwrap();
     assert_ne!(offer.groups, other.groups);
     let code_of_first = code(&secret_of(&offer.groups), NOW);
-    let crossed =
-        desk.accounts.confirm(NOW, account, &second, &code_of_first, "", &told(&second)).await;
+    let crossed = desk.accounts.confirm(NOW, &who(&second), &code_of_first, "").await;
     assert!(matches!(crossed, Err(EnrolFault::WrongCode)));
     let late = NOW.plus(Duration::from_secs(600));
     let code = code(&secret_of(&offer.groups), late);
-    let expired = desk.accounts.confirm(late, account, &first, &code, "", &told(&first)).await;
+    let expired = desk.accounts.confirm(late, &who(&first), &code, "").await;
     assert!(matches!(expired, Err(EnrolFault::NoOffer)));
 }
 
@@ -164,21 +182,20 @@ async fn of_two_enrolments_one_wins() {
     let desk = desk().await;
     let first = desk.sign_in(1, 10).await;
     let second = desk.sign_in(1, 11).await;
-    let account = account(&first);
     let offers = (
-        desk.accounts.offer(NOW, account, &first).await.unwrap(),
-        desk.accounts.offer(NOW, account, &second).await.unwrap(),
+        desk.accounts.offer(NOW, &who(&first)).await.unwrap(),
+        desk.accounts.offer(NOW, &who(&second)).await.unwrap(),
     );
     let codes = (code(&secret_of(&offers.0.groups), NOW), code(&secret_of(&offers.1.groups), NOW));
-    let (to_first, to_second) = (told(&first), told(&second));
+    let (to_first, to_second) = (who(&first), who(&second));
     let (one, two) = tokio::join!(
-        desk.accounts.confirm(NOW, account, &first, &codes.0, "", &to_first),
-        desk.accounts.confirm(NOW, account, &second, &codes.1, "", &to_second),
+        desk.accounts.confirm(NOW, &to_first, &codes.0, ""),
+        desk.accounts.confirm(NOW, &to_second, &codes.1, ""),
     );
     assert_eq!([one.is_ok(), two.is_ok()].iter().filter(|won| **won).count(), 1);
     assert_eq!(desk.mails().await, 1, "the one that did not happen was told");
     assert!(matches!(
-        desk.accounts.offer(NOW, account, &second).await,
+        desk.accounts.offer(NOW, &who(&second)).await,
         Err(EnrolFault::AlreadyEnrolled)
     ));
 }

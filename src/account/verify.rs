@@ -142,6 +142,7 @@ impl Accounts {
             Write::delete(account.key(Space::Counter)),
         ];
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
+        let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);

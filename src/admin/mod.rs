@@ -1,8 +1,10 @@
 //! What ops and Prometheus ask, on a listener of its own that is never a public address:
 //! `GET /metrics`, the numbers in Prometheus's text format; `GET /healthz`, 200 while the
-//! process lives; `GET /readyz`, 200 while the store takes writes and 503 when it does not.
+//! process lives; `GET /readyz`, 200 while the store takes writes and 503 when it does not;
+//! `/api/v1`, the API of the desk.
 
 use std::future::{self, Future};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,11 @@ use tokio::net::TcpListener;
 
 use crate::telemetry::Metrics;
 
+mod api;
 mod host;
+
+pub use api::House;
+use api::{Api, Problem};
 
 /// How long the store may take to say that it is well. A scraper or an orchestrator gives up
 /// after a few seconds and should learn why before it does.
@@ -57,9 +63,11 @@ pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    house: House,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AdminError> {
-    let app = router(Desk { metrics, readiness });
+    let app = router(Desk { metrics, readiness, api: Arc::new(Api::new(house)) });
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
         shutdown.await;
@@ -83,6 +91,7 @@ pub async fn serve(
 struct Desk {
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
+    api: Arc<Api>,
 }
 
 fn router(desk: Desk) -> Router {
@@ -90,7 +99,7 @@ fn router(desk: Desk) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "not found\n") })
+        .fallback(elsewhere)
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET\n")
         })
@@ -98,6 +107,20 @@ fn router(desk: Desk) -> Router {
         // Outermost, so that refusals carry the headers too.
         .layer(middleware::map_response(harden))
         .with_state(desk)
+}
+
+/// What has no route of its own: the API has a table of its own, and the rest is not there.
+async fn elsewhere(State(desk): State<Desk>, request: Request) -> Response {
+    if !Api::has(request.uri().path()) {
+        return (StatusCode::NOT_FOUND, "not found\n").into_response();
+    }
+    // In a task of its own: whoever hangs up in the middle does not break off what was begun,
+    // and the log says what came of it.
+    let answering = tokio::spawn(async move { desk.api.answer(request).await });
+    answering.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request to the API was broken off");
+        Problem::broken_off().into_response()
+    })
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
@@ -131,6 +154,8 @@ async fn readyz(State(desk): State<Desk>) -> Response {
 async fn check_host(request: Request, next: Next) -> Response {
     if host::is_safe(&request) {
         next.run(request).await
+    } else if Api::has(request.uri().path()) {
+        Problem::misdirected().into_response()
     } else {
         (StatusCode::MISDIRECTED_REQUEST, "ask by address, or as localhost\n").into_response()
     }

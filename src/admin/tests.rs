@@ -5,6 +5,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::site::house::{self, house};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 
 /// A store in a known state.
@@ -26,10 +27,11 @@ impl Readiness for Store {
 }
 
 struct Running {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     metrics: Arc<Metrics>,
     stop: oneshot::Sender<()>,
     serving: tokio::task::JoinHandle<Result<(), AdminError>>,
+    _house: house::House,
 }
 
 async fn running(store: Store) -> Running {
@@ -37,10 +39,14 @@ async fn running(store: Store) -> Running {
     let address = listener.local_addr().unwrap();
     let metrics = Arc::new(Metrics::new().unwrap());
     let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(serve(listener, metrics.clone(), Arc::new(store), async move {
+    let house = house().await;
+    let parts = Arc::clone(&house.parts);
+    let now: House = Arc::new(move || Arc::clone(&parts));
+    let shutdown = async move {
         let _ = stopped.await;
-    }));
-    Running { address, metrics, stop, serving }
+    };
+    let serving = tokio::spawn(serve(listener, metrics.clone(), Arc::new(store), now, shutdown));
+    Running { address, metrics, stop, serving, _house: house }
 }
 
 impl Running {

@@ -3,7 +3,10 @@
 pub mod check;
 pub mod demo;
 mod demo_run;
+mod desk;
 mod explain;
+mod http;
+mod jar;
 mod mail;
 mod probe;
 pub mod schema;
@@ -45,6 +48,15 @@ enum Command {
     Probe(Box<probe::Options>),
     /// Say what would happen to a request, and why.
     Explain(Box<explain::ExplainArguments>),
+    /// See and help the users of a portal, over the API of a running gateway.
+    #[command(subcommand)]
+    User(desk::user::UserCommand),
+    /// See and end the sessions of a user, over the API of a running gateway.
+    #[command(subcommand)]
+    Session(desk::session::SessionCommand),
+    /// Show where a portal stands on the way to the second factor, and who is missing, over the
+    /// API of a running gateway.
+    Rollout(desk::rollout::RolloutArguments),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -65,6 +77,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check { config, offline } => check::run(&config, offline),
         Command::Probe(options) => probe::run(&options),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::User(command) => desk::user::run(&command),
+        Command::Session(command) => desk::session::run(&command),
+        Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::file_desk::{OrganisationFile, TokenFile};
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_enrolment::EnrolmentFile;
@@ -106,6 +107,8 @@ pub(super) struct AdminFile {
     /// IP address and port; never a public address, such as 127.0.0.1:9443.
     #[schemars(required)]
     pub(super) address: Option<String>,
+    /// Keys to the API of the desk; none unless set, and then nobody gets in there.
+    pub(super) tokens: Option<List<TokenFile>>,
 }
 
 /// The store.
@@ -202,6 +205,8 @@ pub(super) struct PortalFile {
     /// visit to the page that is needed, and back; for single-page applications, false unless
     /// set.
     pub(super) spa: Option<bool>,
+    /// On whose word the desk resets a user's second factor; on nobody's unless set.
+    pub(super) organisation: Option<OrganisationFile>,
     /// Devices that need no code for a while. Absent: none, a code at every sign-in.
     pub(super) remember_device: Option<RememberDeviceFile>,
     /// What the portal is told of a visitor who gave the second factor. Absent: nothing.

@@ -5,12 +5,9 @@ use super::key_path::{KeyPath, Segment};
 
 /// A star stands for any portal or element.
 const KEYS: &[&str] = &[
-    "admin.tokens",
     "store.url",
     "store.require_sync_replication",
     "notify.webhook",
-    "portals.*.organisation",
-    "portals.*.upstream_headers",
     "branding.logo",
     "branding.languages",
     "telemetry.audit",

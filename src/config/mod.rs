@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod check;
+pub mod desk;
 pub mod device;
 pub mod enrolment;
 mod explain;
 mod fault;
 mod file;
+mod file_desk;
 mod file_device;
 mod file_enforcement;
 mod file_enrolment;
@@ -38,7 +40,7 @@ pub mod secret;
 pub mod source;
 mod surroundings;
 mod tree;
-mod units;
+pub(crate) mod units;
 pub mod upstream_headers;
 
 pub use device::RememberDevice;
@@ -51,7 +53,6 @@ pub use login_rule::LoginRule;
 pub use notify::{Notify, Smtp, SmtpGuard};
 pub use schema::schema;
 pub use secret::Secret;
-pub(crate) use units::show_duration;
 pub use upstream_headers::UpstreamHeaders;
 
 /// A configuration that can be run as it is.
@@ -110,6 +111,8 @@ pub struct CertificateFiles {
 pub struct Admin {
     /// Where to bind.
     pub address: SocketAddr,
+    /// Keys to its API; without any nobody gets in there.
+    pub tokens: Vec<desk::AdminToken>,
 }
 
 /// The engine and its place.
@@ -185,6 +188,8 @@ pub struct Portal {
     pub prefix: String,
     /// Whether its pages get the script for single-page applications.
     pub spa: bool,
+    /// On whose word its users' second factors are reset; without one, on nobody's.
+    pub organisation: Option<desk::Organisation>,
     /// Whether its users may have a device remembered.
     pub remember_device: Option<RememberDevice>,
     /// What it is told of a proven visitor.

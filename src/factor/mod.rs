@@ -2,6 +2,7 @@
 //! clock, no network; the time, the randomness and what was spent are handed in.
 
 pub mod recovery;
+pub(crate) mod spelling;
 pub mod totp;
 
 /// What a user typed into the one field for codes, by its shape.
@@ -18,14 +19,12 @@ pub enum Typed {
 /// The longest text that is looked at, in bytes.
 const LONGEST: usize = 64;
 
-/// Reads the field. Spaces and hyphens are how people copy codes; only ASCII digits count as
-/// digits (RFC 4226 section 5.3).
+/// Reads the field. Only ASCII digits count as digits (RFC 4226 section 5.3).
 pub fn read_code(typed: &str, digits: u8) -> Typed {
     if typed.len() > LONGEST {
         return Typed::Neither;
     }
-    let separator = |sign: char| sign.is_whitespace() || sign == '-';
-    let bare: String = typed.chars().filter(|sign| !separator(*sign)).collect();
+    let bare = spelling::bare(typed);
     if bare.len() == usize::from(digits) && bare.bytes().all(|byte| byte.is_ascii_digit()) {
         return Typed::Totp(bare);
     }

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::spelling;
+
 /// Random bytes in a code: 80 bits, above the 64 that are asked for.
 pub const CODE_BYTES: usize = 10;
 /// Random bytes in a salt, well above the 32 bits that are asked for.
 pub const SALT_BYTES: usize = 16;
 
-/// Crockford's alphabet: no letter that looks like a digit.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Signs in a code without hyphens.
 const SIGNS: usize = CODE_BYTES * 8 / 5;
 /// 19 MiB and two passes, OWASP's least; the codes are random, so it need not be more.
@@ -33,31 +33,17 @@ impl Code {
     /// The code for `random`.
     pub fn from_random(random: [u8; CODE_BYTES]) -> Self {
         let bits = random.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
-        let sign = |at: usize| {
-            let index = (bits >> (5 * (SIGNS - 1 - at))) & 31;
-            ALPHABET.get(usize::try_from(index).unwrap_or(0)).copied().map_or('0', char::from)
-        };
-        Self((0..SIGNS).map(sign).collect())
+        Self(spelling::spell(bits, SIGNS))
     }
 
     /// Reads a code without separators; `O` is 0, `I` and `L` are 1, in any case.
     pub fn read(bare: &str) -> Option<Self> {
-        let sign = |letter: char| match letter.to_ascii_uppercase() {
-            'O' => Some('0'),
-            'I' | 'L' => Some('1'),
-            letter => letter
-                .is_ascii()
-                .then_some(letter)
-                .filter(|letter| u8::try_from(*letter).is_ok_and(|byte| ALPHABET.contains(&byte))),
-        };
-        let code: String = bare.chars().map(sign).collect::<Option<_>>()?;
-        (code.len() == SIGNS).then_some(Self(code))
+        spelling::read(bare).filter(|code| code.len() == SIGNS).map(Self)
     }
 
     /// The code as it is shown, in groups of four.
     pub fn shown(&self) -> String {
-        let signs: Vec<char> = self.0.chars().collect();
-        signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+        spelling::grouped(&self.0)
     }
 }
 

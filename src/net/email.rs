@@ -34,6 +34,13 @@ impl EmailAddress {
     pub fn as_str(&self) -> &str {
         self.0.as_ref()
     }
+
+    /// The address for somebody who may be somebody else: its owner recognises it, and nobody
+    /// learns how long it is.
+    pub fn masked(&self) -> String {
+        let first: String = self.0.user().chars().take(1).collect();
+        format!("{first}•••@{}", self.0.domain())
+    }
 }
 
 // An address is personal data: it never stands in a log by chance.

@@ -2,8 +2,10 @@
 //! here, and only until it is confirmed (ENR-2, C20).
 
 use super::{
-    EnrolFault, Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, Who, field, qr,
+    EnrolFault, Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, Who, field, guard,
+    qr,
 };
+use crate::account::Enrolling;
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::notify::Addressee;
@@ -30,33 +32,52 @@ pub(super) async fn send(
     if !request.is_our_form(session, form) {
         return request.not_our_form();
     }
+    let who = enrolling(request, session);
+    if field(form, "action") == Some("mail") {
+        return guard::mail(request, &who, &return_to).await;
+    }
+    if let Some(typed) = field(form, "invite") {
+        return guard::admit(request, &who, &return_to, typed).await;
+    }
+    confirm(request, &who, &return_to, form).await
+}
+
+/// Takes the first code of the app.
+async fn confirm(
+    request: &PageRequest<'_>,
+    who: &Enrolling<'_>,
+    return_to: &ReturnTo,
+    form: &[(String, String)],
+) -> Result<PageAnswer, PageError> {
     let code = field(form, "code").unwrap_or_default();
     let label = field(form, "label").unwrap_or_default();
-    let account = request.site.account(session);
-    let accounts = &request.parts.accounts;
-    let to = Addressee::at(&request.site.portal, &session.user);
-    match accounts.confirm(request.now, account, session, code, label, &to).await {
+    match request.parts.accounts.confirm(request.now, who, code, label).await {
         Ok(confirmed) => {
             let metrics = &request.site.metrics;
             metrics.enrolment(FactorLabel::Totp);
             metrics.one_more_enrolled();
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
-            let answer = request.go("/recovery-codes", &return_to);
+            let answer = request.go("/recovery-codes", return_to);
             Ok(answer.with_cookie(cookie_line::set_session(&token)))
         }
         Err(EnrolFault::WrongCode) => {
             let fault =
                 "That code is not right. Wait until your app shows a new one and type that.";
-            let page = offer(request, session, &return_to, Some(fault)).await?;
+            let page = offer(request, who.session, return_to, Some(fault)).await?;
             Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..page })
         }
         Err(EnrolFault::NoOffer) => {
             let fault = "That took a little too long. Scan this new code and type what your app shows for it.";
-            let page = offer(request, session, &return_to, Some(fault)).await?;
+            let page = offer(request, who.session, return_to, Some(fault)).await?;
             Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..page })
         }
-        Err(EnrolFault::AlreadyEnrolled) => Ok(request.go("/verify", &return_to)),
+        Err(EnrolFault::Guarded) => {
+            let fault = "That took a little too long, or the code was replaced. Type a code again.";
+            let page = guard::ask(request, who, return_to, Some(fault)).await?;
+            Ok(PageAnswer { status: StatusCode::UNAUTHORIZED, ..page })
+        }
+        Err(EnrolFault::AlreadyEnrolled) => Ok(request.go("/verify", return_to)),
         Err(EnrolFault::Account(error)) => Err(error.into()),
     }
 }
@@ -78,16 +99,27 @@ fn newcomer<'a>(
     }
 }
 
+fn enrolling<'a>(request: &PageRequest<'a>, session: &'a SessionRecord) -> Enrolling<'a> {
+    let portal = &request.site.portal;
+    Enrolling {
+        account: request.site.account(session),
+        session,
+        rules: &portal.enrolment,
+        to: Addressee::at(portal, &session.user),
+    }
+}
+
 async fn offer(
     request: &PageRequest<'_>,
     session: &SessionRecord,
     return_to: &ReturnTo,
     fault: Option<&str>,
 ) -> Result<PageAnswer, PageError> {
-    let account = request.site.account(session);
-    let offer = match request.parts.accounts.offer(request.now, account, session).await {
+    let who = enrolling(request, session);
+    let offer = match request.parts.accounts.offer(request.now, &who).await {
         Ok(offer) => offer,
         Err(EnrolFault::Account(error)) => return Err(error.into()),
+        Err(EnrolFault::Guarded) => return guard::ask(request, &who, return_to, None).await,
         Err(EnrolFault::AlreadyEnrolled | EnrolFault::NoOffer | EnrolFault::WrongCode) => {
             return Ok(request.go("/verify", return_to));
         }

@@ -8,6 +8,7 @@ pub mod render;
 
 mod devices;
 mod enrol;
+mod guard;
 mod help;
 mod home;
 mod jwks;

@@ -15,7 +15,8 @@ mod page;
 mod rehearse;
 
 pub use page::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, KeptNotice, Page, SessionLine, VerifyState,
+    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
+    SessionLine, VerifyState,
 };
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ const OURS: &[(&str, &str)] = &[
     ("base.html", include_str!("../../templates/base.html")),
     ("devices.html", include_str!("../../templates/devices.html")),
     ("enrol.html", include_str!("../../templates/enrol.html")),
+    ("invite.html", include_str!("../../templates/invite.html")),
     ("error.html", include_str!("../../templates/error.html")),
     ("help.html", include_str!("../../templates/help.html")),
     ("home.html", include_str!("../../templates/home.html")),

@@ -32,11 +32,9 @@ pub fn decide(facts: &Facts) -> Verdict {
     match (facts.destination, facts.demand) {
         (Destination::OwnPage, _) => Verdict::OwnPage,
         (_, Demand::Deny) => Verdict::Deny,
-        (Destination::Public | Destination::Login, _) => open(facts, Reason::Public),
-        (Destination::Bypass, _) => open(facts, Reason::Bypass),
-        (Destination::Protected, Demand::Service) if facts.service => {
-            Verdict::Forward(Permit { reason: Reason::Bypass, cookies: PortalCookies::Keep })
-        }
+        (Destination::Public | Destination::Login, _) => open(facts),
+        (Destination::Bypass, _) => bypass(),
+        (Destination::Protected, Demand::Service) if facts.service => bypass(),
         (
             Destination::Protected,
             Demand::None | Demand::Service | Demand::Mfa | Demand::Fresh(_),
@@ -44,14 +42,19 @@ pub fn decide(facts: &Facts) -> Verdict {
     }
 }
 
+/// Ops wants no second factor here: the portal's own session is all that counts.
+fn bypass() -> Verdict {
+    Verdict::Forward(Permit { reason: Reason::Bypass, cookies: PortalCookies::Keep })
+}
+
 /// Everybody gets there; the portal's session goes along with who would get everywhere.
-fn open(facts: &Facts, reason: Reason) -> Verdict {
+fn open(facts: &Facts) -> Verdict {
     let everywhere = Facts { demand: Demand::Mfa, notice_due: false, ..*facts };
     let cookies = match protected(&everywhere) {
         Verdict::Forward(permit) => permit.cookies,
         Verdict::OwnPage | Verdict::Challenge(_) | Verdict::Deny => open_cookies(facts),
     };
-    Verdict::Forward(Permit { reason, cookies })
+    Verdict::Forward(Permit { reason: Reason::Public, cookies })
 }
 
 fn protected(facts: &Facts) -> Verdict {

@@ -77,6 +77,17 @@ impl Enforcement {
         }
     }
 
+    /// From when on the user with this canonical name needs a second factor, where there is a
+    /// date.
+    pub fn date(&self, user: &str) -> Option<UnixMillis> {
+        let group = self.group(user).map(|(_, group)| group.from);
+        match self.mode {
+            Mode::Required => group.or(self.from),
+            Mode::Optional => group,
+            Mode::Report | Mode::Off => None,
+        }
+    }
+
     /// The group whose date counts for a user, with its place counted from zero.
     pub fn group(&self, user: &str) -> Option<(usize, &Group)> {
         self.groups.iter().enumerate().find(|(_, group)| group.names(user))

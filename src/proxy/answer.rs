@@ -145,7 +145,7 @@ pub(super) async fn challenge_page(
     page: PageAnswer,
 ) -> Result<(), Failure> {
     let mut reply = reply(page);
-    let place = format!("{}/verify", site.portal.prefix);
+    let place = held::place(&site.portal, challenge);
     reply.lines.push(challenge_line(challenge, &place));
     write(session, reply).await
 }

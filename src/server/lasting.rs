@@ -107,6 +107,7 @@ impl Lasting {
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
+            desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,

@@ -12,6 +12,7 @@ mod hs256;
 mod index;
 mod keys;
 mod logins;
+mod of_user;
 mod record;
 mod sessions;
 mod token;

@@ -56,7 +56,7 @@ portals:
 
 /// Parts with their store.
 pub(crate) struct House {
-    pub(crate) parts: Parts,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) store: Arc<Counted>,
     _folder: tempfile::TempDir,
 }
@@ -71,7 +71,7 @@ pub(crate) async fn house() -> House {
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
     let metrics = Arc::new(Metrics::new().unwrap());
     let parts = server::build(config, keyring, shared, clock, metrics).await.unwrap();
-    House { parts, store, _folder: folder }
+    House { parts: Arc::new(parts), store, _folder: folder }
 }
 
 /// The portals alone.

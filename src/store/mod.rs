@@ -46,7 +46,7 @@ pub enum Space {
     Revoke = 6,
     /// Signing keys, the replay floor and other facts of the whole installation.
     Config = 7,
-    /// Enrolments that are not confirmed yet; minutes old at most.
+    /// Enrolments that are not confirmed yet; an hour old at most.
     Pending = 8,
     /// When a user of a portal was seen first and last, and what the user was told.
     Sight = 9,

@@ -191,6 +191,28 @@ impl VerificationLabel {
     }
 }
 
+/// On whose word a second factor was reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetLabel {
+    /// A colleague's of the organisation.
+    Colleague,
+    /// The account manager's.
+    AccountManager,
+}
+
+impl ResetLabel {
+    /// Both, so that each series is there from the start.
+    pub const ALL: [Self; 2] = [Self::Colleague, Self::AccountManager];
+
+    /// The word in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Colleague => "colleague",
+            Self::AccountManager => "account_manager",
+        }
+    }
+}
+
 /// Whose allowance was used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleScope {

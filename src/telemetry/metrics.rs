@@ -4,22 +4,26 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
 use crate::telemetry::label::{
-    FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, StoreOp, ThrottleScope,
+    FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
 mod portals;
+mod register;
+mod series;
 
 use portals::Portals;
 pub(in crate::telemetry) use portals::drop_series;
+pub(in crate::telemetry) use register::{counters, gauges};
+use register::{histograms, registered};
+pub(in crate::telemetry) use series::Series;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -222,6 +226,7 @@ pub struct PortalMetrics {
     verifications: Series<(FactorLabel, VerificationLabel)>,
     enrolments: Series<FactorLabel>,
     enrolled_users: IntGauge,
+    resets: Series<ResetLabel>,
     throttled: Series<ThrottleScope>,
     device_alarms: IntCounter,
     sessions_active: IntGauge,
@@ -274,6 +279,17 @@ impl PortalMetrics {
     /// Counts one more user who has an authenticator.
     pub fn one_more_enrolled(&self) {
         self.enrolled_users.inc();
+    }
+
+    /// How many users of the portal have enrolled.
+    pub fn enrolled_now(&self) -> u64 {
+        u64::try_from(self.enrolled_users.get()).unwrap_or_default()
+    }
+
+    /// Counts a reset, and the user out where there was a factor.
+    pub fn reset(&self, by: ResetLabel, was_enrolled: bool) {
+        self.resets.inc(by);
+        self.enrolled_users.sub(i64::from(was_enrolled));
     }
 
     /// Counts a request that had to wait.
@@ -329,6 +345,9 @@ impl PortalMetrics {
                     families.enrolments.get_metric_with_label_values(&[portal, factor.as_str()])
                 })?,
                 enrolled_users: families.enrolled.get_metric_with_label_values(&[portal])?,
+                resets: Series::new(&ResetLabel::ALL, |by| {
+                    families.resets.get_metric_with_label_values(&[portal, by.as_str()])
+                })?,
                 throttled: Series::new(&ThrottleScope::ALL, |scope| {
                     families.throttled.get_metric_with_label_values(&[portal, scope.as_str()])
                 })?,
@@ -362,30 +381,6 @@ fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {
         .collect()
 }
 
-/// One counter per label of a closed set, all there from the start: an alert on a rate needs
-/// the zero before the first event.
-#[derive(Debug)]
-pub(super) struct Series<L>(Vec<(L, IntCounter)>);
-
-impl<L: Copy + PartialEq> Series<L> {
-    pub(super) fn new(
-        labels: &[L],
-        counter_of: impl Fn(L) -> Result<IntCounter, prometheus::Error>,
-    ) -> Result<Self, prometheus::Error> {
-        labels
-            .iter()
-            .map(|label| Ok((*label, counter_of(*label)?)))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    pub(super) fn inc(&self, label: L) {
-        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == label) {
-            counter.inc();
-        }
-    }
-}
-
 /// The metrics that have a portal label, before it is bound.
 #[derive(Debug)]
 struct Families {
@@ -396,6 +391,7 @@ struct Families {
     verifications: IntCounterVec,
     enrolments: IntCounterVec,
     enrolled: IntGaugeVec,
+    resets: IntCounterVec,
     throttled: IntCounterVec,
     device_alarms: IntCounterVec,
     sessions: IntGaugeVec,
@@ -450,6 +446,12 @@ impl Families {
                 "Users who have an authenticator.",
                 &["portal"],
             )?,
+            resets: counters(
+                registry,
+                "portcullis_resets_total",
+                "Second factors reset by the desk, by whose word it was.",
+                &["portal", "by"],
+            )?,
             throttled: counters(
                 registry,
                 "portcullis_throttled_total",
@@ -477,44 +479,6 @@ impl Families {
             rollout: RolloutFamilies::new(registry)?,
         })
     }
-}
-
-pub(super) fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, MetricsError> {
-    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
-}
-
-pub(super) fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, MetricsError> {
-    registered(registry, IntGaugeVec::new(Opts::new(name, help), labels))
-}
-
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-    labels: &[&str],
-) -> Result<HistogramVec, MetricsError> {
-    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    registered(registry, HistogramVec::new(options, labels))
-}
-
-fn registered<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    made: Result<C, prometheus::Error>,
-) -> Result<C, MetricsError> {
-    let collector = made.map_err(MetricsError::Definition)?;
-    registry.register(Box::new(collector.clone())).map_err(MetricsError::Definition)?;
-    Ok(collector)
 }
 
 fn whole(count: u64) -> i64 {

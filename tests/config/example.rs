@@ -161,6 +161,7 @@ fn what_the_example_has_in_comments_loads_too() {
     folder.put("secrets/smtp.url", "smtps://mfa:secret@mail.example.com");
     folder.put("branding/templates/verify.html", "");
     folder.put("secrets/token.key", "a secret of forty letters, at the least.");
+    folder.put("secrets/desk.token", "kWmXU3Qd0nX6o1yR2b4v5aZpT8sLhJcE");
     let config = folder.config(&with_comments());
     assert!(config.listeners[1].tls.is_some());
     assert!(config.branding.templates.is_some());

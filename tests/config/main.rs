@@ -10,7 +10,9 @@
 )]
 
 mod cases;
+mod desk;
 mod devices;
+mod enforcement;
 mod example;
 mod explain;
 mod faults;

@@ -149,7 +149,29 @@ fn a_code_by_mail_needs_mail() {
     let without = "    enrolment: { guard: email }\n    prefix:";
     let lines = folder.warnings(&edited(&[("limits:", MAIL), ("    prefix:", without)]));
     let warning = "gateway.yaml:19:18: warning: portals.wiki.enrolment.guard: lets nobody enrol \
-                   whose name is no mail address; say where the others get mail: email: \
+                   without an invitation whose name is no mail address; say where the others get mail: email: \
                    \"{user}@example.com\"";
     assert_eq!(lines, [warning]);
+}
+
+#[test]
+fn an_invitation_for_longer_than_nist_allows_is_a_warning() {
+    let warnings = |written: &str| {
+        let line = format!("    enrolment: {{ {written} }}\n    prefix:");
+        Folder::new().warnings(&edited(&[("    prefix:", &line)]))
+    };
+    let warning = "portals.wiki.enrolment.invite: lets an invitation hold for longer than the 10 \
+                   minutes that NIST SP 800-63B-4 section 4.1.2.2 allows; set invite: 10m if you \
+                   have to keep to it; letters by post need days";
+    for written in
+        ["guard: invite", "within: 30d, invite: 11m", "dormant: 90d", "invite: 30d, guard: invite"]
+    {
+        let said = warnings(written);
+        assert!(said.len() == 1 && said[0].ends_with(warning), "{written}: {said:?}");
+    }
+    for written in
+        ["guard: invite, invite: 10m", "guard: none, invite: 30d", "invite: 10m, within: 30d"]
+    {
+        assert_eq!(warnings(written), [""; 0], "{written}");
+    }
 }

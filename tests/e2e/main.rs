@@ -14,6 +14,7 @@ mod dsl;
 mod language;
 
 mod attacks {
+    mod admin;
     mod basic;
     mod cache;
     mod codes;
@@ -45,9 +46,11 @@ mod stories {
     mod calls;
     mod crash;
     mod cut_short;
+    mod desk;
     mod devices;
     mod ends;
     mod first_visit;
+    mod guards;
     mod identified;
     mod idle;
     mod kept_work;
@@ -56,6 +59,7 @@ mod stories {
     mod probe;
     mod reload;
     mod rollout;
+    mod rules;
     mod sessions;
     mod spa;
     mod streams;

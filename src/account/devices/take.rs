@@ -169,6 +169,7 @@ impl Accounts {
         let factor = FactorUsed::Device { series };
         let proven = Arc::new(session.proven(fresh()?, fresh()?, factor, now));
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
+        let _no_reset = self.proofs.read().await;
         let versions = self.store.commit(now, writes).await?;
         self.sessions.replaced(now, session, &proven, &versions);
         Ok(proven)

@@ -100,7 +100,10 @@ async fn a_secret_proves_once_and_leaves_the_next_one() {
     let devices = alice.devices(&desk, later(300)).await;
     assert_eq!(devices.len(), 1);
     assert_eq!((devices[0].made, devices[0].used), (NOW, later(300)));
-    assert_eq!((devices[0].expires, devices[0].user.as_str()), (NOW.plus(LIFETIME), "user1"));
+    assert_eq!(
+        (devices[0].expires, devices[0].user.as_str()),
+        (NOW.plus(LIFETIME), "user1@example.com")
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! how far the portal is with its users.
 
 use crate::clock::UnixMillis;
-use crate::config::{EnrolmentGuard, Portal, show_duration};
+use crate::config::units::show_duration;
+use crate::config::{EnrolmentGuard, Portal};
 use crate::policy::rules::{Asked, Because, Judged, Rule};
 use crate::policy::{Demand, Destination, Enforcement, Stage};
 use crate::site::destination::Purpose;

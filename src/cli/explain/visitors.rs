@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::request::{Circumstances, verdict_word};
 use super::words::answer;
 use super::{Enrolled, GivenLevel};
-use crate::config::{Portal, show_duration};
+use crate::config::Portal;
+use crate::config::units::show_duration;
 use crate::net::kind::Kind;
 use crate::policy::{
     Challenge, Demand, Destination, Facts, PortalSession, Standing, Verdict, Visitor, decide,

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use url::Url;
 
-use super::http::Page;
 use super::page::Html;
 use super::written::{Mark, Told};
+use crate::cli::http::Page;
 
 /// Marks of both answers.
 #[derive(Clone, Debug, Default)]

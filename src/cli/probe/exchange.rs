@@ -10,10 +10,10 @@ use url::Url;
 use super::ProbeError;
 use super::choose::{LoginForm, login_form, name_form};
 use super::compare::Marks;
-use super::http::{Client, Extra, Page};
-use super::jar::Jar;
 use super::page::Html;
 use super::written::Mark;
+use crate::cli::http::{Client, Extra, Page};
+use crate::cli::jar::Jar;
 
 /// How the portal takes a password.
 #[derive(Clone, Debug)]

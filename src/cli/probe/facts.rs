@@ -4,10 +4,10 @@ use url::Url;
 
 use super::cookies;
 use super::exchange::Attempt;
-use super::http::Page;
 use super::inside::Visitor;
 use super::page::Html;
 use super::written::{Learned, Names, Told};
+use crate::cli::http::Page;
 use crate::net::path::RequestPath;
 
 impl Learned {

@@ -5,10 +5,10 @@ use url::Url;
 
 use super::ProbeError;
 use super::cookies;
-use super::http::{Client, Extra, HttpError, Page};
-use super::jar::Jar;
 use super::page::{Html, Kind};
 use super::written::{Logout, Told};
+use crate::cli::http::{Client, Extra, HttpError, Page};
+use crate::cli::jar::Jar;
 use crate::net::glob::Glob;
 
 /// Somebody at the portal.

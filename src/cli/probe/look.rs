@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::http::Client;
-use super::jar::Jar;
 use super::page::Html;
+use crate::cli::http::Client;
+use crate::cli::jar::Jar;
 use crate::config::{Config, Portal};
 
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -7,9 +7,7 @@ mod compare;
 mod cookies;
 mod exchange;
 mod facts;
-mod http;
 mod inside;
-mod jar;
 mod learn;
 mod look;
 mod names;
@@ -25,6 +23,7 @@ use clap::{Args, ValueEnum};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::http;
 use crate::random::NoRandomness;
 
 pub(super) use look::warnings;

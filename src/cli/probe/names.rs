@@ -4,9 +4,9 @@
 
 use super::compare::Marks;
 use super::exchange::Way;
-use super::http::Client;
 use super::written::{Names, Told};
 use super::{Account, ProbeError};
+use crate::cli::http::Client;
 
 const FOLDED: &str = "^[a-z0-9._@-]{1,128}$";
 const EXACT: &str = "^[A-Za-z0-9._@-]{1,128}$";

@@ -23,7 +23,7 @@ pub(super) fn verify(learned: &mut Learned, answers: Option<&Answers>) {
     let Some(answers) = answers else { return };
     let rules = loaded.config.portals.iter().flat_map(|portal| &portal.identity.logins);
     let Some(rule) = rules.last() else { return };
-    let outcome = |page: &super::http::Page| {
+    let outcome = |page: &crate::cli::http::Page| {
         let answer = Answer {
             status: page.status,
             headers: &page.headers,

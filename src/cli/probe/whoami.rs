@@ -5,9 +5,9 @@ use regex::Regex;
 use url::Url;
 
 use super::compare::scalars;
-use super::http::{Client, Page};
 use super::inside::Visitor;
 use super::written::{NameIn, Told, Whoami};
+use crate::cli::http::{Client, Page};
 use crate::identity::{LONGEST_ANSWER, says_nobody};
 
 /// Where portals commonly say who somebody is.

@@ -13,6 +13,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long an invitation holds unless set.
 const INVITE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The longest that NIST allows.
+const SHORT: Duration = Duration::from_secs(600);
+
 /// Checks the whole block. `mails` says whether there is a server for mails.
 pub(super) fn enrolment(
     written: Option<EnrolmentFile>,
@@ -21,6 +24,7 @@ pub(super) fn enrolment(
     findings: &mut Findings,
 ) -> Option<Enrolment> {
     let written = written.unwrap_or_default();
+    let invites_late = written.within.is_some() || written.dormant.is_some();
     let within = days(written.within, &at.key("within"), findings);
     let dormant = days(written.dormant, &at.key("dormant"), findings);
     let invite = written.invite.map_or(INVITE, |Span(span)| span);
@@ -30,6 +34,14 @@ pub(super) fn enrolment(
     let guard = written.guard.unwrap_or_default();
     if guard == EnrolmentGuard::Email {
         check_email_guard(email.as_ref(), at, mails, findings);
+    }
+    if (guard == EnrolmentGuard::Invite || invites_late)
+        && invite.is_some_and(|invite| invite > SHORT)
+    {
+        let what = "lets an invitation hold for longer than the 10 minutes that NIST SP 800-63B-4 \
+                    section 4.1.2.2 allows";
+        let mend = "set invite: 10m if you have to keep to it; letters by post need days";
+        findings.warn(&at.key("invite"), what, mend);
     }
     Some(Enrolment { guard, within: within?, dormant: dormant?, invite: invite?, email: email? })
 }
@@ -68,7 +80,7 @@ fn check_email_guard(
         findings.fault(&place, "needs a server that takes mails", mend);
     }
     if email.is_some_and(Option::is_none) {
-        let what = "lets nobody enrol whose name is no mail address";
+        let what = "lets nobody enrol without an invitation whose name is no mail address";
         findings.warn(&place, what, "say where the others get mail: email: \"{user}@example.com\"");
     }
 }

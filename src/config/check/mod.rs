@@ -10,6 +10,7 @@ use crate::config::{Config, LogFormat, Telemetry};
 
 mod branding;
 mod certificate;
+mod desk;
 mod device;
 mod enforcement;
 mod enrolment;
@@ -44,7 +45,9 @@ pub(super) fn check(
 ) -> Option<Config> {
     let root = KeyPath::root();
     let listeners = network::listeners(file.listeners, &root.key("listeners"), around, findings);
-    let admin = optional(file.admin, |admin| network::admin(admin, &root.key("admin"), findings));
+    let names = desk::portal_names(file.portals.as_ref());
+    let place = root.key("admin");
+    let admin = optional(file.admin, |admin| desk::admin(admin, &place, &names, around, findings));
     let taken = network::addresses_differ(listeners.as_deref(), admin.as_ref(), findings);
     let trusted_proxies = proxies::trusted(file.trusted_proxies, findings);
     proxies::headers_have_senders(listeners.as_deref(), trusted_proxies.as_deref(), findings);

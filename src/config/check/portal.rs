@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    all, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
+    all, desk, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
     upstream_headers,
 };
+use crate::config::desk::Organisation;
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
 use crate::config::named::Named;
 use crate::config::surroundings::Surroundings;
-use crate::config::{Portal, Upstream};
+use crate::config::{Enrolment, Identity, Portal, RememberDevice, Upstream};
 use crate::net::path::PathPattern;
-use crate::policy::rules::Rules;
+use crate::policy::Enforcement;
+use crate::policy::rules::{Rule, Rules};
 
 /// Where our own pages are unless set.
 const PREFIX: &str = "/.mfa";
@@ -64,53 +66,99 @@ fn portal_name(name: String, at: &KeyPath, findings: &mut Findings) -> Option<St
 
 fn portal(
     name: Option<String>,
-    written: PortalFile,
+    mut written: PortalFile,
     at: &KeyPath,
     house: &House<'_>,
     owners: &mut Owners,
     findings: &mut Findings,
 ) -> Option<Portal> {
-    let hosts = hosts(written.hosts, at, owners, findings);
-    let upstream = upstream(written.upstreams, &at.key("upstreams"), &house.taken, findings);
-    let prefix = prefix(written.prefix, &at.key("prefix"), findings);
+    let ground = ground(&mut written, at, house, owners, findings);
+    let terms = terms(&mut written, at, house, &ground, findings);
+    let place = at.key("upstream_headers");
+    let identity = ground.identity.as_ref();
+    let headers = written.upstream_headers;
+    let headers = upstream_headers::upstream_headers(headers, &place, identity, findings);
+    Some(Portal {
+        name: name?,
+        hosts: ground.hosts?,
+        upstream: ground.upstream?,
+        identity: ground.identity?,
+        enforcement: terms.enforcement?,
+        rules: Rules::new(terms.public.as_deref()?, terms.rules?),
+        public: terms.public?,
+        prefix: ground.prefix?,
+        spa: written.spa.unwrap_or_default(),
+        organisation: terms.organisation?,
+        remember_device: terms.remember_device?,
+        upstream_headers: headers?,
+        enrolment: terms.enrolment?,
+    })
+}
+
+/// Where a portal is and how its users are known. Nothing stands for what has a fault.
+struct Ground {
+    hosts: Option<Vec<String>>,
+    upstream: Option<Upstream>,
+    prefix: Option<String>,
+    identity: Option<Identity>,
+}
+
+fn ground(
+    written: &mut PortalFile,
+    at: &KeyPath,
+    house: &House<'_>,
+    owners: &mut Owners,
+    findings: &mut Findings,
+) -> Ground {
+    let hosts = hosts(written.hosts.take(), at, owners, findings);
+    let place = at.key("upstreams");
+    let upstream = upstream(written.upstreams.take(), &place, &house.taken, findings);
+    warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &place, findings);
+    let prefix = prefix(written.prefix.take(), &at.key("prefix"), findings);
     let place = at.key("identity");
     let mend = "say how its users are known: logins, session_cookies and login_url";
-    let identity = findings.required(&place, written.identity, mend);
+    let identity = findings.required(&place, written.identity.take(), mend);
     let identity = identity.and_then(|written| {
         identity::identity(written, &place, prefix.as_deref(), house.around, findings)
     });
-    let names = identity.as_ref().map(|identity| &identity.username);
+    Ground { hosts, upstream, prefix, identity }
+}
+
+/// What a portal asks of its users, and who may help them. Nothing stands for what has a fault.
+struct Terms {
+    enforcement: Option<Enforcement>,
+    public: Option<Vec<PathPattern>>,
+    rules: Option<Vec<Rule>>,
+    organisation: Option<Option<Organisation>>,
+    remember_device: Option<Option<RememberDevice>>,
+    enrolment: Option<Enrolment>,
+}
+
+fn terms(
+    written: &mut PortalFile,
+    at: &KeyPath,
+    house: &House<'_>,
+    ground: &Ground,
+    findings: &mut Findings,
+) -> Terms {
+    let names = ground.identity.as_ref().map(|identity| &identity.username);
     let place = at.key("enforcement");
-    let enforcement = enforcement::enforcement(written.enforcement, &place, names, findings);
-    warn_of_own_host(hosts.as_deref(), upstream.as_ref(), &at.key("upstreams"), findings);
-    let public = public(written.public, &at.key("public"), findings);
-    let remember_device = optional(written.remember_device, |written| {
-        device::remember_device(written, &at.key("remember_device"), findings)
-    });
-    let headers = upstream_headers::upstream_headers(
-        written.upstream_headers,
-        &at.key("upstream_headers"),
-        identity.as_ref(),
-        findings,
-    );
-    let known = rules::Portal { hosts: hosts.as_deref(), prefix: prefix.as_deref() };
-    let rules = rules::rules(written.rules, &at.key("rules"), &known, findings);
+    let enforcement = enforcement::enforcement(written.enforcement.take(), &place, names, findings);
+    let public = public(written.public.take(), &at.key("public"), findings);
+    let (hosts, prefix) = (ground.hosts.as_deref(), ground.prefix.as_deref());
+    let known = rules::Portal { hosts, prefix };
+    let rules = rules::rules(written.rules.take(), &at.key("rules"), &known, findings);
+    let place = at.key("organisation");
+    let organisation = written.organisation.take();
+    let organisation =
+        optional(organisation, |written| desk::organisation(written, &place, findings));
+    let place = at.key("remember_device");
+    let remember_device = written.remember_device.take();
+    let remember_device =
+        optional(remember_device, |written| device::remember_device(written, &place, findings));
     let place = at.key("enrolment");
-    let enrolment = enrolment::enrolment(written.enrolment, &place, house.mails, findings);
-    Some(Portal {
-        name: name?,
-        hosts: hosts?,
-        upstream: upstream?,
-        identity: identity?,
-        enforcement: enforcement?,
-        rules: Rules::new(public.as_deref()?, rules?),
-        public: public?,
-        prefix: prefix?,
-        spa: written.spa.unwrap_or_default(),
-        remember_device: remember_device?,
-        upstream_headers: headers?,
-        enrolment: enrolment?,
-    })
+    let enrolment = enrolment::enrolment(written.enrolment.take(), &place, house.mails, findings);
+    Terms { enforcement, public, rules, organisation, remember_device, enrolment }
 }
 
 fn hosts(

@@ -34,6 +34,17 @@ pub enum Page<'a> {
         /// What was wrong with the form that was sent, as a sentence.
         fault: Option<&'a str>,
     },
+    /// A code is asked for before an authenticator is set up.
+    Invite {
+        /// Whether a code comes by mail.
+        mail: MailWay<'a>,
+        /// Whether one may be typed.
+        state: GuardState<'a>,
+        /// Whether the visitor may go on without.
+        later: bool,
+        /// Where the user was going.
+        return_to: &'a str,
+    },
     /// The new recovery codes, shown once.
     RecoveryCodes {
         /// In the order in which they were made.
@@ -103,6 +114,42 @@ pub enum Page<'a> {
         /// What to do, in plain sentences.
         text: &'a str,
     },
+}
+
+/// How the code for an enrolment comes by mail. Addresses are masked.
+#[derive(Clone, Copy)]
+pub enum MailWay<'a> {
+    /// It does not; an invitation is needed.
+    None,
+    /// It would, but nobody knows where to.
+    Unknown,
+    /// It will, when asked for.
+    Ready {
+        /// Where to.
+        to: &'a str,
+    },
+    /// It did.
+    Sent {
+        /// Where to.
+        to: &'a str,
+    },
+}
+
+/// Whether the code for an enrolment may be typed.
+#[derive(Clone, Copy)]
+pub enum GuardState<'a> {
+    /// It may.
+    Ask {
+        /// What was wrong with the form that was sent, as a sentence.
+        fault: Option<&'a str>,
+    },
+    /// Too many were wrong.
+    Locked {
+        /// How long that takes.
+        seconds: u64,
+    },
+    /// Far too many were wrong; only a new invitation helps.
+    Disabled,
 }
 
 /// What came of the last code.
@@ -225,6 +272,7 @@ impl Page<'_> {
     pub(super) fn template(&self) -> &'static str {
         match self {
             Page::Enrol { .. } => "enrol.html",
+            Page::Invite { .. } => "invite.html",
             Page::RecoveryCodes { .. } => "recovery-codes.html",
             Page::RecoveryCodesShown { .. } => "recovery-codes-shown.html",
             Page::Verify { .. } => "verify.html",
@@ -247,6 +295,10 @@ impl Page<'_> {
                 otpauth,
                 return_to => local(return_to),
                 fault,
+            },
+            Page::Invite { mail, state, later, return_to } => context! {
+                later,
+                ..guard(mail, state, local(return_to))
             },
             Page::RecoveryCodes { codes, return_to } => context! {
                 codes => texts(codes),
@@ -296,6 +348,21 @@ impl DeviceLine {
             here => self.here,
         }
     }
+}
+
+fn guard(mail: MailWay<'_>, state: GuardState<'_>, return_to: &str) -> Value {
+    let (mail, address) = match mail {
+        MailWay::None => ("none", None),
+        MailWay::Unknown => ("unknown", None),
+        MailWay::Ready { to } => ("ready", Some(to)),
+        MailWay::Sent { to } => ("sent", Some(to)),
+    };
+    let (state, fault, wait) = match state {
+        GuardState::Ask { fault } => ("ask", fault, None),
+        GuardState::Locked { seconds } => ("locked", None, Some(in_words(seconds))),
+        GuardState::Disabled => ("disabled", None, None),
+    };
+    context! { mail, address, state, fault, wait, return_to }
 }
 
 /// Every name is always there, so that a template never meets one that is undefined.

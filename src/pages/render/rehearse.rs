@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, KeptNotice, Page, RenderError, Renderer,
-    SessionLine, VerifyState,
+    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
+    RenderError, Renderer, SessionLine, VerifyState,
 };
 
 /// Not a token: only looked for in the page.
@@ -70,6 +70,7 @@ fn sends(page: &Page<'_>) -> bool {
             | VerifyState::Used => true,
             VerifyState::Locked { .. } | VerifyState::Disabled => false,
         },
+        Page::Invite { state, .. } => matches!(state, GuardState::Ask { .. }),
         // Without a device there is nothing to end.
         Page::Devices { devices } => !devices.is_empty(),
         Page::RecoveryCodesShown { .. }
@@ -105,8 +106,31 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
         return_to: "/",
         fault,
     }));
+    pages.extend(guards());
     pages.extend(verifications());
     pages.extend(homes());
+    pages
+}
+
+fn guards() -> Vec<Page<'static>> {
+    let to = "a•••@example.com";
+    let states = [
+        GuardState::Ask { fault: None },
+        GuardState::Ask { fault: Some("That code is not right.") },
+        GuardState::Locked { seconds: 30 },
+        GuardState::Disabled,
+    ];
+    let mut pages = Vec::new();
+    for mail in [MailWay::None, MailWay::Unknown, MailWay::Ready { to }, MailWay::Sent { to }] {
+        for state in states {
+            pages.extend([false, true].map(|later| Page::Invite {
+                mail,
+                state,
+                later,
+                return_to: "/",
+            }));
+        }
+    }
     pages
 }
 

@@ -46,8 +46,11 @@ impl Portals {
             &families.logins,
             &families.verifications,
             &families.enrolments,
+            &families.resets,
+            &families.device_alarms,
             &families.throttled,
             &families.upstream_errors,
+            &families.device_alarms,
         ];
         counters.into_iter().for_each(|family| drop_series(family, &gone.name));
         let gauges = [&families.enrolled, &families.sessions];

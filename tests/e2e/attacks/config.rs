@@ -60,15 +60,15 @@ async fn cfg_2_what_only_a_restart_changes_is_refused_with_all_that_comes_with_i
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(&other_key, private).unwrap();
     let https = format!("address: {}", gateway.https());
-    let plain = format!("- {{ address: {} }}", gateway.http());
+    let plain = format!("- {{ address: {}, proxy_protocol: false }}", gateway.http());
     let pair = "{ certificate: tls.crt, key: tls.key }";
     let secured = plain.replace(" }", &format!(", tls: {{ certificates: [{pair}] }} }}"));
-    let admin = format!("admin: {{ address: {} }}", gateway.admin());
+    let admin = format!("admin: {{ address: {},", gateway.admin());
     let changes = [
         (open.replace(&https, "address: 127.0.0.1:1"), "listeners[0].address: was 127."),
         (open.replace(&format!("  {plain}\n"), ""), "listeners: has 1 listeners in place of 2"),
         (open.replace(&plain, &secured), "listeners[1].tls: spoke plain HTTP"),
-        (open.replace(&admin, "admin: { address: 127.0.0.1:1 }"), "admin.address: was 127."),
+        (open.replace(&admin, "admin: { address: 127.0.0.1:1,"), "admin.address: was 127."),
         (open.replace("data/store", "data/other"), "store.path: was "),
         (open.replace("master.key", "other.key"), "keys.master: is not there or not the key"),
         (open.replace("master.key", "absent.key"), "keys.master: is not there or not the key"),

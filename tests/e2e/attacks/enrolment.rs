@@ -1,9 +1,10 @@
 //! C20: who has only the password can enrol once, if nobody has; whoever has enrolled is not
-//! touched by it.
+//! touched by it. ENR-1: where more than the password is asked for, it gives nothing.
 
 use std::time::Duration;
 
 use crate::dsl::browser::Shown;
+use crate::dsl::desk::{DESK, command};
 use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, Gateway, Phone, gateway, html, portal};
 
@@ -155,4 +156,117 @@ async fn c20_a_form_of_another_session_enrols_nobody() {
     }
     let enrolled = gateway.metric("portcullis_enrolments_total", &[("portal", "wiki")]);
     assert_eq!(enrolled.await, 0.0);
+}
+
+/// Whether anything that makes a second factor is in an answer.
+fn holds_a_secret(shown: &Shown) -> bool {
+    let marks = ["<svg", "otpauth", "id=\"secret\"", "recovery-code"];
+    marks
+        .iter()
+        .any(|mark| shown.body.contains(mark) || shown.all("location").join("").contains(mark))
+}
+
+/// ENR-1: whoever has only the password of an account that nobody used gets no secret, by no
+/// address, method or order of steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn enr_1_a_password_alone_enrols_nobody_at_a_dormant_account() {
+    let portal = portal::form().yaml("enrolment: { dormant: 90d }").run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    // An offer from the days when the account was in use, kept until now.
+    let (_, old_page, old_phone) = offered(&gateway, ALICE, false).await;
+    gateway.advance(Duration::from_secs(90 * 24 * 3600));
+    for http2 in [false, true] {
+        let mut thief = gateway.browser("wiki").over(http2);
+        let page = sign_in_anew(&mut thief, ALICE).await;
+        let csrf = page.form("invite").field("csrf").unwrap().to_owned();
+        let now = gateway.now();
+        let old = old_phone.code(now);
+        let steps: Vec<Vec<(&str, &str)>> = vec![
+            vec![],
+            vec![("code", &old)],
+            vec![("code", &old), ("label", "mine")],
+            vec![("code", "")],
+            vec![("invite", "")],
+            vec![("invite", &old)],
+            vec![("invite", "0000-0000"), ("code", &old)],
+            vec![("invite", "x"), ("invite", "y"), ("code", &old)],
+            vec![("action", "mail")],
+            vec![("action", "mail"), ("code", &old)],
+            vec![("action", "enrol")],
+            vec![("action", "later")],
+            vec![("acknowledged", "yes")],
+        ];
+        let paths = ["/.mfa/enrol", "/.mfa/verify", "/.mfa/notice", "/.mfa/recovery-codes"];
+        // Twice, the second time in the other order, since steps might depend on others.
+        let mut all: Vec<(&str, &Vec<(&str, &str)>)> =
+            paths.iter().flat_map(|path| steps.iter().map(move |step| (*path, step))).collect();
+        for _ in 0..2 {
+            for (path, step) in &all {
+                let fields = [&step[..], &[("csrf", csrf.as_str())]].concat();
+                let sent = thief.post(path, &fields).await;
+                assert!(!holds_a_secret(&sent), "POST {path} {step:?}: {}", sent.text());
+                assert!(!leads_to(&sent, "/.mfa/recovery-codes"), "{path} {step:?}");
+                let query: Vec<String> =
+                    step.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let shown = thief.open(&format!("{path}?{}", query.join("&"))).await;
+                assert!(!holds_a_secret(&shown), "GET {path} {step:?}: {}", shown.text());
+            }
+            all.reverse();
+        }
+        for path in ["/.mfa/enrol/", "/.mfa//enrol", "/.mfa/ENROL", "/.mfa/%65nrol", "/.mfa/invite"]
+        {
+            for method in ["GET", "POST", "PUT", "HEAD", "OPTIONS"] {
+                let told = thief.call(method, path).await;
+                assert!(!holds_a_secret(&told), "{method} {path}");
+            }
+        }
+        // A form of the days before, with the right code of the secret of then.
+        let late = old_page.form("code").fill("code", &old).fill("csrf", &csrf);
+        let told = thief.send(&old_page, &late).await;
+        assert!(!holds_a_secret(&told) && [401, 429].contains(&told.status), "{:?}", told.answer);
+        assert!(leads_to(&thief.open("/home").await, "/.mfa/enrol"));
+        assert_eq!(thief.call("GET", "/home").await.status, 401);
+        // The guesses of before have to be waited for.
+        gateway.advance(Duration::from_secs(3600));
+    }
+    let enrolled = gateway.metric("portcullis_enrolments_total", &[("portal", "wiki")]);
+    assert_eq!(enrolled.await, 0.0);
+}
+
+/// ENR-1: two browsers race with one invitation; exactly one wins, and what the other was
+/// offered is worth nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn enr_1_an_invitation_enrols_one_browser_of_two() {
+    let portal = portal::form().yaml("enrolment: { guard: invite }").run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).token(DESK).run().await;
+    for (who, http2) in [(ALICE, false), (BOB, true)] {
+        let words = ["user", "invite", who.0, "--portal", "wiki", "--output", "json"];
+        let told: serde_json::Value =
+            serde_json::from_str(&command(&gateway, DESK, &words).out).unwrap();
+        let code = told["invitations"][0]["code"].as_str().unwrap();
+        let mut racers = Vec::new();
+        for _ in 0..2 {
+            let mut browser = gateway.browser("wiki").over(http2);
+            let page = sign_in_anew(&mut browser, who).await;
+            assert!(!holds_a_secret(&page));
+            let led = browser.send(&page, &page.form("invite").fill("invite", code)).await;
+            let page = browser.follow(led).await;
+            let phone = Phone::from_link(&html::link(&page.body, "otpauth"));
+            racers.push((browser, page, phone));
+        }
+        let (mut two, page_two, phone_two) = racers.pop().unwrap();
+        let (mut one, page_one, phone_one) = racers.pop().unwrap();
+        assert_ne!(phone_one.secret(), phone_two.secret());
+        let now = gateway.now();
+        let form_one = page_one.form("code").fill("code", &phone_one.code(now));
+        let form_two = page_two.form("code").fill("code", &phone_two.code(now));
+        let (told_one, told_two) =
+            tokio::join!(one.send(&page_one, &form_one), two.send(&page_two, &form_two));
+        let won = [&told_one, &told_two].map(|told| leads_to(told, "/.mfa/recovery-codes"));
+        assert!(won[0] != won[1], "{told_one:?} and {told_two:?}");
+        let (mut loser, told) = if won[0] { (two, told_two) } else { (one, told_one) };
+        assert!(leads_to(&told, "/.mfa/verify"), "{:?}", told.answer);
+        assert!(leads_to(&loser.open("/.mfa/enrol").await, "/.mfa/verify"));
+        gateway.next_code();
+    }
 }

@@ -19,7 +19,6 @@ const fn row(path: &'static str, page: &'static str, call: &'static str) -> Row 
 }
 
 const RULES: &str = "\
-public: ['/public/**']
 rules:
   - { match: { path: /home/fresh }, require: fresh, within: 5m }
   - { match: { path: /echo/open/** }, require: none }
@@ -73,7 +72,7 @@ const OPEN: [Row; 4] = [
     row("/echo/open/x", "200", "200"),
 ];
 const CLOSED: Row = row("/echo/closed/x", "403", "403");
-const IN: [Row; 2] = [row("/home", "200", "200"), row("/echo/x", "200", "200")];
+const IN: [Row; 2] = [row("/home", "200", "200"), row("/wiki/x", "200", "200")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_force() {
@@ -170,7 +169,7 @@ async fn where_nobody_is_held() {
         let (_portal, gateway) = scene(&enforcement(mode, 0, "")).await;
         let nobody = gateway.browser("wiki");
         // The portal itself sends away who is not signed in.
-        check("nobody", &nobody, &[row("/echo/x", "200", "200"), CLOSED]).await;
+        check("nobody", &nobody, &[row("/wiki/x", "302", "302"), CLOSED]).await;
         let mut newcomer = gateway.browser("wiki");
         let led = sign_in(&mut newcomer, BOB).await;
         assert_eq!(led.location(), "/home", "the portal's own answer");

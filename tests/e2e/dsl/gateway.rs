@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Call};
-use super::{Browser, eventually, free_port};
+use super::{Browser, desk, eventually, free_port};
 
 /// Starts to describe a gateway.
 pub fn new() -> Builder {
@@ -24,6 +24,7 @@ pub fn new() -> Builder {
 pub struct Builder {
     portals: Vec<(String, String)>,
     top: String,
+    tokens: Vec<desk::Token>,
     authorities: Option<PathBuf>,
     proxy_protocol: bool,
 }
@@ -44,6 +45,12 @@ impl Builder {
     pub fn yaml(mut self, yaml: &str) -> Self {
         self.top.push_str(yaml);
         self.top.push('\n');
+        self
+    }
+
+    /// Lets whoever has this token into its admin API.
+    pub fn token(mut self, token: desk::Token) -> Self {
+        self.tokens.push(token);
         self
     }
 
@@ -68,6 +75,9 @@ impl Builder {
         let trusted = client::certificate(folder.path(), &hosts);
         fs::write(folder.path().join("portcullis.yaml"), self.written(ports)).unwrap();
         fs::write(folder.path().join("clock"), "+0").unwrap();
+        for token in &self.tokens {
+            token.put_into(folder.path());
+        }
         let mut gateway = Gateway {
             folder,
             ports,
@@ -86,7 +96,8 @@ impl Builder {
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
         let header = self.proxy_protocol;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}] }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            self.tokens.iter().map(desk::Token::entry).collect::<Vec<_>>().join(", "),
             self.top
         );
         for (name, entry) in &self.portals {

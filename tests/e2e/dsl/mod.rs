@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod browser;
 pub mod client;
 pub mod dates;
+pub mod desk;
 pub mod fields;
 pub mod gateway;
 pub mod html;

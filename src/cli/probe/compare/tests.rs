@@ -5,7 +5,7 @@ use serde_json::json;
 use url::Url;
 
 use super::{Marks, compare};
-use crate::cli::probe::http::Page;
+use crate::cli::http::Page;
 use crate::cli::probe::written::Mark;
 use crate::clock::UnixMillis;
 use crate::net::set_cookie;

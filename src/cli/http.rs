@@ -1,4 +1,4 @@
-//! A small HTTP client for one portal: it speaks to it as the gateway does, keeps cookies in
+//! A small HTTP client for one server: it speaks to a portal as the gateway does, keeps cookies in
 //! jars of its own, follows no redirect to another host, and waits and reads within limits.
 
 use std::time::Duration;

@@ -1,0 +1,66 @@
+//! Inviting a user to enrol. The answer is the one place where the code ever stands.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::asked::Asked;
+use super::problem::Problem;
+use super::{Person, told, view};
+use crate::account::{AccountId, InviteFault};
+use crate::config::units::{Span, show_duration};
+
+/// An invitation has to reach somebody.
+const SHORTEST: Duration = Duration::from_secs(600);
+
+/// For how long, where that is not as the portal has it.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    valid: Option<Span>,
+}
+
+#[derive(Serialize)]
+struct Invited<'a> {
+    portal: &'a str,
+    user: &'a str,
+    code: &'a str,
+    expires: Option<String>,
+    /// Where the user signs in.
+    url: String,
+}
+
+/// `POST /portals/{portal}/users/{user}/invite`
+pub(super) async fn invite(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
+    let Wish { valid } = asked.json_if_any()?;
+    let portal = &person.site.portal;
+    let longest = portal.enrolment.invite;
+    let lifetime = valid.map_or(longest, |Span(span)| span);
+    if !(SHORTEST..=longest).contains(&lifetime) {
+        let (least, most) = (show_duration(SHORTEST), show_duration(longest));
+        let detail = format!("valid has to be {least} to {most}, as the portal has it");
+        return Err(Problem::bad(detail));
+    }
+    let account = AccountId { portal: person.site.tag, sub: person.sub };
+    let made = asked.parts.accounts.invite(asked.now, account, &person.user, lifetime).await;
+    let invitation = match made {
+        Ok(invitation) => invitation,
+        Err(InviteFault::Account(error)) => return Err(error.into()),
+        Err(fault @ InviteFault::AlreadyEnrolled) => {
+            told(asked, "invite", person, Some("enrolled"));
+            let problem = Problem::new(StatusCode::CONFLICT, fault.to_string());
+            return Err(problem.because("enrolled"));
+        }
+    };
+    told(asked, "invite", person, None);
+    let host = portal.hosts.first().map_or("", String::as_str);
+    view::created(&Invited {
+        portal: &portal.name,
+        user: person.user.as_str(),
+        code: &invitation.code,
+        expires: view::moment(invitation.until),
+        url: format!("https://{host}/"),
+    })
+}

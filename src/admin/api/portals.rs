@@ -1,0 +1,50 @@
+//! The portals that a token is for.
+
+use axum::response::Response;
+use serde::Serialize;
+
+use super::asked::Asked;
+use super::problem::Problem;
+use super::view;
+use crate::config::desk::AdminToken;
+use crate::site::Site;
+
+#[derive(Serialize)]
+struct Portals<'a> {
+    portals: Vec<Portal<'a>>,
+}
+
+#[derive(Serialize)]
+struct Portal<'a> {
+    name: &'a str,
+    hosts: &'a [String],
+    /// How many of its users have enrolled.
+    enrolled: u64,
+    /// Whether anybody's word counts for a reset.
+    names_an_organisation: bool,
+}
+
+/// `GET /portals`
+pub(super) fn list(asked: &Asked<'_>) -> Result<Response, Problem> {
+    asked.nothing_more()?;
+    let portals = asked.parts.sites.iter().filter(|site| is_for(asked.token, site)).map(|site| {
+        let enrolled = site.metrics.enrolled_now();
+        let names_an_organisation = site.portal.organisation.is_some();
+        let portal = &site.portal;
+        Portal { name: &portal.name, hosts: &portal.hosts, enrolled, names_an_organisation }
+    });
+    view::json(&Portals { portals: portals.collect() })
+}
+
+/// The portal of that name. To a token that is not for it there is none.
+pub(super) fn named<'a>(asked: &Asked<'a>, name: Option<&str>) -> Result<&'a Site, Problem> {
+    let mut sites = asked.parts.sites.iter();
+    let site = sites.find(|site| Some(site.portal.name.as_str()) == name);
+    let site = site.filter(|site| is_for(asked.token, site));
+    site.map(AsRef::as_ref).ok_or_else(|| Problem::not_found("there is no such portal"))
+}
+
+fn is_for(token: &AdminToken, site: &Site) -> bool {
+    let names = token.portals.as_ref();
+    names.is_none_or(|names| names.contains(&site.portal.name))
+}

@@ -1,0 +1,93 @@
+//! Helping a user: a second factor taken away on somebody's word, and waits forgiven.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::asked::{Asked, plain};
+use super::problem::Problem;
+use super::{Person, endpoint, told, view};
+use crate::account::requester::{self, Channel};
+use crate::account::{AccountId, UnlockFault};
+
+const LONGEST_REASON: usize = 500;
+const LONGEST_TICKET: usize = 100;
+
+/// Who asks for a reset, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    requested_by: String,
+    channel: Channel,
+    reason: String,
+    ticket: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Done<'a> {
+    portal: &'a str,
+    user: &'a str,
+    was_enrolled: bool,
+    sessions_ended: usize,
+}
+
+#[derive(Serialize)]
+struct Unlocked<'a> {
+    portal: &'a str,
+    user: &'a str,
+    was_locked: bool,
+}
+
+/// `POST /portals/{portal}/users/{user}/reset`
+pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
+    let wish: Wish = asked.json()?;
+    plain("reason", &wish.reason, LONGEST_REASON)?;
+    if let Some(ticket) = &wish.ticket {
+        plain("ticket", ticket, LONGEST_TICKET)?;
+    }
+    let needs = endpoint::needs(wish.channel);
+    if asked.token.role < needs {
+        return Err(Problem::not_with_this_role(asked.token.role, needs));
+    }
+    let portal = &person.site.portal;
+    let judged = requester::judge(
+        portal.organisation.as_ref(),
+        &portal.identity.username,
+        &person.user,
+        &wish.requested_by,
+        wish.channel,
+    );
+    let requester = judged.inspect_err(|refusal| {
+        told(asked, "reset", person, Some(refusal.as_str()));
+    })?;
+    let done = asked.parts.accounts.reset(asked.now, account(person), &requester).await?;
+    person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
+    told(asked, "reset", person, None);
+    view::json(&Done {
+        portal: &portal.name,
+        user: person.user.as_str(),
+        was_enrolled: done.was_enrolled,
+        sessions_ended: done.sessions_ended,
+    })
+}
+
+/// `POST /portals/{portal}/users/{user}/unlock`
+pub(super) async fn unlock(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
+    asked.nothing_more()?;
+    let was_locked = match asked.parts.accounts.unlock(asked.now, account(person)).await {
+        Ok(was_locked) => was_locked,
+        Err(UnlockFault::Account(error)) => return Err(error.into()),
+        Err(fault @ UnlockFault::Disabled) => {
+            told(asked, "unlock", person, Some("disabled"));
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.to_string());
+            return Err(problem.because("disabled"));
+        }
+    };
+    told(asked, "unlock", person, None);
+    let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
+    view::json(&Unlocked { portal, user, was_locked })
+}
+
+fn account(person: &Person<'_>) -> AccountId {
+    AccountId { portal: person.site.tag, sub: person.sub }
+}

@@ -1,0 +1,81 @@
+//! Who may work at the desk, and on whose word, as used.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::net::mail_address::MailAddress;
+
+/// What the holder of a token may do; each role may do all that those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "a word")]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Helps users, on the word of a colleague.
+    Desk,
+    /// Helps users on its own word too, where the organisation names it.
+    AccountManager,
+    /// Does whatever the API can.
+    Admin,
+}
+
+impl Role {
+    /// The word in the YAML.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Desk => "desk",
+            Self::AccountManager => "account_manager",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A key to the admin API.
+#[derive(Clone, Debug)]
+pub struct AdminToken {
+    /// Says in the log who it was.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// Where; nothing means at every portal.
+    pub portals: Option<Vec<String>>,
+    /// What its secret hashes to.
+    pub hash: TokenHash,
+}
+
+/// SHA-256 of a token's secret. The secret is long and random, so that nothing slower is
+/// needed, and it is kept nowhere.
+#[derive(Clone)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of a secret.
+    pub fn of(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    /// Whether both are of one secret, in constant time.
+    pub fn is(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("TokenHash(…)")
+    }
+}
+
+/// Whose word counts for the users of a portal.
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    /// The domains of its own mail, in lower case, each exact.
+    pub domains: Vec<String>,
+    /// Who may speak for it where there is no colleague.
+    pub managers: Vec<MailAddress>,
+}

@@ -1,0 +1,292 @@
+//! ADM-1 and ADM-2: the desk's API is for who has a token, for no browser, and tells no
+//! secret.
+
+use crate::dsl::client::{self, Answer};
+use crate::dsl::desk::{DESK, MANAGER, ORGANISATION, Token, VIEWER, ask, call, call_with};
+use crate::dsl::steps::{Enrolled, enrol};
+use crate::dsl::{ALICE, BOB, Call, Gateway, Portal, gateway, portal};
+
+/// Every endpoint, with the least role that it needs.
+const ENDPOINTS: [(&str, &str, Token); 7] = [
+    ("GET", "/api/v1/portals", VIEWER),
+    ("GET", "/api/v1/portals/wiki/users", VIEWER),
+    ("GET", "/api/v1/portals/wiki/users/alice", VIEWER),
+    ("GET", "/api/v1/portals/wiki/users/alice/sessions", VIEWER),
+    ("POST", "/api/v1/portals/wiki/users/alice/unlock", DESK),
+    ("POST", "/api/v1/portals/wiki/users/alice/reset", DESK),
+    ("DELETE", "/api/v1/portals/wiki/users/alice/sessions", DESK),
+];
+const WISH: &str =
+    r#"{"requested_by":"bob@example.com","channel":"colleague","reason":"lost","ticket":"T-1"}"#;
+const ONLY_SHOP: Token =
+    Token { name: "shop", role: "admin", secret: "sH0pQwErTyUiOpAsDfGhJkLz", portals: "[shop]" };
+
+struct Office {
+    _portals: [Portal; 2],
+    gateway: Gateway,
+    alice: Enrolled,
+}
+
+async fn office() -> Office {
+    let wiki = portal::form().yaml(ORGANISATION).run().await;
+    let shop = portal::form().yaml(ORGANISATION).run().await;
+    let gateway = gateway::new().portal("wiki", &wiki).portal("shop", &shop);
+    let gateway = gateway.token(VIEWER).token(DESK).token(MANAGER).token(ONLY_SHOP).run().await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    Office { _portals: [wiki, shop], gateway, alice }
+}
+
+impl Office {
+    async fn ask(&self, call: Call) -> Answer {
+        ask(&self.gateway, call).await
+    }
+
+    /// Nothing has happened to alice, whatever was tried.
+    async fn alice_is_still_in(&self) {
+        let page = self.alice.browser.clone().open("/home").await;
+        assert!(page.body.contains("for alice alone"), "{:?}", page.answer);
+    }
+}
+
+/// A refusal says so as RFC 9457 has it, and is kept nowhere.
+fn is_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.line("content-type"), Some("application/problem+json"), "{answer:?}");
+    assert_eq!(answer.line("cache-control"), Some("no-store"));
+    assert_eq!(answer.line("access-control-allow-origin"), None);
+    assert_eq!(answer.line("set-cookie"), None);
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    assert!(problem["detail"].is_string() && problem["title"].is_string(), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_without_the_right_token_no_endpoint_answers() {
+    let office = office().await;
+    let almost = format!("Bearer {}", &DESK.secret[..DESK.secret.len() - 1]);
+    for (method, path, _) in ENDPOINTS {
+        let bare = || Call::new(method, "localhost", path);
+        let answer = office.ask(bare()).await;
+        is_problem(&answer, 401);
+        assert_eq!(answer.line("www-authenticate"), Some("Bearer realm=\"portcullis\""));
+        let wrong = [almost.as_str(), "Bearer ", "Basic ZGVzazpkZXNr"];
+        let wrong = wrong.map(|line| bare().line("authorization", line));
+        let right = format!("Bearer {}", DESK.secret);
+        let twice = bare().line("authorization", &right).line("authorization", &right);
+        for call in wrong.into_iter().chain([twice]) {
+            let answer = office.ask(call).await;
+            assert!(matches!(answer.status, 401 | 429), "{answer:?}");
+        }
+        for elsewhere in [
+            bare().line("cookie", format!("token={}; Authorization={right}", DESK.secret)),
+            bare().line("x-api-key", DESK.secret).line("proxy-authorization", &right),
+            Call::new(method, "localhost", &format!("{path}?access_token={}", DESK.secret)),
+        ] {
+            is_problem(&office.ask(elsewhere).await, 401);
+        }
+    }
+    for path in ["/api", "/api/v1", "/api/v1/nothing", "/api/v1/openapi.json"] {
+        is_problem(&office.ask(Call::get("localhost", path)).await, 401);
+    }
+    office.alice_is_still_in().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_without_any_token_nobody_gets_in() {
+    let portal = portal::form().run().await;
+    let gateway = gateway::new().portal("wiki", &portal).run().await;
+    for (method, path, _) in ENDPOINTS {
+        is_problem(&ask(&gateway, call(DESK, method, path)).await, 401);
+        let empty = Call::new(method, "localhost", path).line("authorization", "Bearer ");
+        is_problem(&ask(&gateway, empty).await, 401);
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(ask(&gateway, Call::get("localhost", path)).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_a_token_does_what_its_role_may_where_it_may() {
+    let office = office().await;
+    for (method, path, needs) in ENDPOINTS {
+        let asked = |token: Token, path: &str| match path.ends_with("/reset") {
+            true => call_with(token, method, path, WISH),
+            false => call(token, method, path),
+        };
+        if needs.role == "desk" {
+            is_problem(&office.ask(asked(VIEWER, path)).await, 403);
+        }
+        if path.contains("/wiki/") {
+            let there = office.ask(asked(ONLY_SHOP, path)).await;
+            let nowhere = office.ask(asked(ONLY_SHOP, &path.replace("wiki", "nowhere"))).await;
+            is_problem(&there, 404);
+            assert_eq!(there.body, nowhere.body, "a portal shows that it is there");
+        }
+    }
+    office.alice_is_still_in().await;
+    let seen = office.ask(call(ONLY_SHOP, "GET", "/api/v1/portals")).await;
+    assert!(seen.body.contains("shop") && !seen.body.contains("wiki"), "{}", seen.body);
+    for (method, path, needs) in ENDPOINTS {
+        let call = match path.ends_with("/reset") {
+            true => call_with(needs, method, path, WISH),
+            false => call(needs, method, path),
+        };
+        let answer = office.ask(call).await;
+        assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
+        assert_eq!(answer.line("content-type"), Some("application/json"));
+        assert_eq!(answer.line("cache-control"), Some("no-store"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_no_page_of_a_stranger_reaches_it() {
+    let office = office().await;
+    for (method, path, needs) in ENDPOINTS {
+        for host in
+            ["evil.example", "wiki.test", "localhost.evil.example", "127.0.0.1.evil.example"]
+        {
+            is_problem(&office.ask(call(needs, method, path).host(host)).await, 421);
+        }
+        for line in [
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("origin", "https://wiki.test"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            is_problem(&office.ask(call(needs, method, path).line(line.0, line.1)).await, 403);
+        }
+        let preflight = Call::new("OPTIONS", "localhost", path)
+            .line("origin", "http://evil.example")
+            .line("access-control-request-method", method)
+            .line("access-control-request-headers", "authorization");
+        is_problem(&office.ask(preflight).await, 403);
+    }
+    let form = call(DESK, "POST", "/api/v1/portals/wiki/users/alice/reset");
+    let form = form.line("content-type", "text/plain").body(WISH);
+    is_problem(&office.ask(form).await, 415);
+    office.alice_is_still_in().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_tricks_with_paths_lead_nowhere() {
+    let office = office().await;
+    for path in [
+        "//api/v1/portals",
+        "/api//v1/portals",
+        "/api/v1/portals/",
+        "/api/v1/portals/shop/../wiki/users",
+        "/api/v1/portals/shop%2F..%2Fwiki/users",
+        "/api/v1/portals/shop/users/..%2F..%2Fwiki%2Fusers/sessions",
+        "/metrics/../api/v1/portals",
+        "/API/v1/portals",
+        "/api/v1/portals/wiki;portals/users",
+        "/api/v1/portals/WIKI/users",
+        "/api/v1/portals/wiki%00/users",
+    ] {
+        for call in [Call::get("localhost", path), call(ONLY_SHOP, "GET", path)] {
+            let answer = office.ask(call).await;
+            assert!(matches!(answer.status, 401 | 404), "{path}: {answer:?}");
+            assert!(!answer.body.contains("alice"), "{path}: {answer:?}");
+        }
+    }
+    let public = Call::get("wiki.test", "/api/v1/portals");
+    let public = public.line("authorization", format!("Bearer {}", DESK.secret));
+    let answer = office.gateway.send(public).await;
+    assert!(!answer.body.contains("\"portals\""), "the public listener has the API");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_what_is_not_known_is_refused() {
+    let office = office().await;
+    let path = "/api/v1/portals/wiki/users/alice/reset";
+    let long = format!(r#"{{"requested_by":"{}"}}"#, "a".repeat(17 * 1024));
+    for (body, status) in [
+        (WISH.replacen('{', "{\"force\":true,", 1), 400),
+        (WISH.replacen('{', "{\"reason\":\"twice\",", 1), 400),
+        (WISH.replace("colleague", "oneself"), 400),
+        (WISH.replace("\"reason\":\"lost\"", "\"reason\":\" \""), 400),
+        (WISH.replace("\"reason\":\"lost\"", "\"reason\":\"a\\nb\""), 400),
+        (WISH.replace("\"lost\"", "7"), 400),
+        (WISH.replace("\"requested_by\":\"bob@example.com\",", ""), 400),
+        (format!("{WISH} {{}}"), 400),
+        (format!("[{WISH}]"), 400),
+        (String::new(), 400),
+        (long, 413),
+        (WISH.replace("bob@example.com", "bob@evil.example"), 422),
+        (WISH.replace("bob@example.com", "alice@example.com"), 422),
+    ] {
+        let answer = office.ask(call_with(DESK, "POST", path, &body)).await;
+        is_problem(&answer, status);
+        assert_eq!(answer.json()["reason"].is_string(), status == 422, "{answer:?}");
+    }
+    let users = "/api/v1/portals/wiki/users";
+    for query in ["?state=lost", "?q=a&q=b", "?admin=1", "?after=x", "?after="] {
+        is_problem(&office.ask(call(DESK, "GET", &format!("{users}{query}"))).await, 400);
+    }
+    let with_body = call_with(DESK, "POST", "/api/v1/portals/wiki/users/alice/unlock", "{}");
+    is_problem(&office.ask(with_body).await, 400);
+    for user in ["a%20b", "%00", "%ff", "%2e%2e%2f", "alice%0a"] {
+        let answer = office.ask(call(DESK, "GET", &format!("{users}/{user}"))).await;
+        assert!(matches!(answer.status, 404 | 200), "{user}: {answer:?}");
+        assert_eq!(answer.status == 200, user == "alice%0a", "{user}: {answer:?}");
+    }
+    office.alice_is_still_in().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_1_whoever_guesses_has_to_wait_and_the_desk_does_not() {
+    let office = office().await;
+    let guess = |number: usize| {
+        let line = format!("Bearer guess-number-{number:020}");
+        Call::get("localhost", "/api/v1/portals").line("authorization", line)
+    };
+    let mut waits = 0;
+    for number in 0..60 {
+        let answer = office.ask(guess(number)).await;
+        match answer.status {
+            401 => {}
+            429 => {
+                let wait: u64 = answer.line("retry-after").unwrap().parse().unwrap();
+                assert!((1..=60).contains(&wait), "{wait}");
+                waits += 1;
+            }
+            other => panic!("{other}: {answer:?}"),
+        }
+    }
+    assert!(waits > 10, "{waits}");
+    assert_eq!(office.ask(call(DESK, "GET", "/api/v1/portals")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adm_2_no_answer_and_no_log_holds_a_secret() {
+    let log = "telemetry: { log: json, level: trace, access_log: true }";
+    let wiki = portal::form().yaml(ORGANISATION).run().await;
+    let gateway = gateway::new().portal("wiki", &wiki).token(VIEWER).token(DESK).yaml(log);
+    let mut gateway = gateway.run().await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let bob = enrol(&gateway, "wiki", BOB).await;
+    let mut secrets = vec![alice.phone.secret().to_owned(), bob.phone.secret().to_owned()];
+    secrets.extend(alice.codes.iter().chain(&bob.codes).cloned());
+    secrets.extend(alice.browser.jar.values().chain(bob.browser.jar.values()).cloned());
+    secrets.extend([ALICE.1, BOB.1, DESK.secret, VIEWER.secret].map(str::to_owned));
+    let mut said = String::new();
+    for (method, path, needs) in ENDPOINTS {
+        let call = match path.ends_with("/reset") {
+            true => call_with(needs, method, path, WISH),
+            false => call(needs, method, path),
+        };
+        let answer = ask(&gateway, call).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        said.push_str(&format!("{:?}{}\n", answer.lines, answer.body));
+    }
+    said.push_str(&client::plain(gateway.admin(), Call::get("localhost", "/metrics")).await.body);
+    gateway.stop();
+    said.push_str(&gateway.log());
+    for secret in secrets.iter().filter(|secret| secret.len() > 4) {
+        assert!(!said.contains(secret.as_str()), "{secret} was said");
+    }
+    for personal in ["otpauth", "\"sid\"", "\"bind\"", "\"key\"", "\"secret\""] {
+        assert!(!said.contains(personal), "{personal} was said");
+    }
+}
