@@ -58,19 +58,15 @@ fn brings_token(site: &Site, headers: &HeaderMap, judged: Judged<'_>) -> bool {
     tokens.names(Sent { authorization, own: only(tokens::HEADER) }).is_some()
 }
 
-/// How far the portal is with this visitor. Whoever lacks nothing is asked for nothing at any
-/// stage, so the way of nearly every request looks nobody up.
+/// How far the portal is with this visitor. Whoever lacks nothing is asked for nothing by any
+/// date, so the way of nearly every request looks nobody up.
 fn stage(site: &Site, now: UnixMillis, demand: Demand, visit: &Visit) -> Stage {
-    match (&visit.who, demand) {
-        (Who::Proven(..), Demand::None | Demand::Service | Demand::Mfa) => Stage::Required,
-        (who @ (Who::Unknown | Who::Named(..) | Who::Proven(..)), _) => {
-            let user = match who {
-                Who::Unknown => None,
-                Who::Named(session, _) | Who::Proven(session, _) => Some(session.user.as_str()),
-            };
-            site.portal.enforcement.stage(user, now)
-        }
-    }
+    let user = match (&visit.who, demand) {
+        (Who::Unknown, _) => None,
+        (Who::Proven(..), Demand::None | Demand::Service | Demand::Mfa) => None,
+        (Who::Named(session, _) | Who::Proven(session, _), _) => Some(session.user.as_str()),
+    };
+    site.portal.enforcement.stage(user, now)
 }
 
 /// A notice is a page, so only somebody who asks for one is shown it.

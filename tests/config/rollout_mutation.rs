@@ -1,7 +1,5 @@
 //! A slip in the keys of a rollout never opens a portal: what still loads gets no request, from
-//! nobody and at no time, further than before. No slip is a whole other file: other digits, an
-//! element of a list gone with its line, or a lost `guard`, `within` or `dormant` of `enrolment`,
-//! which speak of who may enrol and not of where a request gets.
+//! nobody and at no time, further than before.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,7 +15,11 @@ use portcullis::site::destination::{Origin, Target, purpose};
 
 use crate::cases::{Folder, GOOD};
 
-/// Every key of a rollout, each on a line of its own where that may be.
+/// The keys of a rollout, each on a line of its own where that may be. Some changes are no slips
+/// that could be seen, for they leave a whole file that says something else: a date, a number or
+/// a network with other digits; an element of a list, or a group's pattern beside its users, gone
+/// with its line. Nor are `guard`, `within` and `dormant` of `enrolment` here: lost, they ask
+/// nothing beside the password of who enrols, as their default is, and no request gets further.
 const ROLLOUT: &str = r#"    enforcement:
       mode: required
       from: 2026-12-01T00:00:00+01:00

@@ -49,7 +49,9 @@ async fn path_2_a_rule_is_anchored_and_literal() {
             "/?/open/a.txt",
             "/home?x=/open/sub/y",
         ] {
-            assert_eq!(status(&gateway, "GET", target, http2).await, 401, "{target}, {http2}");
+            // What has two readings meets the strictest rule, which denies.
+            let held = status(&gateway, "GET", target, http2).await;
+            assert!(matches!(held, 401 | 403), "{held}: {target}, HTTP/2 {http2}");
         }
         assert!(portal.take_seen().is_empty(), "one of them reached the portal");
         for target in ["/open/a.txt", "/open/a.txt?x=1", "/open/sub/x", "/open/sub/x/y.z"] {
