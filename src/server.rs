@@ -166,23 +166,8 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
     let House { lasting, in_force, .. } = house;
-    let front = service::front(in_force);
     let mut services = JoinSet::new();
-    let mut lines = Vec::new();
-    for (index, listener) in fixed.listeners.iter().enumerate() {
-        let bound = bind(listener.address).await?;
-        let acceptor = match listener.speaks_tls {
-            false => None,
-            true => Some(Arc::new(tls::settings(in_force, index)?.build())),
-        };
-        let scheme = if acceptor.is_some() { "https" } else { "http" };
-        lines.push(format!("listening on {scheme}://{}", local(&bound, listener.address)));
-        let named = match listener.proxy_protocol {
-            true => PeerNamed::ByHeader,
-            false => PeerNamed::BySocket,
-        };
-        services.spawn(service::serve(bound, acceptor, named, Arc::clone(&front), stopped.clone()));
-    }
+    let mut lines = listen(in_force, fixed, &mut services, &stopped).await?;
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
@@ -209,6 +194,32 @@ async fn serve(
     stop.send_replace(true);
     while services.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Opens the public listeners, and gives a line for each.
+async fn listen(
+    in_force: &InForce,
+    fixed: &Fixed,
+    services: &mut JoinSet<()>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Vec<String>, ServerError> {
+    let front = service::front(in_force);
+    let mut lines = Vec::new();
+    for (index, listener) in fixed.listeners.iter().enumerate() {
+        let bound = bind(listener.address).await?;
+        let acceptor = match listener.speaks_tls {
+            false => None,
+            true => Some(Arc::new(tls::settings(in_force, index)?.build())),
+        };
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        lines.push(format!("listening on {scheme}://{}", local(&bound, listener.address)));
+        let named = match listener.proxy_protocol {
+            true => PeerNamed::ByHeader,
+            false => PeerNamed::BySocket,
+        };
+        services.spawn(service::serve(bound, acceptor, named, Arc::clone(&front), stopped.clone()));
+    }
+    Ok(lines)
 }
 
 fn whole(count: usize) -> u64 {

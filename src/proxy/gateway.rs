@@ -31,7 +31,7 @@ use super::{
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
-use crate::policy::{Destination, Facts, PortalCookies, Verdict, decide};
+use crate::policy::{Challenge, Destination, Facts, PortalCookies, Verdict, decide};
 use crate::site::{Parts, Site};
 use crate::visit::{Visit, Who};
 
@@ -79,15 +79,8 @@ impl Gateway {
         let visit = self.visit(session, &site, &incoming, purpose.destination).await?;
         let reading = self.read_login(session, &site, &incoming).await?;
         let purpose = reading.purpose(purpose);
-        let facts = facts::gather(
-            &self.parts,
-            &site,
-            &session.req_header().headers,
-            &incoming,
-            purpose,
-            &visit,
-        )
-        .await?;
+        let headers = &session.req_header().headers;
+        let facts = facts::gather(&self.parts, &site, headers, &incoming, purpose, &visit).await?;
         let verdict = decide(&facts);
         facts::note(&self.parts, &site, &visit, &verdict).await?;
         site.metrics.decision(watch.elapsed());
@@ -98,14 +91,7 @@ impl Gateway {
             }
             Verdict::Deny => Err(Failure::Denied),
             Verdict::Challenge(challenge) => {
-                let challenge = facts::held_back(&self.parts, &site, &visit, challenge).await?;
-                let (verdict, reason) = challenge_labels(challenge);
-                ctx.ends(verdict, reason);
-                let held = kept::hold(self, session, ctx, &site, &incoming, &visit, challenge);
-                if !held.await? {
-                    answer::challenge(self, session, ctx, &site, &incoming, &visit, challenge)
-                        .await?;
-                }
+                self.challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
@@ -113,6 +99,26 @@ impl Gateway {
                 let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
+        }
+    }
+
+    /// Stage 6a: says what is missing, and keeps a form that lacks nothing but a code.
+    async fn challenge(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        site: &Site,
+        incoming: &Incoming,
+        visit: &Visit,
+        challenge: Challenge,
+    ) -> Result<(), Failure> {
+        let challenge = facts::held_back(&self.parts, site, visit, challenge).await?;
+        let (verdict, reason) = challenge_labels(challenge);
+        ctx.ends(verdict, reason);
+        let held = kept::hold(self, session, ctx, site, incoming, visit, challenge);
+        match held.await? {
+            true => Ok(()),
+            false => answer::challenge(self, session, ctx, site, incoming, visit, challenge).await,
         }
     }
 

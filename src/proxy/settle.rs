@@ -23,6 +23,7 @@ use crate::session::{Learned, Level, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
+use crate::visit::Who;
 
 /// Settles the answer to a request that went to the portal, and edits its head.
 ///
@@ -40,8 +41,7 @@ pub(super) async fn settle(
     let changes = set_cookie::changes(&head.headers, now);
     let announced = sign_in::take_announcement(&passage.site.portal.identity, head);
     let touched = changes.iter().any(|change| is_session_cookie(patterns, &change.name));
-    let carrier = passage.visit.session().filter(|_| passage.carried);
-    let line = match (carrier, passage.permit.cookies()) {
+    let line = match (carrier(passage, announced.is_some()), passage.permit.cookies()) {
         (_, PortalCookies::WithholdBothWays) => {
             retain_set_cookies(head, |name| !is_session_cookie(patterns, name))?;
             None
@@ -55,26 +55,10 @@ pub(super) async fn settle(
                 false if announced.is_some() => Whose::Anybodys,
                 false => whose(gateway, passage, session, &after).await?,
             };
-            match whose {
-                Whose::TheSame => follow(parts, passage, session, &after).await?,
-                Whose::Nobodys => {
-                    // What the portal said of it before is no longer true.
-                    let site = &passage.site;
-                    site.answers.forget(session.bind);
-                    site.answers.forget(site.binder.bind(&passage.sent_cookies));
-                    parts.sessions.end(now, session).await?;
-                    add_cookie(head, &cookie_line::clear_session())?;
-                    return Ok(Settled::Ended);
-                }
-                Whose::Anybodys => {
-                    parts.sessions.end(now, session).await?;
-                    if !passage.stage.holds_nobody() {
-                        return Err(Failure::SessionEnded);
-                    }
-                    add_cookie(head, &cookie_line::clear_session())?;
-                    return Ok(Settled::Ended);
-                }
+            if !matches!(whose, Whose::TheSame) {
+                return ended(parts, passage, head, session, whose).await;
             }
+            follow(parts, passage, session, &after).await?
         }
         (None, PortalCookies::Keep) | (_, PortalCookies::Withhold) => {
             forget_withheld(passage, &changes, head)?;
@@ -89,6 +73,36 @@ pub(super) async fn settle(
         add_cookie(head, &line)?;
     }
     Ok(Settled::GoesOn)
+}
+
+/// The session that carries the request. One without a proof gives way to the login that the
+/// portal announces; one with a proof ends by it.
+fn carrier(passage: &Passage, announces: bool) -> Option<&Arc<SessionRecord>> {
+    let proven = matches!(passage.visit.who, Who::Proven(..));
+    passage.visit.session().filter(|_| passage.carried && (proven || !announces))
+}
+
+/// The portal's session is not this user's any more. The browser gets the answer unless it may
+/// show somebody else's page.
+async fn ended(
+    parts: &Parts,
+    passage: &Passage,
+    head: &mut ResponseHeader,
+    session: &SessionRecord,
+    whose: Whose,
+) -> Result<Settled, Failure> {
+    if matches!(whose, Whose::Nobodys) {
+        // What the portal said of it before is no longer true.
+        let site = &passage.site;
+        site.answers.forget(session.bind);
+        site.answers.forget(site.binder.bind(&passage.sent_cookies));
+    }
+    parts.sessions.end(parts.now(), session).await?;
+    if matches!(whose, Whose::Anybodys) && !passage.stage.holds_nobody() {
+        return Err(Failure::SessionEnded);
+    }
+    add_cookie(head, &cookie_line::clear_session())?;
+    Ok(Settled::Ended)
 }
 
 /// Whether the session goes on after an answer.
