@@ -137,7 +137,7 @@ impl Accounts {
     }
 
     /// Records of `space` by user, and the last of them where there may be more.
-    async fn some<T: DeserializeOwned>(
+    pub(super) async fn some<T: DeserializeOwned>(
         &self,
         now: UnixMillis,
         space: Space,
