@@ -16,6 +16,7 @@ pub mod visit;
 
 pub mod session;
 
+pub mod audit;
 pub mod notify;
 
 pub mod identity;

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use crate::account::{AccountId, Accounts, PortalTag};
+use crate::audit::Audit;
 use crate::clock::{Clock, UnixMillis};
 use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Whose word on a client's address is believed.
     pub proxies: TrustedProxies,
+    /// Takes what happened.
+    pub audit: Audit,
     /// Takes mails, where there is a server for them.
     pub post: Option<Arc<Post>>,
     /// Whether each request leaves a line.

@@ -21,6 +21,16 @@ pub enum Channel {
     AccountManager,
 }
 
+impl Channel {
+    /// The word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Colleague => "colleague",
+            Self::AccountManager => "account_manager",
+        }
+    }
+}
+
 impl From<Channel> for ResetLabel {
     fn from(channel: Channel) -> Self {
         match channel {

@@ -35,15 +35,41 @@ impl Role {
     }
 }
 
-/// A key to the admin API.
-#[derive(Clone, Debug)]
-pub struct AdminToken {
-    /// Says in the log who it was.
+/// Who works at the desk: the holder of a token, or a person who signed in at the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staff {
+    /// Says in the audit log who it was; unique among its kind.
     pub name: String,
-    /// What its holder may do.
+    /// By what it is known.
+    pub kind: StaffKind,
+    /// What it may do.
     pub role: Role,
     /// Where; nothing means at every portal.
     pub portals: Option<Vec<String>>,
+}
+
+/// By what somebody at the desk is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaffKind {
+    /// A token of the API.
+    Token,
+    /// A name, a password and a code at the console.
+    Person,
+}
+
+impl Staff {
+    /// Whether it may act at this portal at all.
+    pub fn is_for(&self, portal: &str) -> bool {
+        let named = |portals: &Vec<String>| portals.iter().any(|name| name == portal);
+        self.portals.as_ref().is_none_or(named)
+    }
+}
+
+/// A key to the admin API.
+#[derive(Clone, Debug)]
+pub struct AdminToken {
+    /// Whose it is.
+    pub staff: Staff,
     /// What its secret hashes to.
     pub hash: TokenHash,
 }

@@ -1,6 +1,7 @@
 //! `/logout`: the end of our session and, where ops configured it, of the portal's.
 
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode};
+use crate::audit::Event;
 use crate::net::cookie_line;
 use crate::session::{Learned, Level, SessionRecord};
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
@@ -23,6 +24,7 @@ pub(super) async fn send(
         return request.not_our_form();
     }
     request.parts.sessions.end(request.now, session).await?;
+    request.note(request.entry(Event::SignedOut, session)).await?;
     let mut answer = request.go_to_login().with_cookie(cookie_line::clear_session());
     for (name, _) in request.visit.cookies.iter() {
         answer.cookies.push(cookie_line::clear_of_portal(name));

@@ -25,6 +25,7 @@ use std::net::IpAddr;
 use http::StatusCode;
 
 use crate::account::{AccountError, EnrolFault, VerifyFault};
+use crate::audit::{AuditError, By, Entry, Event};
 use crate::clock::UnixMillis;
 use crate::net::return_to::ReturnTo;
 use crate::policy::Standing;
@@ -105,6 +106,9 @@ pub enum PageError {
     /// The store or an account is in doubt.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// What happens could not be written down.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A template failed.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -202,6 +206,18 @@ impl PageRequest<'_> {
         let ending = (VerdictLabel::Login, ReasonLabel::Unknown);
         let login_url = self.site.portal.identity.login_url.clone();
         PageAnswer { ending, ..PageAnswer::to(login_url.unwrap_or_else(|| "/".to_owned())) }
+    }
+
+    /// What this request did to the user of this session, for the audit log.
+    fn entry<'s>(&'s self, event: Event, session: &'s SessionRecord) -> Entry<'s> {
+        let (client, request) = (self.caller.client, Some(self.request_id));
+        let entry = Entry::new(event, By::User).at(&self.site.portal.name);
+        entry.to(session.user.as_str()).from(client, request)
+    }
+
+    /// Writes it down: on disk when this returns.
+    async fn note(&self, entry: Entry<'_>) -> Result<(), PageError> {
+        Ok(self.parts.audit.note(self.now, entry).await?)
     }
 
     /// Where the user wanted to go, from the form or the query.

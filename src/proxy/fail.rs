@@ -171,7 +171,7 @@ impl Failure {
             ),
             Self::Store(_)
             | Self::Account(_)
-            | Self::Page(PageError::Account(_) | PageError::Token(_))
+            | Self::Page(PageError::Account(_) | PageError::Audit(_) | PageError::Token(_))
             | Self::Clock
             | Self::Random(_)
             | Self::Token(_) => (
@@ -234,7 +234,7 @@ impl Failure {
             Self::UnknownHost => ReasonLabel::UnknownHost,
             Self::Store(_)
             | Self::Account(_)
-            | Self::Page(PageError::Account(_) | PageError::Token(_))
+            | Self::Page(PageError::Account(_) | PageError::Audit(_) | PageError::Token(_))
             | Self::Clock
             | Self::Random(_)
             | Self::Token(_) => ReasonLabel::Store,

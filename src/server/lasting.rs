@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::ServerError;
 use super::mails::Mailing;
 use crate::account::Accounts;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::net::client::TrustedProxies;
@@ -112,6 +113,7 @@ impl Lasting {
             session_limits: config.session,
             renderer,
             metrics: Arc::clone(metrics),
+            audit: Audit::nowhere(),
             post,
             limits: config.limits,
             proxies: TrustedProxies::new(config.trusted_proxies),

@@ -56,6 +56,12 @@ pub enum Space {
     Device = 11,
     /// Invitations to enrol, hashed.
     Invite = 12,
+    /// Requests for a reset, open and decided.
+    Request = 13,
+    /// Tokens of the admin API, hashed.
+    Token = 14,
+    /// Events that wait for their webhook.
+    Hook = 15,
 }
 
 impl Space {

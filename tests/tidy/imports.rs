@@ -33,6 +33,7 @@ enum Places {
 
 const LOWER_ROOMS: Places = Places::In(&[
     "src/account",
+    "src/audit",
     "src/identity",
     "src/notify",
     "src/policy",

@@ -1,6 +1,7 @@
 //! What a request asks for besides its path: its query and its body, read strictly. What is
 //! not known is refused rather than passed over: a typo must not do something else.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -8,8 +9,9 @@ use axum::http::{StatusCode, header, request};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use crate::audit::{By, Entry, Event};
 use crate::clock::UnixMillis;
-use crate::config::desk::AdminToken;
+use crate::config::desk::{Staff, StaffKind};
 use crate::site::Parts;
 
 /// The longest body, in bytes.
@@ -21,7 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Asked<'a> {
     pub(super) parts: &'a Parts,
     pub(super) now: UnixMillis,
-    pub(super) token: &'a AdminToken,
+    /// Who asks.
+    pub(super) staff: &'a Staff,
+    /// From where.
+    client: Option<IpAddr>,
     query: Vec<(String, String)>,
     is_json: bool,
     body: Bytes,
@@ -32,7 +37,7 @@ impl<'a> Asked<'a> {
     pub(super) async fn read(
         parts: &'a Parts,
         now: UnixMillis,
-        token: &'a AdminToken,
+        staff: &'a Staff,
         head: &request::Parts,
         body: Body,
     ) -> Result<Self, Problem> {
@@ -46,9 +51,24 @@ impl<'a> Asked<'a> {
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         let is_json = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+        let client = super::client(head);
         let query = head.uri.query().unwrap_or_default().as_bytes();
         let query = form_urlencoded::parse(query).into_owned().collect();
-        Ok(Self { parts, now, token, query, is_json, body })
+        Ok(Self { parts, now, staff, client, query, is_json, body })
+    }
+
+    /// Something that this request did, for the audit log.
+    pub(super) fn entry(&self, event: Event) -> Entry<'_> {
+        let by = match self.staff.kind {
+            StaffKind::Token => By::Token(&self.staff.name),
+            StaffKind::Person => By::Person(&self.staff.name),
+        };
+        Entry::new(event, by).from(self.client, None)
+    }
+
+    /// Writes it down: on disk when this returns.
+    pub(super) async fn note(&self, entry: Entry<'_>) -> Result<(), Problem> {
+        Ok(self.parts.audit.note(self.now, entry).await?)
     }
 
     /// The values of the query, in the order of `names`; no other name may be there, and none

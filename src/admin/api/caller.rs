@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::config::desk::{AdminToken, TokenHash};
+use crate::config::desk::{AdminToken, Staff, TokenHash};
 
 /// A request of nobody who is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Stranger {
 pub(super) fn caller<'a>(
     headers: &HeaderMap,
     tokens: &'a [AdminToken],
-) -> Result<&'a AdminToken, Stranger> {
+) -> Result<&'a Staff, Stranger> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let line = lines.next().ok_or(Stranger::NoToken)?;
     if lines.next().is_some() {
@@ -35,7 +35,7 @@ pub(super) fn caller<'a>(
     let found = tokens.iter().fold(None, |found, token| {
         if bool::from(token.hash.is(&given)) { Some(token) } else { found }
     });
-    found.ok_or(Stranger::WrongToken)
+    found.map(|token| &token.staff).ok_or(Stranger::WrongToken)
 }
 
 #[cfg(test)]
@@ -43,13 +43,16 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-    use crate::config::desk::Role;
+    use crate::config::desk::{Role, StaffKind};
 
     fn asked(lines: &[&str]) -> Result<String, Stranger> {
         let token = |name: &str, secret: &str| AdminToken {
-            name: name.to_owned(),
-            role: Role::Desk,
-            portals: None,
+            staff: Staff {
+                name: name.to_owned(),
+                kind: StaffKind::Token,
+                role: Role::Desk,
+                portals: None,
+            },
             hash: TokenHash::of(secret.as_bytes()),
         };
         let tokens = [token("one", "first-secret"), token("two", "second-secret")];
@@ -57,7 +60,7 @@ mod tests {
         for line in lines {
             headers.append("authorization", HeaderValue::from_str(line).unwrap());
         }
-        caller(&headers, &tokens).map(|token| token.name.clone())
+        caller(&headers, &tokens).map(|staff| staff.name.clone())
     }
 
     #[test]

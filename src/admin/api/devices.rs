@@ -8,6 +8,7 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
 use crate::account;
+use crate::audit::Event;
 use crate::user::Opaque;
 
 #[derive(Serialize)]
@@ -59,7 +60,7 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 pub(super) async fn end_all(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let count = asked.parts.accounts.end_devices(asked.now, person.account()).await?;
-    told(asked, "end_devices", person, None);
+    told(asked, person, asked.entry(Event::DeviceForgotten)).await?;
     ended(person, count)
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn end(
     let series = series.and_then(Opaque::decode);
     let series = series.ok_or_else(|| Problem::not_found("no device has such a name"))?;
     let found = asked.parts.accounts.end_device(asked.now, person.account(), series).await?;
-    told(asked, "end_device", person, None);
+    told(asked, person, asked.entry(Event::DeviceForgotten)).await?;
     ended(person, usize::from(found))
 }
 

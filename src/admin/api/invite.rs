@@ -10,6 +10,7 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
 use crate::account::InviteFault;
+use crate::audit::{Detail, Event};
 use crate::config::units::{Span, show_duration};
 
 /// An invitation has to reach somebody.
@@ -49,12 +50,13 @@ pub(super) async fn invite(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
         Ok(invitation) => invitation,
         Err(InviteFault::Account(error)) => return Err(error.into()),
         Err(fault @ InviteFault::AlreadyEnrolled) => {
-            told(asked, "invite", person, Some("enrolled"));
+            let entry = asked.entry(Event::InviteRefused).with(Detail::Refusal, "enrolled");
+            told(asked, person, entry).await?;
             let problem = Problem::new(StatusCode::CONFLICT, fault.to_string());
             return Err(problem.because("enrolled"));
         }
     };
-    told(asked, "invite", person, None);
+    told(asked, person, asked.entry(Event::Invited)).await?;
     let host = portal.hosts.first().map_or("", String::as_str);
     view::created(&Invited {
         portal: &portal.name,

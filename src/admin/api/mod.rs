@@ -25,7 +25,8 @@ use axum::http::request;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::account::AccountId;
-use crate::config::desk::AdminToken;
+use crate::audit::{Detail, Entry};
+use crate::config::desk::Staff;
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
 
@@ -67,25 +68,21 @@ impl Api {
     async fn judged(&self, parts: &Parts, request: Request) -> Result<Response, Problem> {
         let (head, body) = request.into_parts();
         origin::check(&head.headers)?;
-        let token = self.known(parts, &head)?;
+        let staff = self.known(parts, &head)?;
         let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
-        if token.role < needs {
-            return Err(Problem::not_with_this_role(token.role, needs));
+        if staff.role < needs {
+            return Err(Problem::not_with_this_role(staff.role, needs));
         }
         let now = parts.trusted_now().ok_or_else(Problem::clock_in_doubt)?;
-        let asked = Asked::read(parts, now, token, &head, body).await?;
+        let asked = Asked::read(parts, now, staff, &head, body).await?;
         carried_out(&asked, deed, &named).await
     }
 
     /// The token that a request carries. A right one is taken even from where many wrong ones
     /// came: it cannot be guessed, and nobody may shut the desk out by guessing.
-    fn known<'a>(
-        &self,
-        parts: &'a Parts,
-        head: &request::Parts,
-    ) -> Result<&'a AdminToken, Problem> {
+    fn known<'a>(&self, parts: &'a Parts, head: &request::Parts) -> Result<&'a Staff, Problem> {
         match caller::caller(&head.headers, &parts.desk) {
-            Ok(token) => Ok(token),
+            Ok(staff) => Ok(staff),
             Err(Stranger::NoToken) => Err(Problem::no_token()),
             Err(Stranger::WrongToken) => {
                 let client = client(head);
@@ -145,15 +142,17 @@ fn person<'a>(site: &'a Site, name: Option<&str>) -> Result<Person<'a>, Problem>
     Ok(Person { site, user, sub })
 }
 
-/// One line for each thing that the desk did or tried, for now in the log: who, what, where
-/// and for whom, that one opaque.
-fn told(asked: &Asked<'_>, action: &'static str, person: &Person<'_>, refused: Option<&str>) {
+/// Tells of a thing that the desk did or tried, for and to whom it was: in the log, that one
+/// opaque, and for good in the audit log.
+async fn told(asked: &Asked<'_>, person: &Person<'_>, entry: Entry<'_>) -> Result<(), Problem> {
+    let refused = entry.with.iter().find(|(detail, _)| *detail == Detail::Refusal);
     tracing::info!(
-        token = asked.token.name,
-        action,
+        by = asked.staff.name,
+        event = entry.event.as_str(),
         portal = person.site.portal.name,
         user = person.sub.encode(),
-        refused,
+        refused = refused.map(|(_, word)| word.as_str()),
         "the desk acted"
     );
+    asked.note(entry.at(&person.site.portal.name).to(person.user.as_str())).await
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::asked::Asked;
 use super::problem::Problem;
 use super::view;
-use crate::config::desk::AdminToken;
 use crate::site::Site;
 
 #[derive(Serialize)]
@@ -27,7 +26,8 @@ struct Portal<'a> {
 /// `GET /portals`
 pub(super) fn list(asked: &Asked<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
-    let portals = asked.parts.sites.iter().filter(|site| is_for(asked.token, site)).map(|site| {
+    let portals = asked.parts.sites.iter();
+    let portals = portals.filter(|site| asked.staff.is_for(&site.portal.name)).map(|site| {
         let enrolled = site.metrics.enrolled_now();
         let names_an_organisation = site.portal.organisation.is_some();
         let portal = &site.portal;
@@ -40,11 +40,6 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Response, Problem> {
 pub(super) fn named<'a>(asked: &Asked<'a>, name: Option<&str>) -> Result<&'a Site, Problem> {
     let mut sites = asked.parts.sites.iter();
     let site = sites.find(|site| Some(site.portal.name.as_str()) == name);
-    let site = site.filter(|site| is_for(asked.token, site));
+    let site = site.filter(|site| asked.staff.is_for(&site.portal.name));
     site.map(AsRef::as_ref).ok_or_else(|| Problem::not_found("there is no such portal"))
-}
-
-fn is_for(token: &AdminToken, site: &Site) -> bool {
-    let names = token.portals.as_ref();
-    names.is_none_or(|names| names.contains(&site.portal.name))
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::account::AccountError;
 use crate::account::requester::Refusal;
+use crate::audit::AuditError;
 use crate::config::desk::Role;
 use crate::store::StoreError;
 
@@ -108,6 +109,14 @@ impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         tracing::error!(%error, "the desk's request could not be carried out");
         let detail = "the gateway could not carry it out whole, and its log says why; ask again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        tracing::error!(%error, "what the desk did or asked for could not be written down");
+        let detail = "the audit log cannot be written, and the log of the gateway says why";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::{Person, endpoint, told, view};
 use crate::account::UnlockFault;
 use crate::account::requester::{self, Channel};
+use crate::audit::{Detail, Event};
 use crate::notify::Addressee;
 
 const LONGEST_REASON: usize = 500;
@@ -47,8 +48,8 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
         plain("ticket", ticket, LONGEST_TICKET)?;
     }
     let needs = endpoint::needs(wish.channel);
-    if asked.token.role < needs {
-        return Err(Problem::not_with_this_role(asked.token.role, needs));
+    if asked.staff.role < needs {
+        return Err(Problem::not_with_this_role(asked.staff.role, needs));
     }
     let portal = &person.site.portal;
     let judged = requester::judge(
@@ -58,13 +59,27 @@ pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Resp
         &wish.requested_by,
         wish.channel,
     );
-    let requester = judged.inspect_err(|refusal| {
-        told(asked, "reset", person, Some(refusal.as_str()));
-    })?;
+    let spoken = |event| {
+        let entry = asked.entry(event).with(Detail::RequestedBy, &*wish.requested_by);
+        let entry = entry.with(Detail::Channel, wish.channel.as_str());
+        let entry = entry.with(Detail::Reason, &*wish.reason);
+        match &wish.ticket {
+            Some(ticket) => entry.with(Detail::Ticket, &**ticket),
+            None => entry,
+        }
+    };
+    let requester = match judged {
+        Ok(requester) => requester,
+        Err(refusal) => {
+            let entry = spoken(Event::ResetRefused).with(Detail::Refusal, refusal.as_str());
+            told(asked, person, entry).await?;
+            return Err(refusal.into());
+        }
+    };
     let (accounts, to) = (&asked.parts.accounts, Addressee::at(portal, &person.user));
     let done = accounts.reset(asked.now, person.account(), &requester, &to).await?;
     person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
-    told(asked, "reset", person, None);
+    told(asked, person, spoken(Event::ResetDone)).await?;
     view::json(&Done {
         portal: &portal.name,
         user: person.user.as_str(),
@@ -80,12 +95,13 @@ pub(super) async fn unlock(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
         Ok(was_locked) => was_locked,
         Err(UnlockFault::Account(error)) => return Err(error.into()),
         Err(fault @ UnlockFault::Disabled) => {
-            told(asked, "unlock", person, Some("disabled"));
+            let entry = asked.entry(Event::UnlockRefused).with(Detail::Refusal, "disabled");
+            told(asked, person, entry).await?;
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.to_string());
             return Err(problem.because("disabled"));
         }
     };
-    told(asked, "unlock", person, None);
+    told(asked, person, asked.entry(Event::Unlocked)).await?;
     let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
     view::json(&Unlocked { portal, user, was_locked })
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
+use crate::audit::Event;
 use crate::session::{FactorUsed, Level, SessionRecord};
 
 #[derive(Serialize)]
@@ -47,7 +48,7 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 pub(super) async fn end(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let sessions_ended = asked.parts.sessions.end_user(asked.now, person.sub).await?;
-    told(asked, "end_sessions", person, None);
+    told(asked, person, asked.entry(Event::SessionsEnded)).await?;
     let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
     view::json(&Ended { portal, user, sessions_ended })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{all, keeping, network, placed, some};
 use crate::config::Admin;
-use crate::config::desk::{AdminToken, Organisation, TokenHash};
+use crate::config::desk::{AdminToken, Organisation, Staff, StaffKind, TokenHash};
 use crate::config::fault::Findings;
 use crate::config::file::{AdminFile, List, PortalFile};
 use crate::config::file_desk::{OrganisationFile, TokenFile};
@@ -69,7 +69,8 @@ fn token(
         None => Some(None),
         Some(named) => limits(named, &place, portals, findings).map(Some),
     };
-    Some(AdminToken { name: name?, role: role?, portals: limits?, hash: hash? })
+    let staff = Staff { name: name?, kind: StaffKind::Token, role: role?, portals: limits? };
+    Some(AdminToken { staff, hash: hash? })
 }
 
 fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
@@ -150,7 +151,7 @@ fn no_two_alike(tokens: &[AdminToken], at: &KeyPath, findings: &mut Findings) {
         let before = tokens.iter().take(index);
         for (first, other) in before.enumerate() {
             let place = at.index(first);
-            if other.name == token.name {
+            if other.staff.name == token.staff.name {
                 let what = format!("is the name of {place} already");
                 findings.fault(&at.index(index).key("name"), what, "give each its own");
             }
