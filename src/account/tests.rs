@@ -30,7 +30,7 @@ pub(super) async fn desk() -> Desk {
 }
 
 /// The same over a store that stands in front of a real one.
-async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
+pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
@@ -128,7 +128,7 @@ pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     totp.generate(at.seconds()).to_string()
 }
 
-mod brittle;
+pub(super) mod brittle;
 mod reset;
 
 #[tokio::test]

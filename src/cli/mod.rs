@@ -57,6 +57,9 @@ enum Command {
     /// See and forget the remembered devices of a user, over the API of a running gateway.
     #[command(subcommand)]
     Device(desk::device::DeviceCommand),
+    /// See, approve and deny resets that were asked for, over the API of a running gateway.
+    #[command(subcommand)]
+    ResetRequest(desk::reset_request::ResetRequestCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
@@ -83,6 +86,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
+        Command::ResetRequest(command) => desk::reset_request::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),

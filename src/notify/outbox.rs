@@ -84,9 +84,11 @@ impl Waiting {
     fn new(now: UnixMillis, to: &Addressee<'_>, address: &EmailAddress, mail: Mail) -> Self {
         let until = match &mail {
             Mail::Code { minutes, .. } => now.plus(Duration::from_secs(minutes.saturating_mul(60))),
-            Mail::Enrolled { .. } | Mail::DeviceAlarm { .. } | Mail::Reset { .. } => {
-                now.plus(PATIENCE)
-            }
+            Mail::Enrolled { .. }
+            | Mail::DeviceAlarm { .. }
+            | Mail::ResetWaiting { .. }
+            | Mail::ResetStopped { .. }
+            | Mail::Reset { .. } => now.plus(PATIENCE),
         };
         Self {
             address: address.as_str().to_owned(),
@@ -113,7 +115,8 @@ fn within_bounds(mail: Mail) -> Mail {
         Mail::Enrolled { label, at } => Mail::Enrolled { label: letters::plain(&label), at },
         Mail::Code { code, minutes } => Mail::Code { code: letters::plain(&code), minutes },
         Mail::Reset { by, at } => Mail::Reset { by: letters::plain(&by), at },
-        Mail::DeviceAlarm { at } => Mail::DeviceAlarm { at },
+        Mail::ResetWaiting { by, until } => Mail::ResetWaiting { by: letters::plain(&by), until },
+        Mail::DeviceAlarm { .. } | Mail::ResetStopped { .. } => mail,
     }
 }
 
