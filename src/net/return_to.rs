@@ -4,6 +4,9 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo(String);
 
+/// Our own pages that one may be led back to.
+const OURS: [&str; 1] = ["/vouch"];
+
 /// The longest path that is kept, in bytes.
 const LONGEST: usize = 2048;
 
@@ -17,6 +20,16 @@ impl ReturnTo {
     /// `prefix` is no place to return to.
     pub fn parse(text: &str, prefix: &str) -> Self {
         if is_safe(text) && !is_below(text, prefix) { Self(text.to_owned()) } else { Self::start() }
+    }
+
+    /// The same for a way that may lead back to one of our own pages, after a code was given
+    /// there. Which of them is a closed list: none of them does anything by being looked at.
+    pub fn parse_ours(text: &str, prefix: &str) -> Self {
+        let page = text.strip_prefix(prefix);
+        match page.is_some_and(is_page_of_ours) && is_safe(text) {
+            true => Self(text.to_owned()),
+            false => Self::parse(text, prefix),
+        }
     }
 
     /// The same for a `Location` of the portal, which may name one of its own `hosts`.
@@ -91,6 +104,10 @@ fn is_safe(text: &str) -> bool {
         && !lower.split('/').any(dots)
 }
 
+fn is_page_of_ours(page: &str) -> bool {
+    OURS.contains(&page)
+}
+
 fn is_below(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
@@ -148,6 +165,27 @@ mod tests {
         for path in paths {
             assert_eq!(ReturnTo::parse(path, "/.mfa").as_str(), "/", "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_code_leads_back_to_a_few_pages_of_ours_alone() {
+        assert_eq!(ReturnTo::parse_ours("/.mfa/vouch", "/.mfa").as_str(), "/.mfa/vouch");
+        assert_eq!(ReturnTo::parse("/.mfa/vouch", "/.mfa").as_str(), "/");
+        for page in [
+            "/.mfa",
+            "/.mfa/logout",
+            "/.mfa/verify",
+            "/.mfa/reset",
+            "/.mfa/vouch/",
+            "/.mfa/vouch?colleague=alice",
+            "/.mfa/vouch#x",
+            "/.mfa/../.mfa/vouch",
+            "//.mfa/vouch",
+            "https://e/.mfa/vouch",
+        ] {
+            assert_eq!(ReturnTo::parse_ours(page, "/.mfa").as_str(), "/", "{page}");
+        }
+        assert_eq!(ReturnTo::parse_ours("/home", "/.mfa").as_str(), "/home");
     }
 
     #[test]

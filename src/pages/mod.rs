@@ -16,9 +16,11 @@ mod logout;
 mod notice;
 mod recovery_codes;
 mod remembered;
+mod reset;
 pub mod spa;
 pub mod times;
 mod verify;
+mod vouch;
 
 use std::net::IpAddr;
 
@@ -146,6 +148,12 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/devices", Action::Send(form)) if devices::is_here(request) => {
             devices::send(request, form).await
         }
+        ("/vouch", Action::Show) if vouch::is_here(request) => vouch::show(request),
+        ("/vouch", Action::Send(form)) if vouch::is_here(request) => {
+            vouch::send(request, form).await
+        }
+        ("/reset", Action::Show) => reset::show(request).await,
+        ("/reset", Action::Send(form)) => reset::send(request, form).await,
         ("/notice", Action::Show) => notice::show(request).await,
         ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),
@@ -223,7 +231,7 @@ impl PageRequest<'_> {
     /// Where the user wanted to go, from the form or the query.
     fn return_to(&self, form: &[(String, String)]) -> ReturnTo {
         let wanted = field(form, "return_to").or_else(|| field(&self.query, "return_to"));
-        ReturnTo::parse(wanted.unwrap_or("/"), &self.site.portal.prefix)
+        ReturnTo::parse_ours(wanted.unwrap_or("/"), &self.site.portal.prefix)
     }
 
     /// Whether the form was made by us for this very session. Without a session no form of

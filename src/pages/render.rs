@@ -11,13 +11,14 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 
 use crate::config::Branding;
 
+mod line;
 mod page;
 mod rehearse;
+mod reset;
 
-pub use page::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
-    SessionLine, VerifyState,
-};
+pub use line::{AuthenticatorLine, DeviceLine, SessionLine};
+pub use page::{CodeField, Frame, GuardState, KeptNotice, MailWay, Page, VerifyState};
+pub use reset::{HelpPage, ResetPage, VouchPage};
 
 #[cfg(test)]
 mod tests;
@@ -37,8 +38,10 @@ const OURS: &[(&str, &str)] = &[
     ("notice.html", include_str!("../../templates/notice.html")),
     ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
     ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
+    ("reset.html", include_str!("../../templates/reset.html")),
     (STYLESHEET, include_str!("../../templates/style.css")),
     ("verify.html", include_str!("../../templates/verify.html")),
+    ("vouch.html", include_str!("../../templates/vouch.html")),
 ];
 
 /// Why there is no page.

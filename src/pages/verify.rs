@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
-    remembered, times,
+    remembered, reset, times,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
@@ -115,7 +115,12 @@ pub(super) async fn send(
     }
     match judge(request, session, form).await? {
         Judged::Proven(cookies) => {
-            let answer = PageAnswer::to(return_to.as_str().to_owned());
+            // Whoever comes in is told of a reset that waits; a form that waits goes first.
+            let comes_in = matches!(request.visit.who, Who::Named(..)) && waiting.is_none();
+            let answer = match comes_in {
+                true => reset::onward(request, session, &return_to).await?,
+                false => PageAnswer::to(return_to.as_str().to_owned()),
+            };
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
         Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
@@ -250,6 +255,9 @@ async fn ask(
     let remember = remember.as_deref();
     // Whoever has given a code already is asked for another one here alone.
     let step_up = matches!(request.visit.who, Who::Proven(..));
-    let page = Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up };
+    let reset = reset::told(request, session).await?;
+    let reset = reset.as_deref();
+    let page =
+        Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up, reset };
     Ok(PageAnswer { retry_after, ..request.page(status, &page)? })
 }

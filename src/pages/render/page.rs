@@ -3,6 +3,9 @@
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::line::{AuthenticatorLine, DeviceLine, SessionLine};
+use super::reset::{HelpPage, ResetPage, VouchPage};
+
 /// What every page shows around its own matter.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -73,6 +76,8 @@ pub enum Page<'a> {
         remember: Option<&'a str>,
         /// Whether a code was given before, too long ago.
         step_up: bool,
+        /// When a reset that waits is carried out.
+        reset: Option<&'a str>,
     },
     /// From when on a second factor is needed.
     Notice {
@@ -102,7 +107,11 @@ pub enum Page<'a> {
         devices: &'a [DeviceLine],
     },
     /// What to do without the phone.
-    Help {},
+    Help(HelpPage<'a>),
+    /// Asking for a colleague's reset.
+    Vouch(VouchPage<'a>),
+    /// A reset that waits.
+    Reset(ResetPage<'a>),
     /// Asks whether to sign out.
     Logout {},
     /// Something went wrong.
@@ -217,43 +226,6 @@ impl<'a> KeptNotice<'a> {
     }
 }
 
-/// An authenticator of the user.
-#[derive(Clone, Copy, Debug)]
-pub struct AuthenticatorLine<'a> {
-    /// What the user called it.
-    pub label: &'a str,
-    /// The day it was added, as the user reads dates.
-    pub added: &'a str,
-}
-
-/// A session of the user.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionLine<'a> {
-    /// When it began, as the user reads the time.
-    pub since: &'a str,
-    /// Whether it is the one that asks.
-    pub current: bool,
-}
-
-/// A remembered device of the user.
-#[derive(Clone, Debug)]
-pub struct DeviceLine {
-    /// What the form names it by.
-    pub series: String,
-    /// What the browser said it was.
-    pub browser: String,
-    /// The network it was last seen in; empty if that is not known.
-    pub network: String,
-    /// When it was remembered, as the user reads the time.
-    pub made: String,
-    /// When it was used last.
-    pub used: String,
-    /// Until when it is remembered.
-    pub until: String,
-    /// Whether it is the one that asks.
-    pub here: bool,
-}
-
 impl Frame<'_> {
     pub(super) fn values(&self, brand: &str) -> Value {
         context! {
@@ -279,7 +251,9 @@ impl Page<'_> {
             Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
             Page::Devices { .. } => "devices.html",
-            Page::Help {} => "help.html",
+            Page::Help(_) => "help.html",
+            Page::Vouch(_) => "vouch.html",
+            Page::Reset(_) => "reset.html",
             Page::Logout {} => "logout.html",
             Page::Error { .. } => "error.html",
         }
@@ -306,12 +280,20 @@ impl Page<'_> {
                 return_to => local(return_to),
             },
             Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
-            Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up } => {
-                context! {
-                    remember,
-                    ..verify(state, field, recovery_left, return_to, kept, step_up)
-                }
-            }
+            Page::Verify {
+                state,
+                field,
+                recovery_left,
+                return_to,
+                kept,
+                remember,
+                step_up,
+                reset,
+            } => context! {
+                remember,
+                reset,
+                ..verify(state, field, recovery_left, return_to, kept, step_up)
+            },
             Page::Notice { until, return_to } => context! { until, return_to => local(return_to) },
             Page::Devices { devices } => context! {
                 devices => Value::from_iter(devices.iter().map(DeviceLine::values)),
@@ -330,22 +312,11 @@ impl Page<'_> {
                     remembers,
                 }
             }
-            Page::Help {} | Page::Logout {} => context! {},
+            Page::Help(page) => page.values(),
+            Page::Vouch(page) => page.values(),
+            Page::Reset(page) => page.values(local),
+            Page::Logout {} => context! {},
             Page::Error { status, title, text } => context! { status, title, text },
-        }
-    }
-}
-
-impl DeviceLine {
-    fn values(&self) -> Value {
-        context! {
-            series => self.series.as_str(),
-            browser => self.browser.as_str(),
-            network => self.network.as_str(),
-            made => self.made.as_str(),
-            used => self.used.as_str(),
-            until => self.until.as_str(),
-            here => self.here,
         }
     }
 }
