@@ -33,6 +33,7 @@ mod attacks {
     mod parallel;
     mod path;
     mod proxy_header;
+    mod resets;
     mod return_to;
     mod rotation;
     mod rules;
@@ -59,6 +60,7 @@ mod stories {
     mod operations;
     mod probe;
     mod reload;
+    mod resets;
     mod rollout;
     mod rules;
     mod sessions;
