@@ -2,7 +2,7 @@
 //! enough to see and to stop it: whoever lost the phone has no more than that.
 
 use super::render::ResetPage;
-use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, field, times};
+use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field, times};
 use crate::account::requests::{RequestState, ResetRequest};
 use crate::audit::{By, Event};
 use crate::net::return_to::ReturnTo;
@@ -47,18 +47,18 @@ pub(super) async fn send(
     }
 }
 
-/// Where somebody goes who has just given a code: past the reset that waits, if there is one.
+/// Where somebody goes who has just come in by a code: past the reset that waits, if there is
+/// one. Who was in before saw it then.
 pub(super) async fn onward(
     request: &PageRequest<'_>,
     session: &SessionRecord,
     return_to: &ReturnTo,
 ) -> Result<PageAnswer, PageError> {
-    let account = request.site.account(session);
-    let waiting = request.parts.accounts.waiting_reset(request.now, account).await?;
-    Ok(match waiting {
-        Some(_) => request.go("/reset", return_to),
-        None => PageAnswer::to(return_to.as_str().to_owned()),
-    })
+    let comes_in = !matches!(request.visit.who, Who::Proven(..));
+    if comes_in && told(request, session).await?.is_some() {
+        return Ok(request.go("/reset", return_to));
+    }
+    Ok(PageAnswer::to(return_to.as_str().to_owned()))
 }
 
 /// When a reset of this user is carried out, as the user reads it; nothing where none waits.

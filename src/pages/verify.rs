@@ -115,11 +115,10 @@ pub(super) async fn send(
     }
     match judge(request, session, form).await? {
         Judged::Proven(cookies) => {
-            // Whoever comes in is told of a reset that waits; a form that waits goes first.
-            let comes_in = matches!(request.visit.who, Who::Named(..)) && waiting.is_none();
-            let answer = match comes_in {
-                true => reset::onward(request, session, &return_to).await?,
-                false => PageAnswer::to(return_to.as_str().to_owned()),
+            let answer = match waiting.is_some() {
+                // A form that waits goes to the portal first.
+                true => PageAnswer::to(return_to.as_str().to_owned()),
+                false => reset::onward(request, session, &return_to).await?,
             };
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }

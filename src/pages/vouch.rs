@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::render::VouchPage;
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field};
 use crate::account::requester::{Channel, Refusal};
-use crate::account::requests::{RequestFault, Vouched, Wish};
+use crate::account::requests::{RequestFault, ResetRequest, Vouched, Wish};
 use crate::account::voucher::{self, Ground};
 use crate::audit::{By, Detail, Entry, Event};
 use crate::identity::normalise;
@@ -63,26 +63,28 @@ pub(super) async fn send(
     let Some(colleague) = normalise(&request.site.portal.identity.username, typed) else {
         return again(StatusCode::UNPROCESSABLE_ENTITY, NO_NAME);
     };
-    let is_line = !reason.is_empty() && !reason.chars().any(char::is_control);
-    if !is_line || reason.chars().count() > LONGEST_REASON {
+    if !is_reason(reason) {
         return again(StatusCode::UNPROCESSABLE_ENTITY, NO_REASON);
     }
-    request.parts.audit.ready()?;
-    match vouch(request, voucher, &colleague, reason).await? {
-        Came::ToTheDesk => {
-            let page = VouchPage::Asked { colleague: colleague.as_str() };
-            request.page(StatusCode::OK, &Page::Vouch(page))
-        }
-        Came::Refused(Refusal::Oneself) => again(StatusCode::FORBIDDEN, ONESELF),
+    let page = match vouch(request, voucher, &colleague, reason).await? {
+        Came::Refused(Refusal::Oneself) => return again(StatusCode::FORBIDDEN, ONESELF),
+        Came::TooOften => return again(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN),
+        Came::ToTheDesk => (StatusCode::OK, VouchPage::Asked { colleague: colleague.as_str() }),
         Came::Refused(
             Refusal::NoOrganisation
             | Refusal::NotAnAddress
             | Refusal::PublicMail
             | Refusal::NotOfOrganisation
             | Refusal::NotAManager,
-        ) => request.page(StatusCode::FORBIDDEN, &Page::Vouch(VouchPage::Stranger)),
-        Came::TooOften => again(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN),
-    }
+        ) => (StatusCode::FORBIDDEN, VouchPage::Stranger),
+    };
+    request.page(page.0, &Page::Vouch(page.1))
+}
+
+/// One line with something in it.
+fn is_reason(text: &str) -> bool {
+    let is_line = !text.is_empty() && !text.chars().any(char::is_control);
+    is_line && text.chars().count() <= LONGEST_REASON
 }
 
 /// What came of a vouch.
@@ -98,23 +100,26 @@ async fn vouch(
     colleague: &UserName,
     reason: &str,
 ) -> Result<Came, PageError> {
-    let (parts, now, portal) = (request.parts, request.now, &request.site.portal);
-    let voucher = &session.user;
+    let (parts, portal, voucher) = (request.parts, &request.site.portal, &session.user);
+    parts.audit.ready()?;
     let ground = Ground {
         organisation: portal.organisation.as_ref(),
         rule: &portal.identity.username,
         email: portal.enrolment.email.as_ref(),
     };
+    let refused = |word: &'static str| {
+        let refused = refused(request, (voucher, colleague), reason);
+        request.note(refused.with(Detail::Refusal, word))
+    };
     let requester = match voucher::judge(ground, voucher, colleague) {
         Ok(requester) => requester,
         Err(refusal) => {
-            let refused = refused(request, (voucher, colleague), reason);
-            request.note(refused.with(Detail::Refusal, refusal.as_str())).await?;
+            refused(refusal.as_str()).await?;
             return Ok(Came::Refused(refusal));
         }
     };
     let account = request.site.account_of(colleague);
-    parts.expire_reset(now, account).await?;
+    parts.expire_reset(request.now, account).await?;
     let wish = Wish {
         account,
         user: colleague,
@@ -124,20 +129,23 @@ async fn vouch(
         reason,
         ticket: None,
     };
-    match parts.accounts.vouch(now, request.site.account(session), wish).await {
+    match parts.accounts.vouch(request.now, request.site.account(session), wish).await {
         Ok(Vouched::Asked(asked) | Vouched::Joined(asked)) => {
-            let by = By::Colleague(voucher.as_str());
-            let entry = resets::entry(Event::ResetRequested, by, &asked);
-            request.note(entry.from(request.caller.client, Some(request.request_id))).await?;
-            Ok(Came::ToTheDesk)
+            told_of(request, voucher, &asked).await
         }
-        Ok(Vouched::TooOften) => {
-            let refused = refused(request, (voucher, colleague), reason);
-            request.note(refused.with(Detail::Refusal, "too_often")).await?;
-            Ok(Came::TooOften)
-        }
+        Ok(Vouched::TooOften) => refused("too_often").await.map(|()| Came::TooOften),
         Err(fault) => Err(in_doubt(fault)),
     }
+}
+
+async fn told_of(
+    request: &PageRequest<'_>,
+    voucher: &UserName,
+    asked: &ResetRequest,
+) -> Result<Came, PageError> {
+    let entry = resets::entry(Event::ResetRequested, By::Colleague(voucher.as_str()), asked);
+    request.note(entry.from(request.caller.client, Some(request.request_id))).await?;
+    Ok(Came::ToTheDesk)
 }
 
 /// Somebody who gave a code a moment ago, on this very device; or where everybody else belongs

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Acting;
 use crate::account::AccountError;
-use crate::account::requester::{self, Channel, Refusal};
+use crate::account::requester::{self, Channel, Refusal, Requester};
 use crate::account::requests::{
     Approving, LONGEST_DENIAL, Objection, RequestFault, RequestState, Requests, ResetRequest,
     Wanted, Way, Wish,
@@ -113,40 +113,25 @@ pub(in crate::admin) async fn ask(
     (site, user): (&Site, &UserName),
     asked: &Asked,
 ) -> Result<Outcome, DeedFault> {
-    let (parts, now, portal) = (acting.parts, acting.now, &site.portal);
-    plain("reason", &asked.reason, LONGEST_REASON)?;
-    if let Some(ticket) = &asked.ticket {
-        plain("ticket", ticket, LONGEST_TICKET)?;
-    }
-    has_role(acting, asked.channel.needs())?;
-    parts.audit.ready()?;
-    let (organisation, rule) = (portal.organisation.as_ref(), &portal.identity.username);
-    let judged = requester::judge(organisation, rule, user, &asked.requested_by, asked.channel);
-    let requester = match judged {
-        Ok(requester) => requester,
-        Err(refusal) => {
-            acting.note(refused(acting, (site, user), asked, refusal.as_str())).await?;
-            return Err(refusal.into());
-        }
-    };
+    let requester = word_of(acting, (site, user), asked).await?;
     // What was left of an earlier one is dealt with first.
-    let account = site.account_of(user);
-    parts.expire_reset(now, account).await?;
+    let (parts, account) = (acting.parts, site.account_of(user));
+    parts.expire_reset(acting.now, account).await?;
     if let Some(carried) = carried_out(acting, site, user).await? {
         return Ok(Outcome::Done(Box::new(carried)));
     }
     let wish = Wish {
         account,
         user,
-        portal: &portal.name,
+        portal: &site.portal.name,
         requested_by: &asked.requested_by,
         requester: &requester,
         reason: &asked.reason,
         ticket: asked.ticket.as_deref(),
     };
-    let to = Addressee::at(portal, user);
-    let approving = Approving { staff: acting.staff, terms: portal.reset, to: &to };
-    match parts.accounts.ask_for_reset(now, wish, approving).await {
+    let to = Addressee::at(&site.portal, user);
+    let approving = Approving { staff: acting.staff, terms: site.portal.reset, to: &to };
+    match parts.accounts.ask_for_reset(acting.now, wish, approving).await {
         Ok(request) => {
             acting.note(entry(Event::ResetRequested, acting.by(), &request)).await?;
             approved(acting, site, request).await
@@ -156,6 +141,29 @@ pub(in crate::admin) async fn ask(
             Err(DeedFault::Objection(objection))
         }
         Err(fault) => Err(fault.into()),
+    }
+}
+
+/// Judges what was asked for: its texts, whether this member of the desk may take it, and the
+/// word of who asks.
+async fn word_of(
+    acting: Acting<'_>,
+    (site, user): (&Site, &UserName),
+    asked: &Asked,
+) -> Result<Requester, DeedFault> {
+    plain("reason", &asked.reason, LONGEST_REASON)?;
+    if let Some(ticket) = &asked.ticket {
+        plain("ticket", ticket, LONGEST_TICKET)?;
+    }
+    has_role(acting, asked.channel.needs())?;
+    acting.parts.audit.ready()?;
+    let (organisation, rule) = (site.portal.organisation.as_ref(), &site.portal.identity.username);
+    match requester::judge(organisation, rule, user, &asked.requested_by, asked.channel) {
+        Ok(requester) => Ok(requester),
+        Err(refusal) => {
+            acting.note(refused(acting, (site, user), asked, refusal.as_str())).await?;
+            Err(refusal.into())
+        }
     }
 }
 
