@@ -21,6 +21,7 @@ pub struct Token {
 pub const VIEWER: Token = token("eyes", "viewer", "vU3xTq8LbYw2ZkPfS6nRgHdJ");
 pub const DESK: Token = token("desk", "desk", "kWmXU3Qd0nX6o1yR2b4v5aZpT8sLhJcE");
 pub const MANAGER: Token = token("manager", "account_manager", "m9QeRtYu7IoPaSdFgHjKl3Zx");
+pub const ADMIN: Token = token("ops", "admin", "oP5tHeWhOlEhOuSeZxCvBnMqWe");
 
 /// Whose word counts at the portals of these stories.
 pub const ORGANISATION: &str =
