@@ -118,10 +118,14 @@ impl Draft {
         Ok(Self { path, file })
     }
 
-    /// A link, unlike a rename, fails where somebody made a file of that name meanwhile.
+    /// A link, unlike a rename, fails where somebody made a file of that name meanwhile. Some
+    /// disks for backups know no links.
     fn keep_as(self, to: &Path) -> io::Result<()> {
-        fs::hard_link(&self.path, to)?;
-        fs::remove_file(&self.path)?;
+        match fs::hard_link(&self.path, to) {
+            Ok(()) => fs::remove_file(&self.path)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) => fs::rename(&self.path, to)?,
+        }
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
     }

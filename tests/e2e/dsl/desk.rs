@@ -67,6 +67,19 @@ pub fn command(gateway: &Gateway, token: Token, words: &[&str]) -> Said {
     said(&[words, &["--admin", &admin]].concat(), Some(token.secret))
 }
 
+/// Runs a command of the desk with this token before somebody's eyes; gives all that a terminal
+/// was sent.
+pub fn watched(gateway: &Gateway, token: Token, words: &[&str]) -> String {
+    let words = words.join(" ");
+    let line =
+        format!("{} {words} --admin http://{}", env!("CARGO_BIN_EXE_portcullis"), gateway.admin());
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("PORTCULLIS_ADMIN_TOKEN", token.secret);
+    let output = script.output().expect("script is missing: apt-get install bsdutils");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Runs a command as it is, with or without a token.
 pub fn said(words: &[&str], token: Option<&str>) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));

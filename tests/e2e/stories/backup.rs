@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::dsl::desk::{ADMIN, DESK, Said, command};
+use crate::dsl::desk::{ADMIN, DESK, Said, command, watched};
 use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Gateway, Phone, Portal, eventually, gateway, html, member, portal};
 
@@ -218,5 +218,23 @@ async fn ops_see_how_the_store_stands() {
         let refused = command(&gateway, DESK, words);
         assert_eq!(refused.code, 1, "{refused:?}");
         assert!(refused.complaint.contains("this needs admin"), "{}", refused.complaint);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_work_shows_how_far_it_is_to_whoever_watches_and_to_nobody_else() {
+    let portal = portal::form().yaml("enrolment: { guard: invite }").run().await;
+    let gateway = gateway::new().portal("wiki", &portal).token(ADMIN).run().await;
+    let (first, second) = (gateway.folder().join("first"), gateway.folder().join("second"));
+    let export = ["store", "export", "--to", path(&first)];
+    assert!(watched(&gateway, ADMIN, &export).contains("exporting  0.0 MiB"));
+    let invite = ["user", "invite", "--portal", "wiki", "alice", "bob"];
+    let shown = watched(&gateway, ADMIN, &invite);
+    assert!(shown.contains("inviting  [") && shown.contains(" 50 %"), "{shown}");
+    let silent = [&invite[..], &["--output", "json"]].concat();
+    assert!(!watched(&gateway, ADMIN, &silent).contains("inviting"));
+    for words in [&invite[..], &["store", "export", "--to", path(&second)]] {
+        let done = command(&gateway, ADMIN, words);
+        assert_eq!((done.code, done.complaint.as_str()), (0, ""), "{done:?}");
     }
 }
