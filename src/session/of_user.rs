@@ -13,7 +13,7 @@ use crate::user::Opaque;
 const AT_ONCE: usize = 64;
 /// Sessions may move while they are ended, and are then met at their new place. More rounds
 /// than that need somebody who signs in faster than can be ended.
-const ROUNDS: usize = 32;
+pub(super) const ROUNDS: usize = 32;
 
 impl Sessions {
     /// Ends every session of a user, and their streams with them, until none stands; gives how
@@ -40,7 +40,7 @@ impl Sessions {
         Err(StoreError::Conflict { index: 0 })
     }
 
-    async fn end_these(
+    pub(super) async fn end_these(
         self: &Arc<Self>,
         now: UnixMillis,
         records: &[SessionRecord],

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::{Parts, Site, Sites};
 use crate::clock::{Clock, MovableClock, UnixMillis};
@@ -21,7 +21,8 @@ use crate::session::{Learned, Level, SessionRecord};
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
 use crate::store::{
-    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
@@ -213,6 +214,10 @@ impl Store for Counted {
         budget: usize,
     ) -> Result<usize, StoreError> {
         self.counting().sweep(now, grace, budget).await
+    }
+
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        self.counting().copy(spaces, out).await
     }
 
     async fn health(&self) -> Health {

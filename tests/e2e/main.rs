@@ -44,6 +44,7 @@ mod attacks {
 
 mod stories {
     mod assertion;
+    mod backup;
     mod calls;
     mod crash;
     mod cut_short;
@@ -55,6 +56,7 @@ mod stories {
     mod identified;
     mod idle;
     mod kept_work;
+    mod keys;
     mod mail;
     mod operations;
     mod probe;
