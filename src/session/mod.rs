@@ -22,7 +22,7 @@ pub use assertion_keys::AssertionKeys;
 pub use binding::Binder;
 pub use keys::{KeyRing, KeyRingError};
 pub use logins::Suspension;
-pub use record::{FactorUsed, Learned, Level, SessionRecord};
+pub use record::{FactorUsed, Learned, Level, Place, SessionRecord};
 pub use sessions::Sessions;
 pub use token::{Claims, Grade, Token, TokenError};
 
