@@ -11,9 +11,9 @@ use super::fail::Failure;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::identity::{CookieSet, announced};
+use crate::net::agent;
 use crate::policy::Standing;
 use crate::random::{self, NoRandomness};
-use crate::net::agent;
 use crate::session::{Learned, Level, Place, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
@@ -30,10 +30,8 @@ pub(super) async fn begin(
     place: Place,
 ) -> Result<Arc<SessionRecord>, Failure> {
     let now = parts.now();
-    let record = SessionRecord {
-        place,
-        ..record(parts, site, now, user, cookies, Learned::Login)?
-    };
+    let record =
+        SessionRecord { place, ..record(parts, site, now, user, cookies, Learned::Login)? };
     parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
     Ok(parts.sessions.begin(now, record).await?)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Sessions;
 use crate::clock::UnixMillis;
-use crate::session::{FactorUsed, Learned, Level, Place, SessionRecord};
+use crate::session::{FactorUsed, Learned, Level, SessionRecord};
 use crate::store::sled::SledStore;
 use crate::store::{Store, StoreError};
 use crate::user::{Opaque, UserName};
@@ -42,7 +42,7 @@ fn record(user: u8, bind: u8, parts: &[u8]) -> SessionRecord {
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },
         learned: Learned::default(),
-        place: Place::default(),
+        place: Default::default(),
     }
 }
 
