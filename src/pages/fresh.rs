@@ -74,8 +74,7 @@ impl Sent {
     }
 }
 
-/// What a user reads of a change that did not come about, and with which status. What is in
-/// doubt is no page of its own.
+/// What a user reads of a change that did not come about, and with which status.
 ///
 /// # Errors
 /// When nothing can be said, or not be written down.
@@ -87,31 +86,23 @@ pub(super) async fn refused(
         let entry = request.entry(Event::ChangeRefused, session);
         request.note(entry.with(Detail::Refusal, fault.as_str())).await?;
     }
-    Ok(match fault {
-        ChangeFault::NotThere => (
-            StatusCode::CONFLICT,
-            "That app is not in your list any more, so nothing was changed. Below is the list as it is now.",
-        ),
-        ChangeFault::Last => (
-            StatusCode::CONFLICT,
-            "That is your only app, so it was not removed: your password alone would be left. Move to a new phone instead, or ask your support desk.",
-        ),
-        ChangeFault::TooMany => (
-            StatusCode::CONFLICT,
-            "You have as many apps as there can be. Remove one that you no longer use, then add the new one.",
-        ),
-        ChangeFault::NoOffer => (
-            StatusCode::UNAUTHORIZED,
-            "That took a little too long. Scan this new picture and type what your app shows for it.",
-        ),
-        ChangeFault::WrongCode => (
-            StatusCode::UNAUTHORIZED,
-            "That code is not right. Wait until your new app shows the next one and type that.",
-        ),
-        ChangeFault::Overtaken => (
-            StatusCode::CONFLICT,
-            "Something else was changed at the same moment, so nothing was changed here. Look at the list and try again.",
-        ),
+    let told = match fault {
+        ChangeFault::NotThere => (StatusCode::CONFLICT, NOT_THERE),
+        ChangeFault::Last => (StatusCode::CONFLICT, LAST),
+        ChangeFault::TooMany => (StatusCode::CONFLICT, TOO_MANY),
+        ChangeFault::NoOffer => (StatusCode::UNAUTHORIZED, NO_OFFER),
+        ChangeFault::WrongCode => (StatusCode::UNAUTHORIZED, WRONG_CODE),
+        ChangeFault::Overtaken => (StatusCode::CONFLICT, OVERTAKEN),
         ChangeFault::Account(error) => return Err(error.into()),
-    })
+    };
+    Ok(told)
 }
+
+const NOT_THERE: &str = "That app is not in your list any more, so nothing was changed. Below is the list as it is now.";
+const LAST: &str = "That is your only app, so it was not removed: your password alone would be left. Move to a new phone instead, or ask your support desk.";
+const TOO_MANY: &str = "You have as many apps as there can be. Remove one that you no longer use, then add the new one.";
+const NO_OFFER: &str =
+    "That took a little too long. Scan this new picture and type what your app shows for it.";
+const WRONG_CODE: &str =
+    "That code is not right. Wait until your new app shows the next one and type that.";
+const OVERTAKEN: &str = "Something else was changed at the same moment, so nothing was changed here. Look at it once more and try again.";

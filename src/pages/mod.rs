@@ -145,14 +145,10 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form).await,
         ("/authenticators", Action::Show) => authenticators::show(request).await,
         ("/authenticators", Action::Send(form)) => authenticators::send(request, form).await,
-        ("/authenticators/add", Action::Show) => new_phone::show_one_more(request).await,
-        ("/authenticators/add", Action::Send(form)) => {
-            new_phone::send_one_more(request, form).await
-        }
-        ("/authenticators/move", Action::Show) => new_phone::show_in_place(request).await,
-        ("/authenticators/move", Action::Send(form)) => {
-            new_phone::send_in_place(request, form).await
-        }
+        ("/authenticators/add", Action::Show) => new_phone::show_add(request).await,
+        ("/authenticators/add", Action::Send(form)) => new_phone::send_add(request, form).await,
+        ("/authenticators/move", Action::Show) => new_phone::show_move(request).await,
+        ("/authenticators/move", Action::Send(form)) => new_phone::send_move(request, form).await,
         ("/sessions", Action::Show) => sessions::show(request).await,
         ("/sessions", Action::Send(form)) => sessions::send(request, form).await,
         ("/verify", Action::Show) => verify::show(request).await,

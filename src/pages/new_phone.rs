@@ -11,14 +11,14 @@ use crate::user::Opaque;
 const ONE_MORE: &str = "/authenticators/add";
 const IN_PLACE: &str = "/authenticators/move";
 
-pub(super) async fn show_one_more(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
+pub(super) async fn show_add(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
     match changing(request, ONE_MORE) {
         Ok(who) => offer(request, &who, NewPhone::OneMore, None).await,
         Err(elsewhere) => Ok(*elsewhere),
     }
 }
 
-pub(super) async fn show_in_place(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
+pub(super) async fn show_move(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
     let id = field(&request.query, "id").and_then(Opaque::decode);
     match changing(request, &page_of(id)) {
         Ok(who) => in_place_of(request, &who, id).await,
@@ -26,7 +26,7 @@ pub(super) async fn show_in_place(request: &PageRequest<'_>) -> Result<PageAnswe
     }
 }
 
-pub(super) async fn send_one_more(
+pub(super) async fn send_add(
     request: &PageRequest<'_>,
     form: &[(String, String)],
 ) -> Result<PageAnswer, PageError> {
@@ -36,7 +36,7 @@ pub(super) async fn send_one_more(
     }
 }
 
-pub(super) async fn send_in_place(
+pub(super) async fn send_move(
     request: &PageRequest<'_>,
     form: &[(String, String)],
 ) -> Result<PageAnswer, PageError> {

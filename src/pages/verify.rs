@@ -117,16 +117,20 @@ pub(super) async fn send(
     match judge(request, session, form).await? {
         Judged::Proven { cookies, recovery_left } => {
             let few = recovery_left.is_some_and(|left| left <= recovery_codes::FEW);
-            // A form that waits is sent on first; our own pages warn by themselves.
-            let is_past = waiting.is_some() || return_to.is_ours(&request.site.portal.prefix);
-            let answer = match few && !is_past {
-                true => recovery_codes::warn(request, &return_to),
-                false => PageAnswer::to(return_to.as_str().to_owned()),
-            };
+            let answer = onward(request, &return_to, few && waiting.is_none());
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
         Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
         Judged::Refused(refused) => ask(request, session, refused, &return_to, kept).await,
+    }
+}
+
+/// Where a right code leads: where the user wanted to go, past a warning that is due. Our own
+/// pages warn by themselves.
+fn onward(request: &PageRequest<'_>, return_to: &ReturnTo, warns: bool) -> PageAnswer {
+    match warns && !return_to.is_ours(&request.site.portal.prefix) {
+        true => recovery_codes::warn(request, return_to),
+        false => PageAnswer::to(return_to.as_str().to_owned()),
     }
 }
 
