@@ -5,7 +5,17 @@
 pub struct ReturnTo(String);
 
 /// Our own pages that one may be led back to.
-const OURS: [&str; 1] = ["/vouch"];
+const OURS: [&str; 7] = [
+    "/",
+    "/authenticators",
+    "/authenticators/add",
+    "/authenticators/move",
+    "/recovery-codes",
+    "/sessions",
+    "/vouch",
+];
+/// What may stand behind one of them: which authenticator is meant.
+const WHICH: &str = "/authenticators/move?id=";
 
 /// The longest path that is kept, in bytes.
 const LONGEST: usize = 2048;
@@ -30,6 +40,11 @@ impl ReturnTo {
             true => Self(text.to_owned()),
             false => Self::parse(text, prefix),
         }
+    }
+
+    /// Whether it leads to one of our own pages.
+    pub fn is_ours(&self, prefix: &str) -> bool {
+        is_below(&self.0, prefix)
     }
 
     /// The same for a `Location` of the portal, which may name one of its own `hosts`.
@@ -105,7 +120,9 @@ fn is_safe(text: &str) -> bool {
 }
 
 fn is_page_of_ours(page: &str) -> bool {
-    OURS.contains(&page)
+    let opaque = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'-' | b'_');
+    let which = page.strip_prefix(WHICH);
+    OURS.contains(&page) || which.is_some_and(|id| id.len() == 22 && id.bytes().all(opaque))
 }
 
 fn is_below(text: &str, prefix: &str) -> bool {
@@ -169,23 +186,34 @@ mod tests {
 
     #[test]
     fn a_code_leads_back_to_a_few_pages_of_ours_alone() {
-        assert_eq!(ReturnTo::parse_ours("/.mfa/vouch", "/.mfa").as_str(), "/.mfa/vouch");
-        assert_eq!(ReturnTo::parse("/.mfa/vouch", "/.mfa").as_str(), "/");
+        let id = "A".repeat(22);
+        let moving = format!("/.mfa/authenticators/move?id={id}");
+        for page in ["/.mfa/", "/.mfa/authenticators", "/.mfa/sessions", "/.mfa/vouch", &moving] {
+            let kept = ReturnTo::parse_ours(page, "/.mfa");
+            assert!(kept.as_str() == page && kept.is_ours("/.mfa"));
+            assert_eq!(ReturnTo::parse(page, "/.mfa").as_str(), "/", "{page}");
+        }
         for page in [
             "/.mfa",
             "/.mfa/logout",
             "/.mfa/verify",
+            "/.mfa/verify?return_to=/.mfa/verify",
             "/.mfa/reset",
-            "/.mfa/vouch/",
             "/.mfa/vouch?colleague=alice",
-            "/.mfa/vouch#x",
-            "/.mfa/../.mfa/vouch",
-            "//.mfa/vouch",
-            "https://e/.mfa/vouch",
+            "/.mfa/authenticators/",
+            "/.mfa/authenticators?action=remove",
+            "/.mfa/authenticators/move?id=1",
+            "/.mfa/authenticators/../logout",
+            "//.mfa/authenticators",
+            "/.mfa//e",
+            "/.mfa/\\e",
+            "https://e/.mfa/authenticators",
+            &format!("{moving}&x=y"),
         ] {
             assert_eq!(ReturnTo::parse_ours(page, "/.mfa").as_str(), "/", "{page}");
         }
-        assert_eq!(ReturnTo::parse_ours("/home", "/.mfa").as_str(), "/home");
+        let kept = ReturnTo::parse_ours("/home", "/.mfa");
+        assert!(kept.as_str() == "/home" && !kept.is_ours("/.mfa"));
     }
 
     #[test]

@@ -6,17 +6,21 @@ pub mod headers;
 pub mod qr;
 pub mod render;
 
+mod authenticators;
 mod devices;
 mod enrol;
+mod fresh;
 mod guard;
 mod help;
 mod home;
 mod jwks;
 mod logout;
+mod new_phone;
 mod notice;
 mod recovery_codes;
 mod remembered;
 mod reset;
+mod sessions;
 pub mod spa;
 pub mod times;
 mod verify;
@@ -140,7 +144,15 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/enrol", Action::Show) => enrol::show(request).await,
         ("/enrol", Action::Send(form)) => enrol::send(request, form).await,
         ("/recovery-codes", Action::Show) => recovery_codes::show(request).await,
-        ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form),
+        ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form).await,
+        ("/authenticators", Action::Show) => authenticators::show(request).await,
+        ("/authenticators", Action::Send(form)) => authenticators::send(request, form).await,
+        ("/authenticators/add", Action::Show) => new_phone::show_add(request).await,
+        ("/authenticators/add", Action::Send(form)) => new_phone::send_add(request, form).await,
+        ("/authenticators/move", Action::Show) => new_phone::show_move(request).await,
+        ("/authenticators/move", Action::Send(form)) => new_phone::send_move(request, form).await,
+        ("/sessions", Action::Show) => sessions::show(request).await,
+        ("/sessions", Action::Send(form)) => sessions::send(request, form).await,
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/verify", Action::SendUnread) => verify::unread(request),

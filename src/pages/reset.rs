@@ -47,18 +47,16 @@ pub(super) async fn send(
     }
 }
 
-/// Where somebody goes who has just come in by a code: past the reset that waits, if there is
-/// one. Who was in before saw it then.
-pub(super) async fn onward(
+/// The way past a reset that waits, for somebody who has just come in by a code; nothing where
+/// none waits. Who was in before saw it then.
+pub(super) async fn detour(
     request: &PageRequest<'_>,
     session: &SessionRecord,
     return_to: &ReturnTo,
-) -> Result<PageAnswer, PageError> {
+) -> Result<Option<PageAnswer>, PageError> {
     let comes_in = !matches!(request.visit.who, Who::Proven(..));
-    if comes_in && told(request, session).await?.is_some() {
-        return Ok(request.go("/reset", return_to));
-    }
-    Ok(PageAnswer::to(return_to.as_str().to_owned()))
+    let waits = comes_in && told(request, session).await?.is_some();
+    Ok(waits.then(|| request.go("/reset", return_to)))
 }
 
 /// When a reset of this user is carried out, as the user reads it; nothing where none waits.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
-    remembered, reset, times,
+    recovery_codes, remembered, reset, times,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
+use crate::notify::Addressee;
 use crate::session::{FactorUsed, SessionRecord};
 use crate::telemetry::label::{FactorLabel, VerificationLabel};
 
@@ -114,11 +115,12 @@ pub(super) async fn send(
         return Ok(PageAnswer { status: StatusCode::OK, ..shown });
     }
     match judge(request, session, form).await? {
-        Judged::Proven(cookies) => {
+        Judged::Proven { cookies, recovery_left } => {
+            let few = recovery_left.is_some_and(|left| left <= recovery_codes::FEW);
             let answer = match waiting.is_some() {
                 // A form that waits goes to the portal first.
                 true => PageAnswer::to(return_to.as_str().to_owned()),
-                false => reset::onward(request, session, &return_to).await?,
+                false => onward(request, session, &return_to, few).await?,
             };
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
@@ -127,10 +129,32 @@ pub(super) async fn send(
     }
 }
 
+/// Where a right code leads: where the user wanted to go, past a reset that waits or a warning
+/// that is due. Our own pages warn by themselves.
+async fn onward(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    return_to: &ReturnTo,
+    warns: bool,
+) -> Result<PageAnswer, PageError> {
+    if let Some(detour) = reset::detour(request, session, return_to).await? {
+        return Ok(detour);
+    }
+    Ok(match warns && !return_to.is_ours(&request.site.portal.prefix) {
+        true => recovery_codes::warn(request, return_to),
+        false => PageAnswer::to(return_to.as_str().to_owned()),
+    })
+}
+
 /// What came of a code.
 enum Judged {
-    /// It was right: the line that sets the proven session, and the one of a device.
-    Proven(Vec<String>),
+    /// It was right.
+    Proven {
+        /// The line that sets the proven session, and the one of a device.
+        cookies: Vec<String>,
+        /// How many recovery codes are left, where it was one.
+        recovery_left: Option<usize>,
+    },
     Refused(VerifyAnswer),
     NotEnrolled,
 }
@@ -143,14 +167,16 @@ async fn judge(
     let typed = field(form, "code").unwrap_or_default();
     let account = request.site.account(session);
     let metrics = &request.site.metrics;
-    let refused = match request.parts.accounts.verify(request.now, account, session, typed).await {
+    let to = Addressee::at(&request.site.portal, &session.user);
+    let accounts = &request.parts.accounts;
+    let refused = match accounts.verify(request.now, account, session, &to, typed).await {
         Ok(verified) => {
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &verified.session)?;
-            let mut lines = vec![cookie_line::set_session(&token)];
-            lines.extend(remembered::remember(request, form, &verified).await?);
-            return Ok(Judged::Proven(lines));
+            let mut cookies = vec![cookie_line::set_session(&token)];
+            cookies.extend(remembered::remember(request, form, &verified).await?);
+            return Ok(Judged::Proven { cookies, recovery_left: verified.recovery_left });
         }
         Err(VerifyFault::Account(error)) => return Err(error.into()),
         Err(VerifyFault::NotEnrolled) => return Ok(Judged::NotEnrolled),

@@ -315,9 +315,12 @@ async fn a_reset_that_is_broken_off_is_done_later_and_once() {
         let fuse = Arc::new(Fuse::default());
         let desk = desk_over(|opened| Arc::new(Brittle::new(opened, Arc::clone(&fuse)))).await;
         let (_, alice) = desk.enrol(&*desk.sign_in(1, 10).await).await;
-        let request = desk.ask(&alice, "ann", A_DAY).await.unwrap();
+        // Her session still stands when the time has come.
+        let wait = Duration::from_secs(600);
+        let terms = ResetTerms { wait, ..AT_ONCE };
+        let request = desk.ask(&alice, "ann", terms).await.unwrap();
         let mails = desk.mails().await;
-        let until = NOW.plus(A_DAY.wait);
+        let until = NOW.plus(wait);
         fuse.blows_after(commits);
         let done = desk.accounts.carry_out_reset(until, account(&alice), &told(&alice)).await;
         fuse.is_mended();

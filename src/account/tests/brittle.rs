@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::clock::UnixMillis;
 use crate::store::sled::SledStore;
 use crate::store::{
-    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 
 /// How many commits there still are.
@@ -96,6 +97,10 @@ impl Store for Brittle {
         budget: usize,
     ) -> Result<usize, StoreError> {
         self.inner.sweep(now, grace, budget).await
+    }
+
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        self.inner.copy(spaces, out).await
     }
 
     async fn health(&self) -> Health {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::gate::{Gate, escaped};
 use super::table::{Table, cell, list, moment};
 use super::user::counted;
-use super::{DeskError, Told, Way};
+use super::{DeskError, Door, Told};
 
 /// What to do about resets that were asked for.
 #[derive(Subcommand)]
@@ -14,7 +14,7 @@ pub(in crate::cli) enum ResetRequestCommand {
     /// List what was asked for, oldest first.
     List {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// Only those in this state.
         #[arg(long, value_enum)]
         state: Option<State>,
@@ -25,7 +25,7 @@ pub(in crate::cli) enum ResetRequestCommand {
     /// Approve a reset. Where enough have approved, and the portal sets no wait, it is done.
     Approve {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// The request, as the list names it.
         #[arg(value_name = "ID", allow_hyphen_values = true)]
         id: String,
@@ -33,7 +33,7 @@ pub(in crate::cli) enum ResetRequestCommand {
     /// Deny a reset, also one that is approved and waits.
     Deny {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// The request, as the list names it.
         #[arg(value_name = "ID", allow_hyphen_values = true)]
         id: String,
@@ -57,14 +57,14 @@ pub(in crate::cli) enum State {
 /// Carries it out and gives the exit code.
 pub(in crate::cli) fn run(command: &ResetRequestCommand) -> u8 {
     match command {
-        ResetRequestCommand::List { way, state, portal } => {
-            super::run_whole(way, async |gate| all(&gate, *state, portal.as_deref()).await)
+        ResetRequestCommand::List { door, state, portal } => {
+            super::run_for_all(door, async |gate| all(&gate, *state, portal.as_deref()).await)
         }
-        ResetRequestCommand::Approve { way, id } => {
-            super::run_whole(way, async |gate| approve(&gate, id).await)
+        ResetRequestCommand::Approve { door, id } => {
+            super::run_for_all(door, async |gate| approve(&gate, id).await)
         }
-        ResetRequestCommand::Deny { way, id, reason } => {
-            super::run_whole(way, async |gate| deny(&gate, id, reason).await)
+        ResetRequestCommand::Deny { door, id, reason } => {
+            super::run_for_all(door, async |gate| deny(&gate, id, reason).await)
         }
     }
 }

@@ -17,7 +17,7 @@ const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 14] = [
+const NOBODY: [Row; 18] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
@@ -26,6 +26,10 @@ const NOBODY: [Row; 14] = [
     ("/.mfa/devices", "/login", "=", "/login"),
     ("/.mfa/vouch", "/login", "=", "/login"),
     ("/.mfa/reset", "/login", "=", "/login"),
+    ("/.mfa/authenticators", "/login", "=", "/login"),
+    ("/.mfa/authenticators/add", "/login", "=", "/login"),
+    ("/.mfa/authenticators/move", "/login", "=", "/login"),
+    ("/.mfa/sessions", "/login", "=", "/login"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -34,7 +38,7 @@ const NOBODY: [Row; 14] = [
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 14] = [
+const NOT_ENROLLED: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -43,6 +47,20 @@ const NOT_ENROLLED: [Row; 14] = [
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/vouch", "/.mfa/verify?return_to=%2F%2Emfa%2Fvouch", "=", "403"),
     ("/.mfa/reset", "/", "=", "403"),
+    ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
+    (
+        "/.mfa/authenticators/add",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fadd",
+        "=",
+        "403",
+    ),
+    (
+        "/.mfa/authenticators/move",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fmove",
+        "=",
+        "403",
+    ),
+    ("/.mfa/sessions", "/.mfa/verify?return_to=%2F%2Emfa%2Fsessions", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -51,7 +69,7 @@ const NOT_ENROLLED: [Row; 14] = [
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 14] = [
+const ENROLLED: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
@@ -60,6 +78,20 @@ const ENROLLED: [Row; 14] = [
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/vouch", "/.mfa/verify?return_to=%2F%2Emfa%2Fvouch", "=", "403"),
     ("/.mfa/reset", "/", "=", "403"),
+    ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
+    (
+        "/.mfa/authenticators/add",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fadd",
+        "=",
+        "403",
+    ),
+    (
+        "/.mfa/authenticators/move",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fmove",
+        "=",
+        "403",
+    ),
+    ("/.mfa/sessions", "/.mfa/verify?return_to=%2F%2Emfa%2Fsessions", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -68,7 +100,7 @@ const ENROLLED: [Row; 14] = [
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 14] = [
+const PROVEN: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
@@ -77,6 +109,10 @@ const PROVEN: [Row; 14] = [
     ("/.mfa/devices", "200", "=", "403"),
     ("/.mfa/vouch", "200", "=", "403"),
     ("/.mfa/reset", "/", "=", "403"),
+    ("/.mfa/authenticators", "200", "=", "403"),
+    ("/.mfa/authenticators/add", "200", "=", "403"),
+    ("/.mfa/authenticators/move", "200", "=", "403"),
+    ("/.mfa/sessions", "200", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -86,9 +122,9 @@ const PROVEN: [Row; 14] = [
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 14] {
+fn held(challenge: &'static str) -> [Row; 18] {
     let mut rows = ENROLLED;
-    rows[13] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[17] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
