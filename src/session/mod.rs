@@ -24,7 +24,7 @@ pub use assertion_keys::{AssertionKeys, AssertionsRotated};
 pub use binding::Binder;
 pub use keys::{KeyRing, KeyRingError, Rotated, Rotation};
 pub use logins::Suspension;
-pub use record::{FactorUsed, Learned, Level, SessionRecord};
+pub use record::{FactorUsed, Learned, Level, Place, SessionRecord};
 pub use sessions::Sessions;
 pub use token::{Claims, Grade, Token, TokenError};
 

@@ -1,4 +1,4 @@
-//! The end of every session that one user has at one portal.
+//! The end of sessions that one user has at one portal: of all, of all but one, of one.
 
 use std::sync::Arc;
 
@@ -26,9 +26,46 @@ impl Sessions {
         now: UnixMillis,
         sub: Opaque,
     ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |_| true).await
+    }
+
+    /// The same for every session but the one that began with the sign-in `root`. That one
+    /// goes on wherever it has moved.
+    ///
+    /// # Errors
+    /// As [`Sessions::end_user`].
+    pub async fn end_others(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        root: Opaque,
+    ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |there| there.root != root).await
+    }
+
+    /// The same for the one session of this user that began with the sign-in `root`.
+    ///
+    /// # Errors
+    /// As [`Sessions::end_user`].
+    pub async fn end_one(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        root: Opaque,
+    ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |there| there.root == root).await
+    }
+
+    async fn end_those(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        those: impl Fn(&SessionRecord) -> bool,
+    ) -> Result<usize, StoreError> {
         let mut ended = 0;
         for _ in 0..ROUNDS {
-            let standing = self.of_user(now, sub).await?;
+            let mut standing = self.of_user(now, sub).await?;
+            standing.retain(&those);
             if standing.is_empty() {
                 return Ok(ended);
             }

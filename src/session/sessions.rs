@@ -153,6 +153,21 @@ impl Sessions {
         Ok(writes)
     }
 
+    /// What lets a transaction happen only if `record` stands, unchanged, when it is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it does not stand now, or when the store is in doubt.
+    pub async fn standing(
+        &self,
+        now: UnixMillis,
+        record: &SessionRecord,
+    ) -> Result<Write, StoreError> {
+        if !self.counts(now, record) {
+            return Err(StoreError::Conflict { index: 0 });
+        }
+        index::check(&*self.store, now, record).await
+    }
+
     /// Takes note of a replacement whose writes are on disk under `versions`.
     pub fn replaced(
         &self,

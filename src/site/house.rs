@@ -17,7 +17,7 @@ use crate::identity::{CookieSet, normalise};
 use crate::net::cookies::{Cookies, SESSION};
 use crate::net::host::Host;
 use crate::server;
-use crate::session::{Learned, Level, SessionRecord};
+use crate::session::{Learned, Level, Place, SessionRecord};
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
 use crate::store::{
@@ -121,6 +121,7 @@ impl House {
             ends: NOW.plus(Duration::from_secs(3600)),
             level,
             learned: Learned::default(),
+            place: Place::default(),
         };
         let token = site.token.mint(&self.parts.keys, NOW, &record).unwrap();
         self.parts.sessions.begin(NOW, record).await.unwrap();

@@ -36,6 +36,7 @@ mod attacks {
     mod return_to;
     mod rotation;
     mod rules;
+    mod self_service;
     mod table;
     mod upstream_tls;
     mod websocket;
@@ -63,6 +64,7 @@ mod stories {
     mod reload;
     mod rollout;
     mod rules;
+    mod self_service;
     mod sessions;
     mod spa;
     mod streams;

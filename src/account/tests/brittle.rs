@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// How many commits there still are.
-pub(super) struct Fuse(AtomicUsize);
+pub(in crate::account) struct Fuse(AtomicUsize);
 
 impl Default for Fuse {
     fn default() -> Self {
@@ -24,11 +24,11 @@ impl Default for Fuse {
 }
 
 impl Fuse {
-    pub(super) fn blows_after(&self, commits: usize) {
+    pub(in crate::account) fn blows_after(&self, commits: usize) {
         self.0.store(commits, Ordering::SeqCst);
     }
 
-    pub(super) fn is_mended(&self) {
+    pub(in crate::account) fn is_mended(&self) {
         self.blows_after(usize::MAX);
     }
 
@@ -40,13 +40,13 @@ impl Fuse {
 }
 
 /// A store behind a fuse.
-pub(super) struct Brittle {
+pub(in crate::account) struct Brittle {
     inner: SledStore,
     fuse: Arc<Fuse>,
 }
 
 impl Brittle {
-    pub(super) fn new(inner: SledStore, fuse: Arc<Fuse>) -> Self {
+    pub(in crate::account) fn new(inner: SledStore, fuse: Arc<Fuse>) -> Self {
         Self { inner, fuse }
     }
 }
