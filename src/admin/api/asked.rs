@@ -126,6 +126,10 @@ impl<'a> Asked<'a> {
             let detail = "the body has to be application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
+        // A list would be taken for an object whose members come in their order.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::bad("the body is not as it has to be: it is no JSON object"));
+        }
         serde_json::from_slice(&self.body)
             .map_err(|error| Problem::bad(format!("the body is not as it has to be: {error}")))
     }
