@@ -33,7 +33,7 @@ const DONE: [Option<Done>; 5] =
 /// Authenticators as a user sees them.
 static APPS: LazyLock<[AuthenticatorLine; 2]> = LazyLock::new(|| {
     ["phone", "tablet"].map(|label| AuthenticatorLine {
-        id: "made-up".to_owned(),
+        id: format!("made-up-{label}"),
         label: label.to_owned(),
         added: "3 May 2026, 09:12 UTC".to_owned(),
     })
