@@ -8,6 +8,7 @@ mod explain;
 mod http;
 mod jar;
 mod mail;
+mod memory;
 mod probe;
 pub mod schema;
 mod serve;
@@ -75,6 +76,9 @@ enum Command {
 /// Carries out what was asked for. 0 done, 1 it failed, 2 wrong usage, 3 wrong
 /// configuration.
 pub fn run(arguments: Arguments) -> ExitCode {
+    if let Err(error) = memory::keep_to_ourselves() {
+        return ExitCode::from(serve::failed(&error));
+    }
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, offline } => check::run(&config, offline),
