@@ -26,6 +26,7 @@ mod attacks {
     mod header;
     mod host;
     mod identity;
+    mod injection;
     mod introduced;
     mod jwt;
     mod leaving;
