@@ -29,7 +29,9 @@ mod attacks {
     mod injection;
     mod introduced;
     mod jwt;
+    mod leaks;
     mod leaving;
+    mod log_lines;
     mod logins;
     mod matrix;
     mod net;
