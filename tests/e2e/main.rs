@@ -43,6 +43,7 @@ mod attacks {
     mod rotation;
     mod rules;
     mod table;
+    mod timing;
     mod upstream_tls;
     mod websocket;
     mod whoami;
