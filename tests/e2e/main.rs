@@ -17,10 +17,12 @@ mod attacks {
     mod admin;
     mod basic;
     mod cache;
+    mod clock;
     mod codes;
     mod config;
     mod enrolment;
     mod forms;
+    mod frames;
     mod guessing;
     mod hdr;
     mod header;
@@ -35,11 +37,13 @@ mod attacks {
     mod logins;
     mod matrix;
     mod net;
+    mod newcomers;
     mod parallel;
     mod path;
     mod proxy_header;
     mod recovery_codes;
     mod return_to;
+    mod revoked;
     mod rotation;
     mod rules;
     mod table;
