@@ -17,6 +17,7 @@ mod chromium;
 mod editor;
 mod frames;
 mod injected;
+mod person;
 mod spa;
 mod story;
 mod webdriver;
