@@ -45,7 +45,7 @@ pub(super) async fn send(browser: &mut Browser, code: &str) -> Shown {
 /// address, over the other protocol.
 async fn guess_anew(gateway: &Gateway, number: u8, code: &str) -> Shown {
     let spelling = ["alice", "ALICE", " Alice", "aLiCe  ", "alice\t"][usize::from(number) % 5];
-    let mut browser = gateway.browser("wiki").from(number + 1).over(number % 2 == 0);
+    let mut browser = gateway.browser("wiki").from(number + 1).over(number.is_multiple_of(2));
     let led = sign_in(&mut browser, (spelling, ALICE.1)).await;
     assert!(led.location().starts_with("/.mfa/verify"), "{spelling:?}: {:?}", led.answer);
     send(&mut browser, code).await

@@ -171,7 +171,7 @@ fn armed(browser: &Browser, method: &str, target: &str, hostile: &str) -> Call {
         let value = if name == "cookie" { format!("lang={hostile}") } else { hostile.to_owned() };
         let value = value.replace(['\u{202e}', '\u{200b}', '\u{2066}'], "");
         let value = if name == "cookie" { value.replace([';', ',', '"'], "") } else { value };
-        if !(name == "cookie" && !browser.jar.is_empty()) {
+        if name != "cookie" || browser.jar.is_empty() {
             call = call.line(name, value);
         }
     }

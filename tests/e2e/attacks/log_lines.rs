@@ -108,7 +108,7 @@ async fn log_1_no_number_is_named_by_a_request() {
         series.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('#')).count()
     };
     let open = async |number: usize| {
-        let mut browser = gateway.browser("wiki").over(number % 2 == 0);
+        let mut browser = gateway.browser("wiki").over(number.is_multiple_of(2));
         browser.open(&format!("/home/{number}?{number}")).await;
     };
     // Each kind of answer has its numbers from its first time on.
