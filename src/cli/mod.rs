@@ -9,6 +9,7 @@ mod http;
 mod import;
 mod jar;
 mod mail;
+mod memory;
 mod probe;
 mod progress;
 pub mod schema;
@@ -87,6 +88,9 @@ enum Command {
 /// Carries out what was asked for. 0 done, 1 it failed, 2 wrong usage, 3 wrong
 /// configuration.
 pub fn run(arguments: Arguments) -> ExitCode {
+    if let Err(error) = memory::keep_to_ourselves() {
+        return ExitCode::from(serve::failed(&error));
+    }
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, offline } => check::run(&config, offline),
