@@ -60,6 +60,9 @@ enum Command {
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
+    /// Read the audit log of a running gateway, and find out whether it is whole.
+    #[command(subcommand)]
+    Audit(desk::audit::AuditCommand),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -84,6 +87,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
+        Command::Audit(command) => desk::audit::run(&command),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

@@ -1,6 +1,7 @@
 //! `/recovery-codes`: the new codes, once. Whoever comes again finds them gone.
 
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who};
+use crate::audit::{Detail, Event};
 
 pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
     let return_to = request.return_to(&[]);
@@ -10,7 +11,13 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         Who::Unknown => return Ok(request.go_to_login()),
     };
     let account = request.site.account(session);
+    request.parts.audit.ready()?;
     let codes = request.parts.accounts.take_new_codes(request.now, account, session).await?;
+    if let Some(codes) = &codes {
+        // They are shown once: from here on nothing may keep them from their owner.
+        let entry = request.entry(Event::RecoveryCodesMade, session);
+        request.mention(entry.with(Detail::Count, codes.len().to_string()));
+    }
     let return_to = return_to.as_str();
     match &codes {
         Some(codes) => request.page(StatusCode::OK, &Page::RecoveryCodes { codes, return_to }),

@@ -15,6 +15,7 @@ mod language;
 
 mod attacks {
     mod admin;
+    mod audit;
     mod basic;
     mod cache;
     mod codes;
@@ -44,6 +45,7 @@ mod attacks {
 
 mod stories {
     mod assertion;
+    mod audit;
     mod calls;
     mod crash;
     mod cut_short;

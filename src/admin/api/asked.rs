@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header, request};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::audit::{By, Entry, Event};
+use crate::audit::{By, Detail, Entry, Event};
 use crate::clock::UnixMillis;
 use crate::config::desk::{Staff, StaffKind};
 use crate::site::Parts;
@@ -27,6 +27,8 @@ pub(super) struct Asked<'a> {
     pub(super) staff: &'a Staff,
     /// From where.
     client: Option<IpAddr>,
+    /// Method and path.
+    target: String,
     query: Vec<(String, String)>,
     is_json: bool,
     body: Bytes,
@@ -54,16 +56,19 @@ impl<'a> Asked<'a> {
         let client = super::client(head);
         let query = head.uri.query().unwrap_or_default().as_bytes();
         let query = form_urlencoded::parse(query).into_owned().collect();
-        Ok(Self { parts, now, staff, client, query, is_json, body })
+        let target = super::target(head);
+        Ok(Self { parts, now, staff, client, target, query, is_json, body })
     }
 
     /// Something that this request did, for the audit log.
     pub(super) fn entry(&self, event: Event) -> Entry<'_> {
-        let by = match self.staff.kind {
-            StaffKind::Token => By::Token(&self.staff.name),
-            StaffKind::Person => By::Person(&self.staff.name),
-        };
-        Entry::new(event, by).from(self.client, None)
+        Entry::new(event, by(self.staff)).from(self.client, None)
+    }
+
+    /// Writes down that somebody read what there is about one user.
+    pub(super) async fn note_reading(&self, portal: &str, user: &str) -> Result<(), Problem> {
+        let entry = self.entry(Event::DeskRead).at(portal).to(user);
+        self.note(entry.with(Detail::Target, self.target.as_str())).await
     }
 
     /// Writes it down: on disk when this returns.
@@ -119,6 +124,14 @@ impl<'a> Asked<'a> {
         }
         serde_json::from_slice(&self.body)
             .map_err(|error| Problem::bad(format!("the body is not as it has to be: {error}")))
+    }
+}
+
+/// Who asks, as the audit log has it.
+pub(super) fn by(staff: &Staff) -> By<'_> {
+    match staff.kind {
+        StaffKind::Token => By::Token(&staff.name),
+        StaffKind::Person => By::Person(&staff.name),
     }
 }
 

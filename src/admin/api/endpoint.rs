@@ -21,6 +21,8 @@ pub(super) enum Deed {
     Devices,
     EndDevices,
     EndDevice,
+    Audit,
+    VerifyAudit,
 }
 
 struct Endpoint {
@@ -51,6 +53,8 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/devices",  Role::Viewer, Deed::Devices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices",  Role::Desk,   Deed::EndDevices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices/{series}", Role::Desk, Deed::EndDevice),
+    endpoint("GET",    "/api/v1/audit",                                  Role::Admin,  Deed::Audit),
+    endpoint("GET",    "/api/v1/audit/verify",                           Role::Admin,  Deed::VerifyAudit),
 ];
 
 /// The least role that may reset on the word of somebody who asks by this channel: an account
@@ -189,9 +193,10 @@ mod tests {
     #[test]
     fn whoever_only_looks_changes_nothing() {
         for endpoint in ENDPOINTS {
+            let is_audit = endpoint.path.starts_with("/api/v1/audit");
             assert_eq!(
                 endpoint.needs == Role::Viewer,
-                endpoint.method == "GET",
+                endpoint.method == "GET" && !is_audit,
                 "{}",
                 endpoint.path
             );

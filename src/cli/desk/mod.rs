@@ -1,6 +1,7 @@
 //! The commands of the desk, one file for each noun, over the API of a running gateway. They
 //! know no more than the API tells: a token's role and portals rule here as there.
 
+pub(super) mod audit;
 pub(super) mod device;
 mod gate;
 mod invite;
@@ -17,15 +18,23 @@ use serde_json::Value;
 use url::Url;
 
 use super::http::HttpError;
+use crate::audit::FileError;
 use gate::Gate;
 use table::Table;
 
-/// Which gateway, by what right, and how to print what it says.
+/// Which portal of which gateway.
 #[derive(Args)]
 pub(super) struct Desk {
     /// The portal.
     #[arg(long, value_name = "NAME")]
     portal: String,
+    #[command(flatten)]
+    way: Way,
+}
+
+/// Which gateway, by what right, and how to print what it says.
+#[derive(Args)]
+pub(super) struct Way {
     /// The admin listener of the gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9443")]
     admin: Url,
@@ -80,6 +89,10 @@ enum DeskError {
     Refused(String),
     #[error("the answer is none of a gateway's (status {0}); is --admin its admin listener?")]
     Strange(u16),
+    #[error("the audit log is not whole: {0}")]
+    NotWhole(String),
+    #[error(transparent)]
+    AuditFiles(#[from] FileError),
     #[error("the runtime does not start: {0}")]
     Runtime(io::Error),
     #[error("it cannot be printed: {0}")]
@@ -97,19 +110,34 @@ impl DeskError {
             | Self::Http(_)
             | Self::Refused(_)
             | Self::Strange(_)
+            | Self::NotWhole(_)
+            | Self::AuditFiles(_)
             | Self::Runtime(_)
             | Self::Output(_) => 1,
         }
     }
 }
 
-/// Carries a command out through the gate, prints what came of it, and gives the exit code.
+/// Carries out a command about one portal, prints what came of it, and gives the exit code.
 fn run(desk: &Desk, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    through(&desk.way, Some(&desk.portal), command)
+}
+
+/// The same for a command about the whole gateway.
+fn run_whole(way: &Way, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    through(way, None, command)
+}
+
+fn through(
+    way: &Way,
+    portal: Option<&str>,
+    command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>,
+) -> u8 {
     let done = || {
-        let gate = Gate::open(desk)?;
+        let gate = Gate::open(way, portal)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let told = runtime.map_err(DeskError::Runtime)?.block_on(command(gate))?;
-        print(desk.output, &told).map_err(DeskError::Output)
+        print(way.output, &told).map_err(DeskError::Output)
     };
     match done() {
         Ok(()) => 0,
