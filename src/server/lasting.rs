@@ -12,6 +12,7 @@ use crate::account::Accounts;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::notify::{Courier, Letters, Post};
 use crate::pages::render::Renderer;
@@ -22,6 +23,7 @@ use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
+use crate::tokens::Tokens;
 
 /// What stays as it is, whatever the configuration.
 pub(super) struct Lasting {
@@ -32,6 +34,7 @@ pub(super) struct Lasting {
     sessions: Arc<Sessions>,
     keys: Arc<KeyRing>,
     assertions: Arc<Assertions>,
+    tokens: Arc<Tokens>,
     latest: Arc<AtomicU64>,
 }
 
@@ -74,8 +77,10 @@ impl Lasting {
         let assertions = AssertionKeys::load_or_make(&*store, now).await?;
         let assertions = Arc::new(Assertions::new(assertions));
         let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
+        let ids = MacKey::new(&keyring.derive("tokens of the API"));
+        let tokens = Arc::new(Tokens::load(Arc::clone(&store), ids, now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
-        Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, latest })
+        Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, tokens, latest })
     }
 
     /// What a configuration makes. What people are in the middle of
@@ -111,7 +116,9 @@ impl Lasting {
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
+            desk_pace: config.admin.as_ref().map_or(1, |admin| admin.requests_per_minute),
             desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
+            tokens: Arc::clone(&self.tokens),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,

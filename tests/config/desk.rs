@@ -163,3 +163,19 @@ fn an_organisation_has_mail_of_its_own() {
         assert_eq!(faults, [format!("gateway.yaml:{at}: {sentence}")]);
     }
 }
+
+#[test]
+fn a_token_may_ask_so_often() {
+    let with =
+        |pace: &str| edited(&[(ADDRESS, &format!("{ADDRESS}\n  requests_per_minute: {pace}"))]);
+    let pace = |yaml: &str| Folder::new().config(yaml).admin.unwrap().requests_per_minute;
+    assert_eq!(pace(&edited(&[])), 600);
+    for (written, meant) in [("60", 60), ("60000", 60_000)] {
+        assert_eq!(pace(&with(written)), meant);
+    }
+    for wrong in ["0", "59", "60001"] {
+        let faults = Folder::new().faults(&with(wrong));
+        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+        assert!(fault.contains(": admin.requests_per_minute: is "), "{fault}");
+    }
+}

@@ -68,4 +68,5 @@ mod stories {
     mod sessions;
     mod spa;
     mod streams;
+    mod tokens;
 }

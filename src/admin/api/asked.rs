@@ -128,6 +128,17 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The pattern of [`plain`], for the API document: no control character, and something besides
+/// spaces.
+pub(super) const PLAIN: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f]*",
+    r"[^\s\u0000-\u001f\u007f-\u009f]",
+    r"[^\u0000-\u001f\u007f-\u009f]*$",
+);
+
+/// The pattern of a duration, for the API document: so many digits always are one.
+pub(super) const DURATION: &str = "^[0-9]{1,11}(ms|s|m|h|d)$";
+
 /// A text of the desk's own: short, on one line, with something in it.
 pub(super) fn plain<'a>(name: &str, text: &'a str, longest: usize) -> Result<&'a str, Problem> {
     let is_plain = !text.trim().is_empty() && !text.chars().any(char::is_control);

@@ -2,9 +2,10 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::asked::{Asked, plain};
+use super::asked::{Asked, PLAIN, plain};
 use super::problem::Problem;
 use super::{Person, endpoint, told, view};
 use crate::account::UnlockFault;
@@ -16,25 +17,32 @@ const LONGEST_REASON: usize = 500;
 const LONGEST_TICKET: usize = 100;
 
 /// Who asks for a reset, and why.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+#[schemars(rename = "ResetWish")]
+pub(super) struct Wish {
+    /// The mail address of whoever asks; never the user's own.
     requested_by: String,
     channel: Channel,
+    /// Why.
+    #[schemars(length(min = 1, max = LONGEST_REASON), regex(pattern = PLAIN))]
     reason: String,
+    /// The ticket in which it was asked for.
+    #[schemars(length(min = 1, max = LONGEST_TICKET), regex(pattern = PLAIN))]
     ticket: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reset")]
+pub(super) struct Done<'a> {
     portal: &'a str,
     user: &'a str,
     was_enrolled: bool,
     sessions_ended: usize,
 }
 
-#[derive(Serialize)]
-struct Unlocked<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Unlocked<'a> {
     portal: &'a str,
     user: &'a str,
     was_locked: bool,
