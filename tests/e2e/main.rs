@@ -19,6 +19,7 @@ mod attacks {
     mod cache;
     mod codes;
     mod config;
+    mod documented;
     mod enrolment;
     mod forms;
     mod hdr;
