@@ -13,11 +13,13 @@ mod invite;
 mod mailed_code;
 mod record;
 pub mod requester;
+pub mod requests;
 mod reset;
 pub mod rollout;
 mod roster;
 mod sight;
 mod verify;
+pub mod voucher;
 
 use std::sync::Arc;
 use std::time::Duration;

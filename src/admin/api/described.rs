@@ -6,8 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::endpoint::Deed;
 use super::{
-    devices, invite, keys, openapi, portals, reset, rollout, sessions, store, tokens, users,
+    devices, invite, keys, openapi, portals, reset, reset_requests, rollout, sessions, store,
+    tokens, users,
 };
+use crate::admin::deeds::resets;
 
 /// What is said of an endpoint beside what the table has.
 pub(super) struct Described {
@@ -25,6 +27,8 @@ pub(super) struct Described {
     pub(super) answer: Form,
     /// Its media type.
     pub(super) kind: &'static str,
+    /// The form of an answer 202, where the deed may need more of people or of time.
+    pub(super) accepted: Option<Form>,
     /// Refusals of its own, beside those that any endpoint has.
     pub(super) refusals: &'static [(u16, &'static str)],
 }
@@ -74,6 +78,12 @@ pub(super) const IN_PATHS: &[Parameter] = &[
         example: "AAAAAAAAAAAAAAAAAAAAAA",
     },
     Parameter {
+        name: "id",
+        about: "A request for a reset, as the list of them names it.",
+        form: r#"{"type":"string","pattern":"^[A-Za-z0-9_-]{21}[AQgw]$"}"#,
+        example: "AAAAAAAAAAAAAAAAAAAAAA",
+    },
+    Parameter {
         name: "name",
         about: "A token, by its name.",
         form: r#"{"type":"string","pattern":"^[a-z0-9_-]{1,32}$"}"#,
@@ -102,6 +112,27 @@ const USERS_QUERY: &[Parameter] = &[
     },
 ];
 
+const REQUESTS_QUERY: &[Parameter] = &[
+    Parameter {
+        name: "state",
+        about: "Only requests in this state.",
+        form: r#"{"type":"string","enum":["open","waiting","done","denied","stopped","expired"]}"#,
+        example: "open",
+    },
+    Parameter {
+        name: "portal",
+        about: "Only requests at this portal.",
+        form: r#"{"type":"string","minLength":1,"maxLength":64}"#,
+        example: "wiki",
+    },
+    Parameter {
+        name: "after",
+        about: "The cursor of the page before, as its next says.",
+        form: r#"{"type":"string","pattern":"^[A-Za-z0-9_-]{21}[AQgw]$"}"#,
+        example: "AAAAAAAAAAAAAAAAAAAAAA",
+    },
+];
+
 const RESET: &str = r#"{"requested_by":"bob@example.com","channel":"colleague","reason":"The phone is lost.","ticket":"T-1"}"#;
 
 /// What is said of an endpoint.
@@ -120,13 +151,18 @@ pub(super) fn described(deed: Deed) -> Described {
                 .asking(USERS_QUERY)
         }
         Deed::User => answering::<users::Details>("users", "One user."),
-        Deed::Reset => answering::<reset::Done<'static>>(
-            "users",
-            "Takes a user's second factor away on the word of somebody else. As an account \
-             manager's word it needs account_manager or more.",
+        Deed::Reset => answering::<reset_requests::Done<'static>>(
+            "resets",
+            "Asks for a user's second factor to be taken away, on the word of somebody else; that \
+             is the first approval too. As an account manager's word it needs account_manager or \
+             more.",
         )
-        .taking::<reset::Wish>(RESET)
-        .refusing(&[(422, "The word of whoever asks does not count; reason says why.")]),
+        .or_accepting::<reset_requests::Request>()
+        .taking::<resets::Asked>(RESET)
+        .refusing(&[
+            (409, "A reset of this user was asked for already and is not decided."),
+            (422, "The word of whoever asks does not count; reason says why."),
+        ]),
         Deed::Unlock => {
             answering::<reset::Unlocked<'static>>("users", "Forgives a user's wrong codes.")
                 .refusing(&[(422, "Only a reset helps any more.")])
@@ -154,6 +190,23 @@ pub(super) fn described(deed: Deed) -> Described {
         Deed::EndDevice => {
             answering::<devices::Ended<'static>>("devices", "Forgets one device of a user.")
         }
+        Deed::Requests => {
+            answering::<reset_requests::Requests>("resets", "The resets that were asked for.")
+                .asking(REQUESTS_QUERY)
+                .refusing(&[(404, "There is no such portal.")])
+        }
+        Deed::Approve => answering::<reset_requests::Done<'static>>("resets", "Approves a reset.")
+            .or_accepting::<reset_requests::Request>()
+            .refusing(&[
+                (409, "The request is decided already."),
+                (422, "This approval does not count; reason says why."),
+            ]),
+        Deed::Deny => answering::<reset_requests::Request>("resets", "Denies a reset.")
+            .taking::<reset_requests::Denial>(r#"{"reason":"Nobody there knows of it."}"#)
+            .refusing(&[
+                (409, "The request is decided already."),
+                (422, "This word does not count; reason says why."),
+            ]),
         Deed::RotateKeys => answering::<keys::Rotated>(
             "keys",
             "Makes new keys for sessions and assertions. In an emergency the ones before end at \
@@ -200,6 +253,7 @@ fn answering<T: JsonSchema>(tag: &'static str, summary: &'static str) -> Describ
         status: 200,
         answer: SchemaGenerator::subschema_for::<T>,
         kind: "application/json",
+        accepted: None,
         refusals: &[],
     }
 }
@@ -217,6 +271,11 @@ impl Described {
     fn taking_perhaps<T: JsonSchema>(self, example: &'static str) -> Self {
         let form = SchemaGenerator::subschema_for::<T>;
         Self { body: Some(Body { form, example, needed: false }), ..self }
+    }
+
+    /// Or it is accepted, and this says what it waits for.
+    fn or_accepting<T: JsonSchema>(self) -> Self {
+        Self { accepted: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 
     /// Its answer is no JSON but bytes, which have no form.

@@ -171,6 +171,12 @@ fn answers(endpoint: &Endpoint, said: &Described, forms: &mut Forms) -> Map<Stri
     let content = json!({ said.kind: { "schema": form } });
     let done = json!({ "description": "It is done, and this came of it.", "content": content });
     answers.insert(said.status.to_string(), done);
+    if let Some(form) = said.accepted {
+        let content = json!({ said.kind: { "schema": form(&mut forms.answers) } });
+        let held =
+            json!({ "description": "It needs more first, as this says.", "content": content });
+        answers.insert("202".to_owned(), held);
+    }
     for (status, ..) in REFUSALS {
         let is_own = match status {
             404 => endpoint.names().next().is_some(),

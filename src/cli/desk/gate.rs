@@ -118,7 +118,7 @@ impl Gate {
             said = serde_json::from_slice(&page.body).ok();
         }
         match said {
-            Some(said) if matches!(page.status, StatusCode::OK | StatusCode::CREATED) => Ok(said),
+            Some(said) if is_done(page.status) => Ok(said),
             Some(said) => Err(refusal(&said, page.status)),
             None => Err(DeskError::Strange(page.status.as_u16())),
         }
@@ -130,6 +130,11 @@ fn too_soon(page: &Page, said: Option<&Value>) -> Option<Duration> {
     let is_pace = said?.get("reason")?.as_str()? == "too_often";
     let wait: u64 = page.header("retry-after")?.parse().ok()?;
     is_pace.then(|| Duration::from_secs(wait.clamp(1, LONGEST_WAIT)))
+}
+
+/// What was accepted is under way: the answer says what it waits for.
+fn is_done(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED)
 }
 
 fn refusal(said: &Value, status: StatusCode) -> DeskError {

@@ -292,6 +292,7 @@ async fn the_longest_mail_fits_into_the_store() {
         let to = Addressee { user: &user, portal: "wiki", host: &host, email: None };
         for mail in [
             Mail::Enrolled { label: long.clone(), at: NOW },
+            Mail::Moved { from: long.clone(), to: long.clone(), at: NOW },
             Mail::Reset { by: long.clone(), at: NOW },
             Mail::Code { code: long.clone(), minutes: u64::MAX },
         ] {
@@ -300,7 +301,7 @@ async fn the_longest_mail_fits_into_the_store() {
             house.store.commit(NOW, writes).await.unwrap();
         }
     }
-    assert_eq!(house.waiting().await, 9);
+    assert_eq!(house.waiting().await, 12);
 }
 
 #[tokio::test]

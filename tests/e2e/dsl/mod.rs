@@ -27,6 +27,7 @@ pub mod shelf;
 pub mod signed;
 pub mod socket;
 pub mod steps;
+pub mod traces;
 pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
