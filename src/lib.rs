@@ -15,6 +15,7 @@ pub mod account;
 pub mod visit;
 
 pub mod session;
+pub mod tokens;
 
 pub mod audit;
 pub mod notify;

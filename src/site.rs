@@ -33,6 +33,7 @@ use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::{Metrics, MetricsError, PortalMetrics};
+use crate::tokens::Tokens;
 use crate::user::Opaque;
 
 use kept::KeptKey;
@@ -60,6 +61,10 @@ pub struct Parts {
     pub keys: Arc<KeyRing>,
     /// Who may use the API of the desk.
     pub desk: Vec<AdminToken>,
+    /// Who may use it too: tokens that were made by command.
+    pub tokens: Arc<Tokens>,
+    /// How many requests to it one token may send in a minute.
+    pub desk_pace: u32,
     /// What portals are told of a proven visitor, signed.
     pub assertions: Arc<Assertions>,
     /// How long they last.

@@ -1,6 +1,7 @@
 //! On whose word a second factor is reset: a pure rule. Never on the word of the user, who may
 //! be anybody who has the password; but on that of a colleague or of the account manager.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::desk::{Organisation, Role};
@@ -12,7 +13,7 @@ use crate::telemetry::label::ResetLabel;
 use crate::user::UserName;
 
 /// As what somebody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// As a colleague from the user's own organisation.

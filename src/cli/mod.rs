@@ -76,6 +76,9 @@ enum Command {
     /// Read the audit log of a running gateway, and find out whether it is whole.
     #[command(subcommand)]
     Audit(desk::audit::AuditCommand),
+    /// Make, list and end tokens of the API itself.
+    #[command(subcommand)]
+    Token(desk::token::TokenCommand),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -107,9 +110,44 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Keys(command) => desk::keys::run(&command),
         Command::Store(command) => desk::store::run(&command),
         Command::Audit(command) => desk::audit::run(&command),
+        Command::Token(command) => desk::token::run(&command),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),
     };
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Arguments;
+
+    /// Every command that does something, with its words.
+    fn leaves(command: &Command, words: &str, found: &mut Vec<(String, Command)>) {
+        let words = format!("{words} {}", command.get_name());
+        if command.get_subcommands().next().is_none() {
+            found.push((words.clone(), command.clone()));
+        }
+        command.get_subcommands().for_each(|one| leaves(one, &words, found));
+    }
+
+    #[test]
+    fn whatever_asks_a_running_gateway_speaks_to_people_and_to_scripts() {
+        let mut found = Vec::new();
+        leaves(&Arguments::command(), "", &mut found);
+        let has = |command: &Command, name: &str| {
+            command.get_arguments().any(|argument| argument.get_long() == Some(name))
+        };
+        found.retain(|(_, command)| has(command, "admin"));
+        assert!(found.len() >= 13, "{}", found.len());
+        for (words, command) in found {
+            let output = command.get_arguments().find(|one| one.get_long() == Some("output"));
+            let values = output.map(|one| one.get_possible_values()).unwrap_or_default();
+            let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+            assert_eq!(names, ["table", "json"], "{words}");
+            assert!(has(&command, "token-file"), "{words}");
+        }
+    }
 }

@@ -11,7 +11,9 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::net::mail_address::MailAddress;
 
 /// What the holder of a token may do; each role may do all that those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case", expecting = "a word")]
 pub enum Role {
     /// Looks.
@@ -77,6 +79,14 @@ impl Staff {
     }
 }
 
+/// Whether a token may have this name: 1 to 32 of a-z, 0-9, '-' and '_'.
+pub fn is_token_name(name: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    };
+    (1..=32).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// A key to the admin API.
 #[derive(Clone, Debug)]
 pub struct AdminToken {
@@ -95,6 +105,16 @@ impl TokenHash {
     /// The hash of a secret.
     pub fn of(secret: &[u8]) -> Self {
         Self(Sha256::digest(secret).into())
+    }
+
+    /// One that was kept.
+    pub(crate) const fn kept(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The hash, to be kept.
+    pub(crate) const fn bytes(&self) -> [u8; 32] {
+        self.0
     }
 
     /// Whether both are of one secret, in constant time.
@@ -146,4 +166,19 @@ pub struct ResetTerms {
     pub approval: Approval,
     /// How long it waits then, 0 to 7 days, for the user to stop it.
     pub wait: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_token_name;
+
+    #[test]
+    fn a_name_is_plain() {
+        for name in ["a", "night-desk_2", &"x".repeat(32)] {
+            assert!(is_token_name(name), "{name}");
+        }
+        for name in ["", "A", "é", "a b", "a/b", &"x".repeat(33)] {
+            assert!(!is_token_name(name), "{name}");
+        }
+    }
 }

@@ -110,6 +110,9 @@ pub(super) struct AdminFile {
     pub(super) address: Option<String>,
     /// Keys to the API of the desk; none unless set, and then nobody gets in there.
     pub(super) tokens: Option<List<TokenFile>>,
+    /// How many requests one token may send in a minute, 60 to 60000; 600 unless set.
+    #[schemars(range(min = 60, max = 60_000))]
+    pub(super) requests_per_minute: Option<u32>,
 }
 
 /// The store.

@@ -115,6 +115,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// Keys to its API; without any nobody gets in there.
     pub tokens: Vec<desk::AdminToken>,
+    /// How many requests one token may send in a minute.
+    pub requests_per_minute: u32,
 }
 
 /// The engine and its place.

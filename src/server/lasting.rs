@@ -13,6 +13,7 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::telemetry::AuditLog;
+use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::notify::{Courier, Letters, Post};
 use crate::pages::render::Renderer;
@@ -23,6 +24,7 @@ use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
+use crate::tokens::Tokens;
 
 /// What stays as it is, whatever the configuration.
 pub(super) struct Lasting {
@@ -34,6 +36,7 @@ pub(super) struct Lasting {
     sessions: Arc<Sessions>,
     keys: Arc<KeyRing>,
     assertions: Arc<Assertions>,
+    tokens: Arc<Tokens>,
     latest: Arc<AtomicU64>,
 }
 
@@ -77,9 +80,22 @@ impl Lasting {
         let assertions = AssertionKeys::load_or_make(&*store, now).await?;
         let assertions = Arc::new(Assertions::new(assertions));
         let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
+        let ids = MacKey::new(&keyring.derive("tokens of the API"));
+        let tokens = Arc::new(Tokens::load(Arc::clone(&store), ids, now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
         let audit = Audit::open(named, Arc::clone(&store), now, Arc::clone(&metrics)).await?;
-        Ok(Self { clock, keyring, store, metrics, audit, sessions, keys, assertions, latest })
+        Ok(Self {
+            clock,
+            keyring,
+            store,
+            metrics,
+            audit,
+            sessions,
+            keys,
+            assertions,
+            tokens,
+            latest,
+        })
     }
 
     /// What a configuration makes. What people are in the middle of
@@ -115,7 +131,9 @@ impl Lasting {
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
+            desk_pace: config.admin.as_ref().map_or(1, |admin| admin.requests_per_minute),
             desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
+            tokens: Arc::clone(&self.tokens),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,

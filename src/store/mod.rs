@@ -113,7 +113,7 @@ impl Space {
 
     /// Whether changes in this space are told to [`Store::watch`].
     pub const fn watched(self) -> bool {
-        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config)
+        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token)
     }
 }
 

@@ -78,32 +78,32 @@ fn tokens_are_whole_and_each_its_own() {
     refused(
         &["name: desk, role: boss, secret: file:desk.token"],
         &[
-            "6:21: admin.tokens[0].staff.role: is not a word that is known here; write viewer or desk or account_manager or admin",
+            "6:21: admin.tokens[0].role: is not a word that is known here; write viewer or desk or account_manager or admin",
         ],
     );
     refused(
         &["role: desk"],
         &[
-            "6:7: admin.tokens[0].staff.name: is missing; say who holds the token",
+            "6:7: admin.tokens[0].name: is missing; say who holds the token",
             "6:7: admin.tokens[0].secret: is missing; write file:PATH",
         ],
     );
     refused(
         &["name: The Desk, role: desk, secret: file:desk.token"],
         &[
-            "6:9: admin.tokens[0].staff.name: is no name for a token; use 1 to 32 of a-z, 0-9, '-' and '_'",
+            "6:9: admin.tokens[0].name: is no name for a token; use 1 to 32 of a-z, 0-9, '-' and '_'",
         ],
     );
     refused(
         &["name: desk, role: desk, secret: file:desk.token, portals: [shop]"],
         &[
-            "6:68: admin.tokens[0].staff.portals[0]: 'shop' is no portal of this file; name one of portals",
+            "6:68: admin.tokens[0].portals[0]: 'shop' is no portal of this file; name one of portals",
         ],
     );
     refused(
         &["name: desk, role: desk, secret: file:desk.token, portals: []"],
         &[
-            "6:58: admin.tokens[0].staff.portals: is an empty list; name the portals, or leave the key out for all",
+            "6:58: admin.tokens[0].portals: is an empty list; name the portals, or leave the key out for all",
         ],
     );
     refused(
@@ -112,7 +112,7 @@ fn tokens_are_whole_and_each_its_own() {
             "name: desk, role: viewer, secret: file:desk.token",
         ],
         &[
-            "7:9: admin.tokens[1].staff.name: is the name of admin.tokens[0] already; give each its own",
+            "7:9: admin.tokens[1].name: is the name of admin.tokens[0] already; give each its own",
             "7:35: admin.tokens[1].secret: is the secret of admin.tokens[0] too; make one: openssl rand -base64 32",
         ],
     );
@@ -162,6 +162,22 @@ fn an_organisation_has_mail_of_its_own() {
     ] {
         let faults = Folder::new().faults(&with(organisation));
         assert_eq!(faults, [format!("gateway.yaml:{at}: {sentence}")]);
+    }
+}
+
+#[test]
+fn a_token_may_ask_so_often() {
+    let with =
+        |pace: &str| edited(&[(ADDRESS, &format!("{ADDRESS}\n  requests_per_minute: {pace}"))]);
+    let pace = |yaml: &str| Folder::new().config(yaml).admin.unwrap().requests_per_minute;
+    assert_eq!(pace(&edited(&[])), 600);
+    for (written, meant) in [("60", 60), ("60000", 60_000)] {
+        assert_eq!(pace(&with(written)), meant);
+    }
+    for wrong in ["0", "59", "60001"] {
+        let faults = Folder::new().faults(&with(wrong));
+        let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+        assert!(fault.contains(": admin.requests_per_minute: is "), "{fault}");
     }
 }
 

@@ -21,6 +21,7 @@ mod attacks {
     mod clock;
     mod codes;
     mod config;
+    mod documented;
     mod enrolment;
     mod forms;
     mod frames;
@@ -83,4 +84,5 @@ mod stories {
     mod sessions;
     mod spa;
     mod streams;
+    mod tokens;
 }

@@ -43,6 +43,7 @@ const LOWER_ROOMS: Places = Places::In(&[
     "src/config",
     "src/net",
     "src/telemetry",
+    "src/tokens",
 ]);
 const PURE_ROOMS: Places = Places::In(&["src/policy", "src/factor"]);
 

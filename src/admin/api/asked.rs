@@ -143,3 +143,6 @@ impl<'a> Asked<'a> {
             .map_err(|error| Problem::bad(format!("the body is not as it has to be: {error}")))
     }
 }
+
+/// The pattern of a duration, for the API document: so many digits always are one.
+pub(super) const DURATION: &str = "^[0-9]{1,11}(ms|s|m|h|d)$";

@@ -2,6 +2,7 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -12,8 +13,9 @@ use crate::audit::{AuditError, Broken, Page, Wanted, Whole};
 /// Lines in one answer.
 const PAGE: usize = 500;
 
-#[derive(Serialize)]
-struct Verified {
+/// Whether the log is whole.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Verified {
     whole: bool,
     /// How many lines there are; of a log that is not whole nobody can say.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,12 +30,26 @@ struct Verified {
     broken: Option<First>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct First {
     file: String,
     line: u64,
     what: &'static str,
     says: String,
+}
+
+/// Lines of the log, as they stand in its files.
+#[derive(JsonSchema)]
+pub(super) struct Lines {
+    /// Each as its file has it; `docs/audit.md` says what may be in one.
+    #[expect(dead_code, reason = "only describes what is passed on byte by byte")]
+    lines: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// The number of the last line of the log.
+    #[expect(dead_code, reason = "only describes what is passed on byte by byte")]
+    last: u64,
+    /// What to ask `after` for more; absent at the end.
+    #[expect(dead_code, reason = "only describes what is passed on byte by byte")]
+    next: Option<u64>,
 }
 
 /// `GET /audit?after=&last=`: up to 500 lines after that one, or the last of all.

@@ -1,9 +1,12 @@
 //! Whose token a request carries. Cookies are not looked at: what a browser sends by itself
 //! never counts.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 
 use crate::config::desk::{AdminToken, Staff, TokenHash};
+use crate::tokens::Issued;
 
 /// A request of nobody who is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +17,22 @@ pub(super) enum Stranger {
     WrongToken,
 }
 
+/// Who holds the token of a request.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) staff: Staff,
+    /// The token, where it was made by command.
+    pub(super) issued: Option<Arc<Issued>>,
+}
+
 /// The token in `Authorization: Bearer` (RFC 6750). All that there are are compared, in
-/// constant time.
-pub(super) fn caller<'a>(
+/// constant time. A name of the configuration is that of its own token alone: one that was
+/// made under the name before counts no longer.
+pub(super) fn caller(
     headers: &HeaderMap,
-    tokens: &'a [AdminToken],
-) -> Result<&'a Staff, Stranger> {
+    written: &[AdminToken],
+    made: &[Arc<Issued>],
+) -> Result<Caller, Stranger> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let line = lines.next().ok_or(Stranger::NoToken)?;
     if lines.next().is_some() {
@@ -32,10 +45,23 @@ pub(super) fn caller<'a>(
     }
     let given = TokenHash::of(token.as_bytes());
     // To the end of the list, whichever it is.
-    let found = tokens.iter().fold(None, |found, token| {
+    let found = written.iter().fold(None, |found, token| {
         if bool::from(token.hash.is(&given)) { Some(token) } else { found }
     });
-    found.map(|token| &token.staff).ok_or(Stranger::WrongToken)
+    let issued =
+        made.iter().fold(
+            None,
+            |found, token| {
+                if bool::from(token.hash.is(&given)) { Some(token) } else { found }
+            },
+        );
+    if let Some(AdminToken { staff, .. }) = found {
+        return Ok(Caller { staff: staff.clone(), issued: None });
+    }
+    let is_written = |name: &str| written.iter().any(|token| token.staff.name == name);
+    let issued = issued.filter(|token| !is_written(&token.staff.name));
+    let issued = issued.ok_or(Stranger::WrongToken)?;
+    Ok(Caller { staff: issued.staff.clone(), issued: Some(Arc::clone(issued)) })
 }
 
 #[cfg(test)]
@@ -60,7 +86,7 @@ mod tests {
         for line in lines {
             headers.append("authorization", HeaderValue::from_str(line).unwrap());
         }
-        caller(&headers, &tokens).map(|staff| staff.name.clone())
+        caller(&headers, &tokens, &[]).map(|caller| caller.staff.name)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! nothing.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -11,13 +12,14 @@ use crate::account;
 use crate::audit::{Detail, Event};
 use crate::user::Opaque;
 
-#[derive(Serialize)]
-struct Devices {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeviceList")]
+pub(super) struct Devices {
     devices: Vec<Device>,
 }
 
-#[derive(Serialize)]
-struct Device {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Device {
     /// Names it, to end it.
     series: String,
     /// What it said that it is. Nobody vouches for it.
@@ -32,8 +34,9 @@ struct Device {
     expires: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Ended<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DevicesEnded")]
+pub(super) struct Ended<'a> {
     portal: &'a str,
     user: &'a str,
     devices_ended: usize,

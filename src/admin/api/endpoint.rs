@@ -8,6 +8,7 @@ use crate::config::desk::Role;
 /// What an endpoint does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
+    Document,
     Portals,
     Rollout,
     Users,
@@ -28,24 +29,40 @@ pub(super) enum Deed {
     ExportStore,
     Audit,
     VerifyAudit,
+    Tokens,
+    MakeToken,
+    EndToken,
 }
 
-struct Endpoint {
-    method: &'static str,
-    /// `{portal}`, `{user}`, `{series}` and `{id}` stand for one segment each.
-    path: &'static str,
+/// A row of the table.
+pub(super) struct Endpoint {
+    pub(super) method: &'static str,
+    /// `{portal}`, `{user}`, `{series}`, `{id}` and `{name}` stand for one segment each.
+    pub(super) path: &'static str,
     /// The least role that may do it.
-    needs: Role,
-    deed: Deed,
+    pub(super) needs: Role,
+    pub(super) deed: Deed,
+}
+
+impl Endpoint {
+    /// What stands in braces in its path.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let segments = self.path.split('/');
+        segments.filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
 }
 
 const fn endpoint(method: &'static str, path: &'static str, needs: Role, deed: Deed) -> Endpoint {
     Endpoint { method, path, needs, deed }
 }
 
+/// Where all of it is.
+pub(super) const BASE: &str = "/api/v1";
+
 /// The whole API, and what each role may do.
 #[rustfmt::skip]
-const ENDPOINTS: &[Endpoint] = &[
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    endpoint("GET",    "/api/v1/openapi.json",                           Role::Viewer, Deed::Document),
     endpoint("GET",    "/api/v1/portals",                                Role::Viewer, Deed::Portals),
     endpoint("GET",    "/api/v1/portals/{portal}/rollout",               Role::Viewer, Deed::Rollout),
     endpoint("GET",    "/api/v1/portals/{portal}/users",                 Role::Viewer, Deed::Users),
@@ -66,6 +83,9 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST",   "/api/v1/store/export",                           Role::Admin,  Deed::ExportStore),
     endpoint("GET",    "/api/v1/audit",                                  Role::Admin,  Deed::Audit),
     endpoint("GET",    "/api/v1/audit/verify",                           Role::Admin,  Deed::VerifyAudit),
+    endpoint("GET",    "/api/v1/tokens",                                 Role::Admin,  Deed::Tokens),
+    endpoint("POST",   "/api/v1/tokens",                                 Role::Admin,  Deed::MakeToken),
+    endpoint("DELETE", "/api/v1/tokens/{name}",                          Role::Admin,  Deed::EndToken),
 ];
 
 /// The endpoint that a request names.
@@ -88,6 +108,8 @@ pub(super) struct Named {
     pub(super) series: Option<String>,
     /// A request for a reset.
     pub(super) id: Option<String>,
+    /// The name of a token.
+    pub(super) name: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -119,6 +141,7 @@ fn fits(form: &str, path: &str) -> Option<Named> {
             "{user}" => named.user = Some(decoded(segment)?),
             "{series}" => named.series = Some(decoded(segment)?),
             "{id}" => named.id = Some(decoded(segment)?),
+            "{name}" => named.name = Some(decoded(segment)?),
             literal if literal == segment => {}
             _ => return None,
         }
@@ -199,10 +222,17 @@ mod tests {
     #[test]
     fn whoever_only_looks_changes_nothing() {
         for endpoint in ENDPOINTS {
-            // What is not for everybody to look at is the store and the audit log.
-            let is_kept = matches!(endpoint.deed, Deed::Store | Deed::Audit | Deed::VerifyAudit);
-            let looks = endpoint.method == "GET" && !is_kept;
-            assert_eq!(endpoint.needs == Role::Viewer, looks, "{}", endpoint.path);
+            let looks = endpoint.method == "GET";
+            let may_look = endpoint.needs == Role::Viewer;
+            // The store, the audit log and who has which token are for those alone who may
+            // change what concerns everybody.
+            let is_for_admins = matches!(
+                endpoint.deed,
+                Deed::Store | Deed::Audit | Deed::VerifyAudit | Deed::Tokens
+            );
+            assert_eq!(may_look, looks && !is_for_admins, "{}", endpoint.path);
+            let is_of_tokens = endpoint.path.starts_with("/api/v1/tokens");
+            assert!(!is_of_tokens || endpoint.needs == Role::Admin, "{}", endpoint.path);
         }
         assert!(Channel::Colleague.needs() < Channel::AccountManager.needs());
     }

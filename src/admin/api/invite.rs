@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::asked::Asked;
+use super::asked::{Asked, DURATION};
 use super::problem::Problem;
 use super::{Person, told, view};
 use crate::account::InviteFault;
@@ -17,14 +18,18 @@ use crate::config::units::{Span, show_duration};
 const SHORTEST: Duration = Duration::from_secs(600);
 
 /// For how long, where that is not as the portal has it.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+#[schemars(rename = "InvitationWish")]
+pub(super) struct Wish {
+    /// For how long it holds.
+    #[schemars(regex(pattern = DURATION))]
     valid: Option<Span>,
 }
 
-#[derive(Serialize)]
-struct Invited<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
+pub(super) struct Invited<'a> {
     portal: &'a str,
     user: &'a str,
     code: &'a str,
@@ -42,7 +47,8 @@ pub(super) async fn invite(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
     if !(SHORTEST..=longest).contains(&lifetime) {
         let (least, most) = (show_duration(SHORTEST), show_duration(longest));
         let detail = format!("valid has to be {least} to {most}, as the portal has it");
-        return Err(Problem::bad(detail));
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+        return Err(problem.because("valid"));
     }
     let account = person.account();
     let made = asked.parts.accounts.invite(asked.now, account, &person.user, lifetime).await;

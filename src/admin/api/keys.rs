@@ -1,6 +1,7 @@
 //! Other keys for what the gateway signs. No answer holds more of a key than its name.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
@@ -11,23 +12,25 @@ use crate::clock::UnixMillis;
 use crate::session::Rotation;
 
 /// What may be asked for.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+#[schemars(rename = "RotationWish")]
+pub(super) struct Wish {
     /// The keys may be known to somebody.
     #[serde(default)]
     emergency: bool,
 }
 
-#[derive(Serialize)]
-struct Rotated {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeysRotated")]
+pub(super) struct Rotated {
     emergency: bool,
     sessions: SessionKeys,
     assertions: AssertionKeys,
     sessions_ended: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SessionKeys {
     /// Names the key that signs from now on.
     kid: String,
@@ -35,7 +38,7 @@ struct SessionKeys {
     previous: Vec<Ending>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AssertionKeys {
     /// Names the key that signs now.
     kid: String,
@@ -47,14 +50,16 @@ struct AssertionKeys {
     previous: Option<Ending>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyEnding")]
 struct Ending {
     kid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyComing")]
 struct Coming {
     kid: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,11 +5,14 @@
 mod asked;
 mod audit;
 mod caller;
+mod described;
 mod devices;
 mod endpoint;
 mod invite;
 mod keys;
+mod openapi;
 mod origin;
+mod pace;
 mod portals;
 mod problem;
 mod reset;
@@ -17,6 +20,7 @@ mod reset_requests;
 mod rollout;
 mod sessions;
 mod store;
+mod tokens;
 mod users;
 mod view;
 mod wrong;
@@ -24,20 +28,20 @@ mod wrong;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{Method, request};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::account::AccountId;
-use crate::admin::deeds;
 use crate::audit::{By, Detail, Entry, Event};
-use crate::config::desk::Staff;
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
 
 use asked::Asked;
-use caller::Stranger;
+use caller::{Caller, Stranger};
 use endpoint::{Deed, Found, Named};
+use pace::Pace;
 pub(super) use problem::Problem;
 use wrong::WrongTokens;
 
@@ -45,15 +49,19 @@ use wrong::WrongTokens;
 /// configuration from its beginning to its end.
 pub type House = Arc<dyn Fn() -> Arc<Parts> + Send + Sync>;
 
-/// The API and what it remembers of strangers.
+/// The API, and what it remembers of those who ask.
 pub(super) struct Api {
     house: House,
     wrong: WrongTokens,
+    /// What strangers did otherwise, so that they cannot flood the audit log.
+    strange: WrongTokens,
+    pace: Pace,
 }
 
 impl Api {
     pub(super) fn new(house: House) -> Self {
-        Self { house, wrong: WrongTokens::default() }
+        let (wrong, strange) = (WrongTokens::default(), WrongTokens::default());
+        Self { house, wrong, strange, pace: Pace::default() }
     }
 
     /// Whether a path is the API's.
@@ -64,20 +72,28 @@ impl Api {
     /// Answers a request whose host was found to be safe.
     pub(super) async fn answer(&self, request: Request) -> Response {
         let parts = (self.house)();
-        match self.judged(&parts, request).await {
+        let (head, body) = request.into_parts();
+        match self.judged(&parts, &head, body).await {
             Ok(response) => response,
-            Err(problem) => problem.into_response(),
+            Err(problem) => {
+                self.tell(&parts, &head, &problem);
+                problem.into_response()
+            }
         }
     }
 
-    async fn judged(&self, parts: &Parts, request: Request) -> Result<Response, Problem> {
-        let (head, body) = request.into_parts();
+    async fn judged(
+        &self,
+        parts: &Parts,
+        head: &request::Parts,
+        body: Body,
+    ) -> Result<Response, Problem> {
         origin::check(&head.headers)?;
-        let staff = self.known(parts, &head)?;
+        let Caller { staff, issued } = self.known(parts, head)?;
+        let pace = self.pace.note(parts.now(), &staff, parts.desk_pace);
+        pace.map_err(Problem::too_many)?;
         let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
         if staff.role < needs {
-            let refused = Entry::new(Event::DeskRefused, deeds::by(staff));
-            mention(parts, &head, refused.with(Detail::Refusal, "role"));
             return Err(Problem::not_with_this_role(staff.role, needs));
         }
         let now = parts.trusted_now().ok_or_else(Problem::clock_in_doubt)?;
@@ -85,29 +101,46 @@ impl Api {
         if head.method != Method::GET {
             parts.audit.ready()?;
         }
-        let asked = Asked::read(parts, now, staff, &head, body).await?;
+        let asked = Asked::read(parts, now, &staff, head, body).await?;
+        if let Some(issued) = issued {
+            // Only for the list of tokens: what was asked for is done all the same.
+            let noted = parts.tokens.used(now, &issued).await;
+            noted.unwrap_or_else(|error| tracing::warn!(%error, "the use of a token is not noted"));
+        }
         carried_out(&asked, deed, &named).await
     }
 
     /// The token that a request carries. A right one is taken even from where many wrong ones
     /// came: it cannot be guessed, and nobody may shut the desk out by guessing.
-    fn known<'a>(&self, parts: &'a Parts, head: &request::Parts) -> Result<&'a Staff, Problem> {
-        match caller::caller(&head.headers, &parts.desk) {
-            Ok(staff) => Ok(staff),
-            Err(Stranger::NoToken) => {
-                let refused = Entry::new(Event::DeskRefused, By::Nobody);
-                mention(parts, head, refused.with(Detail::Refusal, "no_token"));
-                Err(Problem::no_token())
-            }
+    fn known(&self, parts: &Parts, head: &request::Parts) -> Result<Caller, Problem> {
+        match caller::caller(&head.headers, &parts.desk, &parts.tokens.all(parts.now())) {
+            Ok(caller) => Ok(caller),
+            Err(Stranger::NoToken) => Err(Problem::no_token()),
             Err(Stranger::WrongToken) => {
                 let client = client(head);
-                let refused = Entry::new(Event::DeskRefused, By::Nobody);
-                mention(parts, head, refused.with(Detail::Refusal, "wrong_token"));
                 self.wrong.note(parts.now(), client).map_err(Problem::wait)?;
                 tracing::warn!(client = client.map(tracing::field::display), "a wrong token");
                 Err(Problem::wrong_token())
             }
         }
+    }
+
+    /// Tells the audit log of who asked for what is not theirs to do. What strangers do is told
+    /// some times a minute alone.
+    fn tell(&self, parts: &Parts, head: &request::Parts, problem: &Problem) {
+        let Some(breach) = problem.breach() else { return };
+        let (now, client) = (parts.now(), client(head));
+        let caller = caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
+        let by = match &caller {
+            Ok(caller) => By::Token(&caller.staff.name),
+            // Each was counted as a wrong token already.
+            Err(Stranger::WrongToken) => By::Nobody,
+            Err(Stranger::NoToken) if self.strange.note(now, client).is_ok() => By::Nobody,
+            Err(Stranger::NoToken) => return,
+        };
+        let entry = Entry::new(Event::DeskRefused, by).from(client, None);
+        let entry = entry.with(Detail::Refusal, breach).with(Detail::Target, target(head));
+        parts.audit.mention(now, entry);
     }
 }
 
@@ -116,6 +149,7 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
     let site = || portals::named(asked, named.portal.as_deref());
     let person = || person(site()?, named.user.as_deref());
     match deed {
+        Deed::Document => openapi::show(asked),
         Deed::Portals => portals::list(asked),
         Deed::Rollout => rollout::show(asked, site()?).await,
         Deed::Users => users::list(asked, site()?).await,
@@ -136,13 +170,10 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::Requests => reset_requests::list(asked).await,
         Deed::Approve => reset_requests::approve(asked, named.id.as_deref()).await,
         Deed::Deny => reset_requests::deny(asked, named.id.as_deref()).await,
+        Deed::Tokens => tokens::list(asked),
+        Deed::MakeToken => tokens::make(asked).await,
+        Deed::EndToken => tokens::end(asked, named.name.as_deref()).await,
     }
-}
-
-/// Tells of a request that was refused for whose it is.
-fn mention(parts: &Parts, head: &request::Parts, refused: Entry<'_>) {
-    let refused = refused.from(client(head), None);
-    parts.audit.mention(parts.now(), refused.with(Detail::Target, target(head)));
 }
 
 /// What a request is for, without its query.

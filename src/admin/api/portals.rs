@@ -1,6 +1,7 @@
 //! The portals that a token is for.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -8,13 +9,14 @@ use super::problem::Problem;
 use super::view;
 use crate::site::Site;
 
-#[derive(Serialize)]
-struct Portals<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PortalList")]
+pub(super) struct Portals<'a> {
     portals: Vec<Portal<'a>>,
 }
 
-#[derive(Serialize)]
-struct Portal<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Portal<'a> {
     name: &'a str,
     hosts: &'a [String],
     /// How many of its users have enrolled.
@@ -40,6 +42,10 @@ pub(super) fn list(asked: &Asked<'_>) -> Result<Response, Problem> {
 pub(super) fn named<'a>(asked: &Asked<'a>, name: Option<&str>) -> Result<&'a Site, Problem> {
     let mut sites = asked.parts.sites.iter();
     let site = sites.find(|site| Some(site.portal.name.as_str()) == name);
-    let site = site.filter(|site| asked.staff.is_for(&site.portal.name));
-    site.map(AsRef::as_ref).ok_or_else(|| Problem::not_found("there is no such portal"))
+    let site = site.ok_or_else(Problem::no_portal)?;
+    if asked.staff.is_for(&site.portal.name) {
+        Ok(site)
+    } else {
+        Err(Problem::not_at_this_portal())
+    }
 }

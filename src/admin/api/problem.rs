@@ -3,7 +3,8 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::account::AccountError;
 use crate::admin::deeds::resets::DeedFault;
@@ -15,6 +16,26 @@ use crate::store::backup::BackupError;
 
 use super::wrong::Wait;
 
+/// The media type of a problem.
+pub(super) const KIND: &str = "application/problem+json";
+
+/// A problem as it is sent (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Said<'a> {
+    /// Always about:blank: the status says which kind it is.
+    r#type: &'a str,
+    /// The name of the status.
+    title: &'a str,
+    /// The status.
+    status: u16,
+    /// What is wrong, for whoever has to mend it.
+    detail: &'a str,
+    /// A word for programs, where the status alone does not tell the cases apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
 /// A refusal or a failure.
 #[derive(Debug)]
 pub(in crate::admin) struct Problem {
@@ -22,12 +43,15 @@ pub(in crate::admin) struct Problem {
     detail: String,
     /// A word for programs, where the status alone does not tell the cases apart.
     reason: Option<&'static str>,
-    line: Option<(HeaderName, HeaderValue)>,
+    /// A line of the head; few have one.
+    line: Option<Box<(HeaderName, HeaderValue)>>,
+    /// What the audit log calls it, where whoever asked may not do it.
+    breach: Option<&'static str>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), reason: None, line: None }
+        Self { status, detail: detail.into(), reason: None, line: None, breach: None }
     }
 
     #[cfg(test)]
@@ -48,11 +72,13 @@ impl Problem {
     pub(super) fn no_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN")
             .with(header::WWW_AUTHENTICATE, "Bearer realm=\"portcullis\"")
+            .told_as("no_token")
     }
 
     pub(super) fn wrong_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "the token is none that is known here")
             .with(header::WWW_AUTHENTICATE, "Bearer realm=\"portcullis\", error=\"invalid_token\"")
+            .told_as("wrong_token")
     }
 
     pub(super) fn wait(Wait(seconds): Wait) -> Self {
@@ -61,19 +87,36 @@ impl Problem {
             .with(header::RETRY_AFTER, &seconds.to_string())
     }
 
+    /// The token has asked for more than it may in so short a time.
+    pub(super) fn too_many(Wait(seconds): Wait) -> Self {
+        let detail = format!("the token asks too often; wait {seconds} s");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+            .with(header::RETRY_AFTER, &seconds.to_string())
+            .because("too_often")
+    }
+
     pub(super) fn from_elsewhere() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "a page of another origin may not ask")
+        Self::new(StatusCode::FORBIDDEN, "a page of another origin may not ask").told_as("origin")
     }
 
     pub(super) fn not_with_this_role(role: Role, needs: Role) -> Self {
         let (role, needs) = (role.as_str(), needs.as_str());
         let detail = format!("the token's role is {role}; this needs {needs} or more");
-        Self::new(StatusCode::FORBIDDEN, detail)
+        Self::new(StatusCode::FORBIDDEN, detail).told_as("role")
+    }
+
+    /// The token is for other portals. It is not told that there is such a one.
+    pub(super) fn not_at_this_portal() -> Self {
+        Self::no_portal().told_as("portal")
+    }
+
+    pub(super) fn no_portal() -> Self {
+        Self::not_found("there is no such portal")
     }
 
     pub(super) fn not_for_all() -> Self {
         let detail = "the token is for some portals alone, and this concerns all of them";
-        Self::new(StatusCode::FORBIDDEN, detail)
+        Self::new(StatusCode::FORBIDDEN, detail).told_as("portal")
     }
 
     pub(super) fn not_found(detail: &str) -> Self {
@@ -95,8 +138,18 @@ impl Problem {
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Self {
-        self.line = HeaderValue::from_str(value).ok().map(|value| (name, value));
+        self.line = HeaderValue::from_str(value).ok().map(|value| Box::new((name, value)));
         self
+    }
+
+    fn told_as(mut self, breach: &'static str) -> Self {
+        self.breach = Some(breach);
+        self
+    }
+
+    /// What the audit log calls it, where it is a refusal of somebody who may not do it.
+    pub(super) const fn breach(&self) -> Option<&'static str> {
+        self.breach
     }
 
     /// Says in one word which case it is.
@@ -175,18 +228,18 @@ impl From<KeyRingError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or_default(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let (Some(reason), Some(members)) = (self.reason, body.as_object_mut()) {
-            members.insert("reason".to_owned(), reason.into());
-        }
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, kind, body.to_string()).into_response();
-        if let Some((name, value)) = self.line {
+        let said = Said {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            reason: self.reason,
+        };
+        // Texts and numbers always are JSON; without a body the status says it still.
+        let body = serde_json::to_string(&said).unwrap_or_default();
+        let mut response = (self.status, [(header::CONTENT_TYPE, KIND)], body).into_response();
+        if let Some(line) = self.line {
+            let (name, value) = *line;
             response.headers_mut().insert(name, value);
         }
         response

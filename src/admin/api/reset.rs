@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -11,8 +12,8 @@ use crate::account::UnlockFault;
 use crate::admin::deeds::resets;
 use crate::audit::{Detail, Event};
 
-#[derive(Serialize)]
-struct Unlocked<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Unlocked<'a> {
     portal: &'a str,
     user: &'a str,
     was_locked: bool,

@@ -2,18 +2,20 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
 use super::problem::Problem;
 use super::{portals, view};
-use crate::account::requests::{RequestState, ResetRequest, Wanted};
-use crate::admin::deeds::resets::{self, Outcome};
+use crate::account::requests::{LONGEST_DENIAL, RequestState, ResetRequest, Wanted};
+use crate::admin::deeds::resets::{self, Outcome, PLAIN};
 use crate::clock::UnixMillis;
 use crate::user::{Opaque, UserName};
 
-#[derive(Serialize)]
-struct Requests {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ResetRequestPage")]
+pub(super) struct Requests {
     requests: Vec<Request>,
     /// What to ask `after` for more; absent at the end. A page may be short and have more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,11 +23,13 @@ struct Requests {
 }
 
 /// A request as the desk sees it.
-#[derive(Serialize)]
-struct Request {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ResetRequest")]
+pub(super) struct Request {
     id: String,
     state: &'static str,
     portal: String,
+    #[schemars(with = "String")]
     user: UserName,
     /// Whether anybody of that name was seen at the portal when it was asked for.
     seen: bool,
@@ -53,7 +57,8 @@ struct Request {
     denied_because: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ResetApproval")]
 struct Approval {
     kind: &'static str,
     name: String,
@@ -61,8 +66,9 @@ struct Approval {
     at: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Done<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ResetDone")]
+pub(super) struct Done<'a> {
     id: String,
     state: &'static str,
     portal: &'a str,
@@ -73,9 +79,11 @@ struct Done<'a> {
     needs_invitation: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Denial {
+pub(super) struct Denial {
+    /// Why.
+    #[schemars(length(min = 1, max = LONGEST_DENIAL), regex(pattern = PLAIN))]
     reason: String,
 }
 

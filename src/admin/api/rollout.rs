@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use regex::Regex;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -12,8 +13,9 @@ use crate::clock::UnixMillis;
 use crate::policy::{Group, Mode};
 use crate::site::Site;
 
-#[derive(Serialize)]
-struct Standing<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Rollout")]
+pub(super) struct Standing<'a> {
     portal: &'a str,
     at: Option<String>,
     mode: Mode,
@@ -37,8 +39,8 @@ struct Standing<'a> {
     days: Vec<DayShown>,
 }
 
-#[derive(Serialize)]
-struct GroupDate<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GroupDate<'a> {
     from: Option<String>,
     /// How many users it names one by one.
     users: usize,
@@ -47,8 +49,9 @@ struct GroupDate<'a> {
 }
 
 /// What happened on a day of UTC.
-#[derive(Serialize)]
-struct DayShown {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RolloutDay")]
+pub(super) struct DayShown {
     day: String,
     seen: u64,
     enrolled: u64,

@@ -1,6 +1,7 @@
 //! The sessions of one user at one portal. What names them to us is not shown.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -9,13 +10,14 @@ use super::{Person, told, view};
 use crate::audit::{Detail, Event};
 use crate::session::{FactorUsed, Level, SessionRecord};
 
-#[derive(Serialize)]
-struct Sessions {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionList")]
+pub(super) struct Sessions {
     sessions: Vec<Session>,
 }
 
-#[derive(Serialize)]
-struct Session {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Session {
     /// How well it is proven.
     level: &'static str,
     /// With what, where it is.
@@ -29,8 +31,9 @@ struct Session {
     ends: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Ended<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionsEnded")]
+pub(super) struct Ended<'a> {
     portal: &'a str,
     user: &'a str,
     sessions_ended: usize,

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use http_body::Frame;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -17,8 +18,9 @@ use super::view;
 use crate::audit::Event;
 use crate::store::backup::BackupError;
 
-#[derive(Serialize)]
-struct Standing<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoreStanding")]
+pub(super) struct Standing<'a> {
     engine: &'a str,
     /// Whether it takes writes now.
     writable: bool,
@@ -35,7 +37,8 @@ struct Standing<'a> {
     last_export: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoreRecords")]
 struct Records {
     what: &'static str,
     count: u64,

@@ -1,6 +1,7 @@
 //! The users of a portal: those who have enrolled, and those who signed in without.
 
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::asked::Asked;
@@ -17,16 +18,18 @@ const PAGE: usize = 100;
 /// Users that one request looks at, where it looks for some of them.
 const LOOKED_AT: usize = 1000;
 
-#[derive(Serialize)]
-struct Users {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UserPage")]
+pub(super) struct Users {
     users: Vec<User>,
     /// What to ask `after` for more; absent at the end. A page may be short and have more.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct User {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct User {
+    #[schemars(with = "String")]
     user: UserName,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,8 +52,9 @@ struct User {
     blocked_since: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Details {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UserDetails")]
+pub(super) struct Details {
     #[serde(flatten)]
     user: User,
     authenticators: Vec<Authenticator>,
@@ -60,8 +64,8 @@ struct Details {
     sessions: usize,
 }
 
-#[derive(Serialize)]
-struct Authenticator {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Authenticator {
     label: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     added: Option<String>,

@@ -1,6 +1,7 @@
 //! Resets at the desk: what it was asked for is written down, approved by who may, denied, and
 //! carried out once enough have approved and the wait is over.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Acting;
@@ -22,16 +23,19 @@ const LONGEST_REASON: usize = 500;
 const LONGEST_TICKET: usize = 100;
 
 /// Who asks for a reset, and why.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ResetWish")]
 pub(in crate::admin) struct Asked {
     /// An address of mail.
     pub(in crate::admin) requested_by: String,
     /// As what that person asks.
     pub(in crate::admin) channel: Channel,
     /// Why: 1 to 500 characters.
+    #[schemars(length(min = 1, max = LONGEST_REASON), regex(pattern = PLAIN))]
     pub(in crate::admin) reason: String,
     /// The desk's ticket, up to 100 characters.
+    #[schemars(length(min = 1, max = LONGEST_TICKET), regex(pattern = PLAIN))]
     pub(in crate::admin) ticket: Option<String>,
 }
 
@@ -315,6 +319,14 @@ fn has_role(acting: Acting<'_>, needs: Role) -> Result<(), DeedFault> {
     let has = acting.staff.role;
     if has < needs { Err(DeedFault::Role { has, needs }) } else { Ok(()) }
 }
+
+/// The pattern of a plain text, for the API document: no control character, and something
+/// besides spaces.
+pub(in crate::admin) const PLAIN: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f]*",
+    r"[^\s\u0000-\u001f\u007f-\u009f]",
+    r"[^\u0000-\u001f\u007f-\u009f]*$",
+);
 
 /// A text of the desk's own: short, on one line, with something in it.
 fn plain(name: &'static str, text: &str, longest: usize) -> Result<(), DeedFault> {

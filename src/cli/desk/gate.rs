@@ -10,7 +10,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{DeskError, Door};
-use crate::cli::http::{Client, Extra};
+use crate::cli::http::{Client, Extra, Page};
 use crate::cli::jar::Jar;
 
 /// What holds the token where no file is named.
@@ -19,6 +19,10 @@ const VARIABLE: &str = "PORTCULLIS_ADMIN_TOKEN";
 const LONG: Duration = Duration::from_secs(600);
 /// What a segment of a path may hold as it is (RFC 3986 section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How often a request is sent again that came too soon after others, and the longest wait.
+const TRIES: u32 = 100;
+const LONGEST_WAIT: u64 = 60;
 
 /// The API, or one portal's part of it.
 pub(super) struct Gate {
@@ -104,14 +108,28 @@ impl Gate {
             accept: Some("application/json"),
             body: body.as_ref().map(|body| ("application/json", body.as_bytes())),
         };
-        let page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
-        let said: Option<Value> = serde_json::from_slice(&page.body).ok();
+        let mut page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
+        let mut said: Option<Value> = serde_json::from_slice(&page.body).ok();
+        // Work on thousands of users goes on as fast as the gateway lets it.
+        for _ in 0..TRIES {
+            let Some(wait) = too_soon(&page, said.as_ref()) else { break };
+            tokio::time::sleep(wait).await;
+            page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
+            said = serde_json::from_slice(&page.body).ok();
+        }
         match said {
             Some(said) if is_done(page.status) => Ok(said),
             Some(said) => Err(refusal(&said, page.status)),
             None => Err(DeskError::Strange(page.status.as_u16())),
         }
     }
+}
+
+/// How long to wait, where the token asked too often and nothing else is wrong.
+fn too_soon(page: &Page, said: Option<&Value>) -> Option<Duration> {
+    let is_pace = said?.get("reason")?.as_str()? == "too_often";
+    let wait: u64 = page.header("retry-after")?.parse().ok()?;
+    is_pace.then(|| Duration::from_secs(wait.clamp(1, LONGEST_WAIT)))
 }
 
 /// What was accepted is under way: the answer says what it waits for.

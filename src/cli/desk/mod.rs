@@ -11,6 +11,7 @@ pub(super) mod rollout;
 pub(super) mod session;
 pub(super) mod store;
 mod table;
+pub(super) mod token;
 pub(super) mod user;
 
 use std::io::{self, Write as _};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::{all, keeping, network, placed, some};
 use crate::config::Admin;
-use crate::config::desk::{AdminToken, Organisation, ResetTerms, Staff, StaffKind, TokenHash};
+use crate::config::desk::{
+    AdminToken, Organisation, ResetTerms, Staff, StaffKind, TokenHash, is_token_name,
+};
 use crate::config::fault::Findings;
 use crate::config::file::{AdminFile, List, PortalFile};
 use crate::config::file_desk::{OrganisationFile, ResetFile, TokenFile};
@@ -79,10 +81,7 @@ fn token(
 
 fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
     let name = findings.required(at, written, "say who holds the token")?;
-    let plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-    };
-    if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
+    if is_token_name(&name) {
         return Some(name);
     }
     findings.fault(at, "is no name for a token", "use 1 to 32 of a-z, 0-9, '-' and '_'");

@@ -9,6 +9,9 @@ use crate::config::key_path::KeyPath;
 use crate::config::surroundings::Surroundings;
 use crate::config::{Admin, Listener};
 
+/// Requests of one token in a minute: ten a second is more than a person or a script needs.
+const PACE: u32 = 600;
+
 /// The public addresses.
 pub(super) fn listeners(
     written: Option<List<ListenerFile>>,
@@ -46,15 +49,18 @@ fn listener(
 /// The admin address.
 pub(super) fn admin(written: AdminFile, at: &KeyPath, findings: &mut Findings) -> Option<Admin> {
     let place = at.key("address");
-    let address = address(written.address, &place, findings)?;
-    if !address.ip().is_loopback() {
+    let address = address(written.address, &place, findings);
+    if address.is_some_and(|address| !address.ip().is_loopback()) {
         findings.warn(
             &place,
             "can be reached from other machines, and asks nobody who they are",
             "bind to 127.0.0.1, or keep others out by a firewall",
         );
     }
-    Some(Admin { address, tokens: Vec::new() })
+    let pace = written.requests_per_minute.unwrap_or(PACE);
+    let place = at.key("requests_per_minute");
+    let pace = findings.in_range(&place, pace, 60..=60_000, |count| count.to_string());
+    Some(Admin { address: address?, tokens: Vec::new(), requests_per_minute: pace? })
 }
 
 fn address(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<SocketAddr> {

@@ -1,25 +1,17 @@
 //! ADM-1 and ADM-2: the desk's API is for who has a token, for no browser, and tells no
 //! secret.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
 use crate::dsl::client::{self, Answer};
-use crate::dsl::desk::{DESK, MANAGER, ORGANISATION, Token, VIEWER, ask, call, call_with};
+use crate::dsl::desk::{
+    ADMIN, BY_ROLE, DESK, MANAGER, ORGANISATION, Token, VIEWER, ask, call, call_with,
+};
+use crate::dsl::endpoints::{Endpoint, endpoints};
 use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in_again};
 use crate::dsl::{ALICE, BOB, Call, Gateway, Portal, gateway, portal};
 
-/// Every endpoint, with the least role that it needs.
-const ENDPOINTS: [(&str, &str, Token); 11] = [
-    ("GET", "/api/v1/portals", VIEWER),
-    ("GET", "/api/v1/portals/wiki/users", VIEWER),
-    ("GET", "/api/v1/portals/wiki/users/alice", VIEWER),
-    ("GET", "/api/v1/reset-requests", VIEWER),
-    ("GET", "/api/v1/portals/wiki/users/alice/sessions", VIEWER),
-    ("GET", "/api/v1/portals/wiki/users/alice/devices", VIEWER),
-    ("DELETE", "/api/v1/portals/wiki/users/alice/devices/AAAAAAAAAAAAAAAAAAAAAA", DESK),
-    ("DELETE", "/api/v1/portals/wiki/users/alice/devices", DESK),
-    ("POST", "/api/v1/portals/wiki/users/alice/unlock", DESK),
-    ("POST", "/api/v1/portals/wiki/users/alice/reset", DESK),
-    ("DELETE", "/api/v1/portals/wiki/users/alice/sessions", DESK),
-];
 const WISH: &str =
     r#"{"requested_by":"bob@example.com","channel":"colleague","reason":"lost","ticket":"T-1"}"#;
 const ONLY_SHOP: Token =
@@ -28,6 +20,8 @@ const ONLY_SHOP: Token =
 struct Office {
     _portals: [Portal; 2],
     gateway: Gateway,
+    /// What there is, as the gateway says.
+    endpoints: Vec<Endpoint>,
     alice: Enrolled,
 }
 
@@ -35,9 +29,12 @@ async fn office() -> Office {
     let wiki = portal::form().yaml(ORGANISATION).run().await;
     let shop = portal::form().yaml(ORGANISATION).run().await;
     let gateway = gateway::new().portal("wiki", &wiki).portal("shop", &shop);
-    let gateway = gateway.token(VIEWER).token(DESK).token(MANAGER).token(ONLY_SHOP).run().await;
+    let gateway = gateway.token(VIEWER).token(DESK).token(MANAGER).token(ADMIN).token(ONLY_SHOP);
+    let gateway = gateway.run().await;
+    let endpoints = endpoints(&gateway, VIEWER).await;
+    assert!(endpoints.len() >= 16, "{endpoints:?}");
     let alice = enrol(&gateway, "wiki", ALICE).await;
-    Office { _portals: [wiki, shop], gateway, alice }
+    Office { _portals: [wiki, shop], gateway, endpoints, alice }
 }
 
 impl Office {
@@ -68,8 +65,8 @@ fn is_problem(answer: &Answer, status: u16) {
 async fn adm_1_without_the_right_token_no_endpoint_answers() {
     let office = office().await;
     let almost = format!("Bearer {}", &DESK.secret[..DESK.secret.len() - 1]);
-    for (method, path, _) in ENDPOINTS {
-        let bare = || Call::new(method, "localhost", path);
+    for endpoint in &office.endpoints {
+        let bare = || endpoint.bare();
         let answer = office.ask(bare()).await;
         is_problem(&answer, 401);
         assert_eq!(answer.line("www-authenticate"), Some("Bearer realm=\"portcullis\""));
@@ -84,12 +81,16 @@ async fn adm_1_without_the_right_token_no_endpoint_answers() {
         for elsewhere in [
             bare().line("cookie", format!("token={}; Authorization={right}", DESK.secret)),
             bare().line("x-api-key", DESK.secret).line("proxy-authorization", &right),
-            Call::new(method, "localhost", &format!("{path}?access_token={}", DESK.secret)),
+            Call::new(
+                &endpoint.method,
+                "localhost",
+                &format!("{}?access_token={}", endpoint.path, ADMIN.secret),
+            ),
         ] {
             is_problem(&office.ask(elsewhere).await, 401);
         }
     }
-    for path in ["/api", "/api/v1", "/api/v1/nothing", "/api/v1/openapi.json"] {
+    for path in ["/api", "/api/v1", "/api/v1/nothing"] {
         is_problem(&office.ask(Call::get("localhost", path)).await, 401);
     }
     office.alice_is_still_in().await;
@@ -99,9 +100,9 @@ async fn adm_1_without_the_right_token_no_endpoint_answers() {
 async fn adm_1_without_any_token_nobody_gets_in() {
     let portal = portal::form().run().await;
     let gateway = gateway::new().portal("wiki", &portal).run().await;
-    for (method, path, _) in ENDPOINTS {
-        is_problem(&ask(&gateway, call(DESK, method, path)).await, 401);
-        let empty = Call::new(method, "localhost", path).line("authorization", "Bearer ");
+    for path in ["/api/v1/openapi.json", "/api/v1/portals", "/api/v1/tokens"] {
+        is_problem(&ask(&gateway, call(ADMIN, "GET", path)).await, 401);
+        let empty = Call::get("localhost", path).line("authorization", "Bearer ");
         is_problem(&ask(&gateway, empty).await, 401);
     }
     for path in ["/metrics", "/healthz", "/readyz"] {
@@ -112,17 +113,15 @@ async fn adm_1_without_any_token_nobody_gets_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_1_a_token_does_what_its_role_may_where_it_may() {
     let office = office().await;
-    for (method, path, needs) in ENDPOINTS {
-        let asked = |token: Token, path: &str| match path.ends_with("/reset") {
-            true => call_with(token, method, path, WISH),
-            false => call(token, method, path),
-        };
-        if needs.role == "desk" {
-            is_problem(&office.ask(asked(VIEWER, path)).await, 403);
+    for endpoint in &office.endpoints {
+        for smaller in BY_ROLE.iter().take_while(|token| token.role != endpoint.role) {
+            is_problem(&office.ask(endpoint.call(*smaller)).await, 403);
         }
-        if path.contains("/wiki/") {
-            let there = office.ask(asked(ONLY_SHOP, path)).await;
-            let nowhere = office.ask(asked(ONLY_SHOP, &path.replace("wiki", "nowhere"))).await;
+        if endpoint.form.contains("{portal}") {
+            let there = office.ask(endpoint.call(ONLY_SHOP)).await;
+            let path = endpoint.path.replace("wiki", "nowhere");
+            let nowhere = Endpoint { path, ..endpoint.clone() };
+            let nowhere = office.ask(nowhere.call(ONLY_SHOP)).await;
             is_problem(&there, 404);
             assert_eq!(there.body, nowhere.body, "a portal shows that it is there");
         }
@@ -130,14 +129,12 @@ async fn adm_1_a_token_does_what_its_role_may_where_it_may() {
     office.alice_is_still_in().await;
     let seen = office.ask(call(ONLY_SHOP, "GET", "/api/v1/portals")).await;
     assert!(seen.body.contains("shop") && !seen.body.contains("wiki"), "{}", seen.body);
-    for (method, path, needs) in ENDPOINTS {
-        let call = match path.ends_with("/reset") {
-            true => call_with(needs, method, path, WISH),
-            false => call(needs, method, path),
-        };
-        let answer = office.ask(call).await;
-        assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
-        assert_eq!(answer.line("content-type"), Some("application/json"));
+    for endpoint in &office.endpoints {
+        let enough = BY_ROLE.iter().find(|token| token.role == endpoint.role).unwrap();
+        let answer = office.ask(endpoint.call(*enough)).await;
+        let refused = matches!(answer.status, 401 | 403 | 405 | 429) || answer.status >= 500;
+        assert!(!refused && endpoint.statuses.contains(&answer.status), "{endpoint:?}: {answer:?}");
+        assert!(answer.status == 200 || !endpoint.looks(), "{endpoint:?}: {answer:?}");
         assert_eq!(answer.line("cache-control"), Some("no-store"));
     }
 }
@@ -145,11 +142,11 @@ async fn adm_1_a_token_does_what_its_role_may_where_it_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_1_no_page_of_a_stranger_reaches_it() {
     let office = office().await;
-    for (method, path, needs) in ENDPOINTS {
+    for endpoint in &office.endpoints {
         for host in
             ["evil.example", "wiki.test", "localhost.evil.example", "127.0.0.1.evil.example"]
         {
-            is_problem(&office.ask(call(needs, method, path).host(host)).await, 421);
+            is_problem(&office.ask(endpoint.call(ADMIN).host(host)).await, 421);
         }
         for line in [
             ("origin", "http://evil.example"),
@@ -158,11 +155,11 @@ async fn adm_1_no_page_of_a_stranger_reaches_it() {
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
         ] {
-            is_problem(&office.ask(call(needs, method, path).line(line.0, line.1)).await, 403);
+            is_problem(&office.ask(endpoint.call(ADMIN).line(line.0, line.1)).await, 403);
         }
-        let preflight = Call::new("OPTIONS", "localhost", path)
+        let preflight = Call::new("OPTIONS", "localhost", &endpoint.path)
             .line("origin", "http://evil.example")
-            .line("access-control-request-method", method)
+            .line("access-control-request-method", &endpoint.method)
             .line("access-control-request-headers", "authorization");
         is_problem(&office.ask(preflight).await, 403);
     }
@@ -273,39 +270,101 @@ async fn adm_1_whoever_guesses_has_to_wait_and_the_desk_does_not() {
 async fn adm_2_no_answer_and_no_log_holds_a_secret() {
     let log = "telemetry: { log: json, level: trace, access_log: true }";
     let wiki = portal::form().yaml(&format!("{ORGANISATION}\nremember_device: {{}}")).run().await;
-    let gateway = gateway::new().portal("wiki", &wiki).token(VIEWER).token(DESK).yaml(log);
-    let mut gateway = gateway.run().await;
+    let gateway = gateway::new().portal("wiki", &wiki).token(VIEWER).token(DESK).token(ADMIN);
+    let mut gateway = gateway.yaml(log).run().await;
     let mut alice = enrol(&gateway, "wiki", ALICE).await;
     gateway.next_code();
     alice.browser = gateway.browser("wiki");
     let page = sign_in_again(&mut alice.browser, ALICE).await;
-    give_code(&mut alice.browser, &page, &alice.phone.code(gateway.now())).await;
+    let code = alice.phone.code(gateway.now());
+    give_code(&mut alice.browser, &page, &code).await;
     let device = alice.browser.jar["__Host-mfa-device"].clone();
     let bob = enrol(&gateway, "wiki", BOB).await;
+    let wish = r#"{"name":"night","role":"viewer"}"#;
+    let made = ask(&gateway, call_with(ADMIN, "POST", "/api/v1/tokens", wish)).await.json();
     let mut secrets = vec![alice.phone.secret().to_owned(), bob.phone.secret().to_owned()];
     secrets.extend(alice.codes.iter().chain(&bob.codes).cloned());
     secrets.extend(alice.browser.jar.values().chain(bob.browser.jar.values()).cloned());
-    secrets.extend([ALICE.1, BOB.1, DESK.secret, VIEWER.secret].map(str::to_owned));
+    secrets.extend([ALICE.1, BOB.1, DESK.secret, VIEWER.secret, ADMIN.secret].map(str::to_owned));
+    secrets.push(made["token"].as_str().unwrap().to_owned());
     // Its first 22 letters name the device, which opens nothing; the rest does.
     secrets.push(device[22..].to_owned());
     let mut said = String::new();
-    for (method, path, needs) in ENDPOINTS {
-        let call = match path.ends_with("/reset") {
-            true => call_with(needs, method, path, WISH),
-            false => call(needs, method, path),
-        };
-        let answer = ask(&gateway, call).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        said.push_str(&format!("{:?}{}\n", answer.lines, answer.body));
+    for endpoint in endpoints(&gateway, VIEWER).await {
+        // What is made is told once, to who made it: these two are the answers that may.
+        let makes = endpoint.form == "/tokens" || endpoint.form.ends_with("/invite");
+        let answer = ask(&gateway, endpoint.call(ADMIN)).await;
+        assert!(answer.status == 200 || !endpoint.looks(), "{endpoint:?}: {answer:?}");
+        if endpoint.looks() || !makes {
+            said.push_str(&format!("{:?}{}\n", answer.lines, answer.body));
+        } else if let Some(new) = answer.json().get("token").or(answer.json().get("code")) {
+            secrets.push(new.as_str().unwrap().to_owned());
+        }
     }
     said.push_str(&client::plain(gateway.admin(), Call::get("localhost", "/metrics")).await.body);
     assert!(said.contains(&format!("\"series\":\"{}", &device[..21])), "no device is told: {said}");
+    assert!(said.contains("\"name\":\"night\""), "no token is told: {said}");
     gateway.stop();
     said.push_str(&gateway.log());
     for secret in secrets.iter().filter(|secret| secret.len() > 4) {
-        assert!(!said.contains(secret.as_str()), "{secret} was said");
+        for spelling in spellings(secret) {
+            assert!(!said.contains(&spelling), "{spelling}, which is {secret}, was said");
+        }
     }
-    for personal in ["otpauth", "\"sid\"", "\"bind\"", "\"key\"", "\"secret\""] {
+    assert!(!in_words(&said, &code), "the code {code} was said");
+    for personal in ["otpauth", "\"sid\"", "\"bind\"", "\"key\"", "\"secret\"", "\"hash\""] {
         assert!(!said.contains(personal), "{personal} was said");
     }
+}
+
+/// A secret as it might be said: as it is, without its dashes, in base64, base32, hexadecimal
+/// digits, and escaped for an address; and the same of the bytes that base32 stands for.
+fn spellings(secret: &str) -> Vec<String> {
+    let bare = secret.replace([' ', '-'], "");
+    let mut found = vec![secret.to_owned(), bare.clone(), bare.to_lowercase()];
+    for bytes in [Some(secret.as_bytes().to_vec()), from_base32(&bare)].into_iter().flatten() {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        found.extend([hex.to_uppercase(), hex, to_base32(&bytes)]);
+        found.extend([URL_SAFE_NO_PAD.encode(&bytes), STANDARD_NO_PAD.encode(&bytes)]);
+    }
+    found.push(form_urlencoded::byte_serialize(secret.as_bytes()).collect());
+    found.push(secret.bytes().map(|byte| format!("%{byte:02X}")).collect());
+    found
+}
+
+/// The signs of base32 (RFC 4648 section 6).
+const SIGNS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+fn to_base32(bytes: &[u8]) -> String {
+    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let chunks = bits.as_bytes().chunks(5);
+    let value = |chunk: &[u8]| {
+        let padded = format!("{:0<5}", std::str::from_utf8(chunk).unwrap());
+        usize::from_str_radix(&padded, 2).unwrap()
+    };
+    chunks.map(|chunk| char::from(SIGNS[value(chunk)])).collect()
+}
+
+fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let place = |sign: u8| SIGNS.iter().position(|known| *known == sign);
+    let places: Option<Vec<usize>> = text.bytes().map(place).collect();
+    let bits: String = places?.iter().map(|place| format!("{place:05b}")).collect();
+    let whole = bits.as_bytes().chunks_exact(8);
+    let byte = |chunk: &[u8]| u8::from_str_radix(std::str::from_utf8(chunk).unwrap(), 2).unwrap();
+    Some(whole.map(byte).collect())
+}
+
+#[test]
+fn a_secret_is_looked_for_in_every_spelling() {
+    let found = spellings("MZXW6YTB");
+    for spelling in ["MZXW6YTB", "mzxw6ytb", "Zm9vYmE", "666f6f6261", "TVpYVzZZVEI"] {
+        assert!(found.contains(&spelling.to_owned()), "{spelling}: {found:?}");
+    }
+    assert_eq!(to_base32(b"fooba"), "MZXW6YTB");
+    assert!(in_words("a 123456, b", "123456") && !in_words("0.123456Z", "123456"));
+}
+
+/// Whether six digits stand there by themselves: within a longer number they mean nothing.
+fn in_words(text: &str, code: &str) -> bool {
+    text.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|word| word == code)
 }

@@ -95,6 +95,9 @@ pub fn said(words: &[&str], token: Option<&str>) -> Said {
     }
 }
 
+/// Every token of these, the least first.
+pub const BY_ROLE: [Token; 4] = [VIEWER, DESK, MANAGER, ADMIN];
+
 /// A request to the API with this token.
 pub fn call(token: Token, method: &str, path: &str) -> Call {
     let call = Call::new(method, "localhost", path);

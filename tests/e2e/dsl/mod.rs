@@ -10,6 +10,7 @@ pub mod browser;
 pub mod client;
 pub mod dates;
 pub mod desk;
+pub mod endpoints;
 pub mod fields;
 pub mod gateway;
 pub mod html;

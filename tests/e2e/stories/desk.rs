@@ -234,7 +234,7 @@ async fn what_the_desk_did_is_in_the_log_without_the_users_name() {
     })
     .await;
     for line in &desk {
-        assert_eq!((&line["token"], &line["action"]), (&"desk".into(), &"reset".into()), "{line}");
+        assert_eq!(line["by"], "desk", "{line}");
         assert_eq!(line["portal"], "wiki");
         assert_eq!(line["user"].as_str().unwrap().len(), 22);
         let text = line.to_string();
@@ -242,6 +242,8 @@ async fn what_the_desk_did_is_in_the_log_without_the_users_name() {
             assert!(!text.contains(personal), "{text}");
         }
     }
+    let events = desk.iter().map(|line| line["event"].as_str().unwrap());
+    assert_eq!(events.collect::<Vec<_>>(), ["reset_refused", "reset_done"]);
     assert_eq!((&desk[0]["refused"], desk[1].get("refused")), (&"oneself".into(), None));
 }
 
