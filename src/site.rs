@@ -19,6 +19,7 @@ use crate::audit::Audit;
 use crate::clock::{Clock, UnixMillis};
 use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
+use crate::desk::Desk;
 use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub keys: Arc<KeyRing>,
     /// Who may use the API of the desk.
     pub desk: Vec<AdminToken>,
+    /// Who signs in at the desk's console.
+    pub desk_people: Desk,
     /// What portals are told of a proven visitor, signed.
     pub assertions: Arc<Assertions>,
     /// How long they last.

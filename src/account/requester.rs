@@ -47,6 +47,11 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// Whose word was judged by a rule beside this one, or before it was written down.
+    pub(super) const fn judged(channel: Channel) -> Self {
+        Self { channel }
+    }
+
     /// As what.
     pub fn channel(&self) -> Channel {
         self.channel

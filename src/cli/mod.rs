@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 mod demo_run;
 mod desk;
+mod desk_password;
 mod explain;
 mod http;
 mod jar;
@@ -60,6 +61,9 @@ enum Command {
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
+    /// Make the line of the configuration for the password of somebody at the desk's console; it
+    /// is read from the terminal or a pipe.
+    DeskPassword,
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -84,6 +88,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
+        Command::DeskPassword => desk_password::run(),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

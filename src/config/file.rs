@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file_desk::{OrganisationFile, TokenFile};
+use super::file_desk::{OrganisationFile, PersonFile, TokenFile};
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_enrolment::EnrolmentFile;
@@ -109,6 +109,8 @@ pub(super) struct AdminFile {
     pub(super) address: Option<String>,
     /// Keys to the API of the desk; none unless set, and then nobody gets in there.
     pub(super) tokens: Option<List<TokenFile>>,
+    /// Who signs in at the desk's console; nobody unless set, and then there is no console.
+    pub(super) people: Option<List<PersonFile>>,
 }
 
 /// The store.

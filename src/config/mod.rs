@@ -113,6 +113,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// Keys to its API; without any nobody gets in there.
     pub tokens: Vec<desk::AdminToken>,
+    /// Who signs in at its console; without any there is none.
+    pub people: Vec<desk::Person>,
 }
 
 /// The engine and its place.

@@ -12,6 +12,7 @@ use crate::account::Accounts;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::net::client::TrustedProxies;
 use crate::notify::{Courier, Letters, Post};
 use crate::pages::render::Renderer;
@@ -102,13 +103,18 @@ impl Lasting {
                 site.metrics.rollout().begin(counts);
             }
         }
+        let (tokens, people) = match config.admin {
+            Some(admin) => (admin.tokens, admin.people),
+            None => (Vec::new(), Vec::new()),
+        };
         let parts = Parts {
             clock: Arc::clone(&self.clock),
             sites,
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
-            desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
+            desk: tokens,
+            desk_people: Desk::new(people, &self.keyring),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,

@@ -19,6 +19,7 @@ mod attacks {
     mod cache;
     mod codes;
     mod config;
+    mod console;
     mod enrolment;
     mod forms;
     mod hdr;
@@ -45,6 +46,7 @@ mod attacks {
 mod stories {
     mod assertion;
     mod calls;
+    mod console;
     mod crash;
     mod cut_short;
     mod desk;

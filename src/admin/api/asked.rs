@@ -9,9 +9,10 @@ use axum::http::{StatusCode, header, request};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::audit::{By, Entry, Event};
+use crate::admin::deeds::Acting;
+use crate::audit::{Entry, Event};
 use crate::clock::UnixMillis;
-use crate::config::desk::{Staff, StaffKind};
+use crate::config::desk::Staff;
 use crate::site::Parts;
 
 /// The longest body, in bytes.
@@ -59,11 +60,13 @@ impl<'a> Asked<'a> {
 
     /// Something that this request did, for the audit log.
     pub(super) fn entry(&self, event: Event) -> Entry<'_> {
-        let by = match self.staff.kind {
-            StaffKind::Token => By::Token(&self.staff.name),
-            StaffKind::Person => By::Person(&self.staff.name),
-        };
-        Entry::new(event, by).from(self.client, None)
+        Entry::new(event, self.acting().by()).from(self.client, None)
+    }
+
+    /// Who asks, as somebody who does something at the desk.
+    pub(super) fn acting(&self) -> Acting<'a> {
+        let Self { parts, now, staff, client, .. } = *self;
+        Acting { parts, now, staff, client }
     }
 
     /// Writes it down: on disk when this returns.

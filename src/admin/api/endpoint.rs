@@ -21,11 +21,15 @@ pub(super) enum Deed {
     Devices,
     EndDevices,
     EndDevice,
+    People,
+    InvitePerson,
+    UnlockPerson,
+    ResetPerson,
 }
 
 struct Endpoint {
     method: &'static str,
-    /// `{portal}`, `{user}` and `{series}` stand for one segment each.
+    /// `{portal}`, `{user}`, `{series}` and `{name}` stand for one segment each.
     path: &'static str,
     /// The least role that may do it.
     needs: Role,
@@ -51,6 +55,10 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/devices",  Role::Viewer, Deed::Devices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices",  Role::Desk,   Deed::EndDevices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices/{series}", Role::Desk, Deed::EndDevice),
+    endpoint("GET",    "/api/v1/people",                                 Role::Admin,  Deed::People),
+    endpoint("POST",   "/api/v1/people/{name}/invite",                   Role::Admin,  Deed::InvitePerson),
+    endpoint("POST",   "/api/v1/people/{name}/unlock",                   Role::Admin,  Deed::UnlockPerson),
+    endpoint("POST",   "/api/v1/people/{name}/reset",                    Role::Admin,  Deed::ResetPerson),
 ];
 
 /// The least role that may reset on the word of somebody who asks by this channel: an account
@@ -80,6 +88,8 @@ pub(super) struct Named {
     pub(super) user: Option<String>,
     /// A remembered device of the user's.
     pub(super) series: Option<String>,
+    /// The name of somebody at the desk.
+    pub(super) name: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -110,6 +120,7 @@ fn fits(form: &str, path: &str) -> Option<Named> {
             "{portal}" => named.portal = Some(decoded(segment)?),
             "{user}" => named.user = Some(decoded(segment)?),
             "{series}" => named.series = Some(decoded(segment)?),
+            "{name}" => named.name = Some(decoded(segment)?),
             literal if literal == segment => {}
             _ => return None,
         }
@@ -189,12 +200,11 @@ mod tests {
     #[test]
     fn whoever_only_looks_changes_nothing() {
         for endpoint in ENDPOINTS {
-            assert_eq!(
-                endpoint.needs == Role::Viewer,
-                endpoint.method == "GET",
-                "{}",
-                endpoint.path
-            );
+            let (looks, may_look) = (endpoint.method == "GET", endpoint.needs == Role::Viewer);
+            // Who works at the desk is for those alone who say so.
+            let is_of_people = endpoint.path.starts_with("/api/v1/people");
+            assert_eq!(may_look, looks && !is_of_people, "{}", endpoint.path);
+            assert!(!is_of_people || endpoint.needs == Role::Admin, "{}", endpoint.path);
         }
         assert!(needs(Channel::Colleague) < needs(Channel::AccountManager));
     }

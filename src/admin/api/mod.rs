@@ -7,7 +7,8 @@ mod caller;
 mod devices;
 mod endpoint;
 mod invite;
-mod origin;
+pub(super) mod origin;
+mod people;
 mod portals;
 mod problem;
 mod reset;
@@ -34,7 +35,7 @@ use asked::Asked;
 use caller::Stranger;
 use endpoint::{Deed, Found, Named};
 pub(super) use problem::Problem;
-use wrong::WrongTokens;
+pub(super) use wrong::WrongTokens;
 
 /// Gives the house as it stands now. Each request asks once, so that it is judged by one
 /// configuration from its beginning to its end.
@@ -111,10 +112,15 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::Devices => devices::list(asked, &person()?).await,
         Deed::EndDevices => devices::end_all(asked, &person()?).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
+        Deed::People => people::list(asked).await,
+        Deed::InvitePerson => people::invite(asked, named.name.as_deref()).await,
+        Deed::UnlockPerson => people::unlock(asked, named.name.as_deref()).await,
+        Deed::ResetPerson => people::reset(asked, named.name.as_deref()).await,
     }
 }
 
-fn client(head: &request::Parts) -> Option<IpAddr> {
+/// The address of whoever asks.
+pub(super) fn client(head: &request::Parts) -> Option<IpAddr> {
     head.extensions.get().map(|ConnectInfo(address): &ConnectInfo<SocketAddr>| address.ip())
 }
 

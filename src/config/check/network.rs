@@ -54,7 +54,7 @@ pub(super) fn admin(written: AdminFile, at: &KeyPath, findings: &mut Findings) -
             "bind to 127.0.0.1, or keep others out by a firewall",
         );
     }
-    Some(Admin { address, tokens: Vec::new() })
+    Some(Admin { address, tokens: Vec::new(), people: Vec::new() })
 }
 
 fn address(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<SocketAddr> {

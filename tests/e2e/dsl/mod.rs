@@ -7,6 +7,7 @@
 pub mod balancer;
 pub mod browser;
 pub mod client;
+pub mod console;
 pub mod dates;
 pub mod desk;
 pub mod fields;
