@@ -16,6 +16,7 @@ mod dsl;
 mod chromium;
 mod editor;
 mod frames;
+mod person;
 mod spa;
 mod story;
 mod webdriver;

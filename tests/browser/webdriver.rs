@@ -128,7 +128,11 @@ impl Browser {
 
     /// The text of an element, as it is shown.
     pub async fn text(&self, css: &str) -> String {
-        let Element(id) = self.find(css).await;
+        self.text_of(&self.find(css).await).await
+    }
+
+    /// The text of one of the elements that were found.
+    pub async fn text_of(&self, Element(id): &Element) -> String {
         text_of(&self.ask(&format!("element/{id}/text")).await)
     }
 
