@@ -88,7 +88,7 @@ impl Page {
 }
 
 /// What is sent besides the address.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Extra<'a> {
     /// The value of `Authorization`.
     pub(super) authorization: Option<&'a str>,

@@ -58,6 +58,9 @@ enum Command {
     /// See and forget the remembered devices of a user, over the API of a running gateway.
     #[command(subcommand)]
     Device(desk::device::DeviceCommand),
+    /// See and help the people of the desk's console, over the API of a running gateway.
+    #[command(subcommand)]
+    Person(desk::person::PersonCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
@@ -87,6 +90,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
+        Command::Person(command) => desk::person::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::DeskPassword => desk_password::run(),
         Command::ServiceToken { name } => service_token::run(&name),

@@ -66,6 +66,14 @@ impl Staff {
     }
 }
 
+/// Whether a token may have this name: 1 to 32 of a-z, 0-9, '-' and '_'.
+pub fn is_token_name(name: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    };
+    (1..=32).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// A key to the admin API.
 #[derive(Clone, Debug)]
 pub struct AdminToken {

@@ -83,10 +83,10 @@ async fn invite_all(gate: &Gate, users: &[String], valid: Option<&str>) -> (Vec<
 fn print(arguments: &InviteArguments, invited: Vec<Value>) -> io::Result<()> {
     let text = match arguments.format {
         _ if invited.is_empty() => return Ok(()),
-        Format::Csv | Format::Letters if arguments.desk.output == Output::Json => {
+        Format::Csv | Format::Letters if arguments.desk.way.output == Output::Json => {
             return super::print(Output::Json, &told(invited));
         }
-        Format::Table => return super::print(arguments.desk.output, &told(invited)),
+        Format::Table => return super::print(arguments.desk.way.output, &told(invited)),
         Format::Csv => csv(&invited),
         Format::Letters => {
             let letters: Vec<String> = invited.iter().map(letter).collect();

@@ -4,6 +4,7 @@
 pub(super) mod device;
 mod gate;
 mod invite;
+pub(super) mod person;
 pub(super) mod rollout;
 pub(super) mod session;
 mod table;
@@ -20,12 +21,19 @@ use super::http::HttpError;
 use gate::Gate;
 use table::Table;
 
-/// Which gateway, by what right, and how to print what it says.
+/// Which portal of which gateway.
 #[derive(Args)]
 pub(super) struct Desk {
     /// The portal.
     #[arg(long, value_name = "NAME")]
     portal: String,
+    #[command(flatten)]
+    way: Way,
+}
+
+/// Which gateway, by what right, and how to print what it says.
+#[derive(Args)]
+pub(super) struct Way {
     /// The admin listener of the gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9443")]
     admin: Url,
@@ -103,13 +111,26 @@ impl DeskError {
     }
 }
 
-/// Carries a command out through the gate, prints what came of it, and gives the exit code.
+/// Carries out a command about one portal, prints what came of it, and gives the exit code.
 fn run(desk: &Desk, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    through(&desk.way, Some(&desk.portal), command)
+}
+
+/// The same for a command about the whole gateway.
+fn run_whole(way: &Way, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    through(way, None, command)
+}
+
+fn through(
+    way: &Way,
+    portal: Option<&str>,
+    command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>,
+) -> u8 {
     let done = || {
-        let gate = Gate::open(desk)?;
+        let gate = Gate::open(way, portal)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let told = runtime.map_err(DeskError::Runtime)?.block_on(command(gate))?;
-        print(desk.output, &told).map_err(DeskError::Output)
+        print(way.output, &told).map_err(DeskError::Output)
     };
     match done() {
         Ok(()) => 0,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{all, keeping, network, people, placed, some};
 use crate::config::Admin;
-use crate::config::desk::{AdminToken, Organisation, Staff, StaffKind, TokenHash};
+use crate::config::desk::{AdminToken, Organisation, Staff, StaffKind, TokenHash, is_token_name};
 use crate::config::fault::Findings;
 use crate::config::file::{AdminFile, List, PortalFile};
 use crate::config::file_desk::{OrganisationFile, TokenFile};
@@ -65,7 +65,7 @@ fn token(
     around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<AdminToken> {
-    let name = name(written.name, &at.key("name"), "say who holds the token", findings);
+    let name = name(written.name, &at.key("name"), findings);
     let mend = "write viewer, desk, account_manager or admin";
     let role = findings.required(&at.key("role"), written.role, mend);
     let hash = hash(written.secret, &at.key("secret"), around, findings);
@@ -74,25 +74,12 @@ fn token(
     Some(AdminToken { staff, hash: hash? })
 }
 
-/// The name of a token or a person.
-pub(super) fn name(
-    written: Option<String>,
-    at: &KeyPath,
-    missing: &str,
-    findings: &mut Findings,
-) -> Option<String> {
-    let name = findings.required(at, written, missing)?;
-    let plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-    };
-    if (1..=32).contains(&name.len()) && name.bytes().all(plain) {
+fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
+    let name = findings.required(at, written, "say who holds the token")?;
+    if is_token_name(&name) {
         return Some(name);
     }
-    findings.fault(
-        at,
-        "is no name for whoever works at the desk",
-        "use 1 to 32 of a-z, 0-9, '-' and '_'",
-    );
+    findings.fault(at, "is no name for a token", "use 1 to 32 of a-z, 0-9, '-' and '_'");
     None
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{all, desk, keeping, placed};
-use crate::config::desk::{Person, Staff, StaffKind};
+use crate::config::desk::{Person, Staff, StaffKind, is_token_name};
 use crate::config::fault::Findings;
 use crate::config::file::List;
 use crate::config::file_desk::PersonFile;
@@ -44,13 +44,22 @@ fn person(
     around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<Person> {
-    let name = desk::name(written.name, &at.key("name"), "say who it is", findings);
+    let name = name(written.name, &at.key("name"), findings);
     let mend = "write viewer, desk, account_manager or admin";
     let role = findings.required(&at.key("role"), written.role, mend);
     let password = password(written.password, &at.key("password"), around, findings);
     let limits = desk::limits(written.portals, &at.key("portals"), portals, findings);
     let staff = Staff { name: name?, kind: StaffKind::Person, role: role?, portals: limits? };
     Some(Person { staff, password: password? })
+}
+
+fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
+    let name = findings.required(at, written, "say who it is")?;
+    if is_token_name(&name) {
+        return Some(name);
+    }
+    findings.fault(at, "is no name of a person", "use 1 to 32 of a-z, 0-9, '-' and '_'");
+    None
 }
 
 fn password(

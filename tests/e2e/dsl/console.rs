@@ -169,7 +169,8 @@ impl Console {
 
     /// Presses the button of a user's page that does this.
     pub async fn presses(&mut self, page: &Shown, action: &str) -> Shown {
-        let form = html::forms(&page.body).into_iter().find(|form| form.field("action") == Some(action));
+        let form =
+            html::forms(&page.body).into_iter().find(|form| form.field("action") == Some(action));
         let form = form.unwrap_or_else(|| panic!("no button for {action}: {}", page.body));
         self.posts(page, &form).await
     }
