@@ -58,10 +58,7 @@ fn a_hash_that_is_none_or_too_cheap_or_too_dear_is_refused() {
     for (file, what) in [
         ("plain", "is no Argon2id hash"),
         ("weak", "is a hash at which guessing is too cheap: 19456 KiB and 2 passes are the least"),
-        (
-            "costly",
-            "is a hash that costs too much: 262144 KiB, 16 passes and 8 lanes are the most",
-        ),
+        ("costly", "is a hash that costs too much: 262144 KiB, 16 passes and 8 lanes are the most"),
     ] {
         let fault = format!("6:32: admin.people[0].password: {what}; {MEND}");
         refused(&[&format!("name: ann, role: desk, password: file:{file}")], &[&fault]);
@@ -80,11 +77,15 @@ fn people_are_whole_and_each_of_one_name() {
     );
     refused(
         &["name: Ann B, role: desk, password: file:ann"],
-        &["6:9: admin.people[0].name: is no name of a person; use 1 to 32 of a-z, 0-9, '-' and '_'"],
+        &[
+            "6:9: admin.people[0].name: is no name of a person; use 1 to 32 of a-z, 0-9, '-' and '_'",
+        ],
     );
     refused(
         &["name: ann, role: desk, password: file:ann, portals: [shop]"],
-        &["6:59: admin.people[0].portals[0]: 'shop' is no portal of this file; name one of portals"],
+        &[
+            "6:59: admin.people[0].portals[0]: 'shop' is no portal of this file; name one of portals",
+        ],
     );
     let ann = "name: ann, role: desk, password: file:ann";
     refused(
