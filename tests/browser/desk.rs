@@ -55,7 +55,7 @@ impl AtTheDesk {
         self.browser.follow("form:has(#code) button").await;
         self.is_shown("Save your recovery codes", "recovery-codes").await;
         self.browser.follow("main a.button").await;
-        self.is_shown("What can I do for you?", "start").await;
+        self.is_shown("Who needs help?", "start").await;
         self.holds_the_cookie().await;
     }
 

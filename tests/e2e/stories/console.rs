@@ -23,7 +23,7 @@ async fn comes_again(gateway: &mut Gateway, at_work: &AtWork, person: Person) ->
     gateway.next_code();
     let mut console = Console::at(gateway);
     let page = console.signs_in(person, &at_work.phone.code(gateway.now())).await;
-    assert!(page.text().contains("What can I do for you?"), "{}", page.text());
+    assert!(page.text().contains("Who needs help?"), "{}", page.text());
     console
 }
 
@@ -37,7 +37,7 @@ async fn the_first_sign_in_needs_an_invitation_and_the_next_a_code() {
     let refused = console.sends(&asked, &wrong).await;
     assert_eq!(refused.status, 401);
     assert!(!refused.body.contains("otpauth"), "a secret without an invitation");
-    assert!(!console.goes("/desk/").await.text().contains("What can I do"), "in without a code");
+    assert!(!console.goes("/desk/").await.text().contains("Who needs help"), "in without a code");
 
     let ann = join(&gateway, ANN).await;
     let again = ann.console.clone().goes("/desk/recovery-codes").await;
@@ -48,7 +48,7 @@ async fn the_first_sign_in_needs_an_invitation_and_the_next_a_code() {
     assert_eq!(used.status, 401);
     assert!(used.text().contains("That code was used already"), "{}", used.text());
     let by_list = Console::at(&gateway).signs_in(ANN, &ann.codes[0]).await;
-    assert!(by_list.text().contains("What can I do for you?"), "{}", by_list.text());
+    assert!(by_list.text().contains("Who needs help?"), "{}", by_list.text());
     let listed = command(&gateway, ADMIN, &["person", "list"]).out;
     assert!(listed.contains("ann   desk  enrolled"), "{listed}");
     assert!(listed.ends_with("1 person\n"), "{listed}");
@@ -71,7 +71,7 @@ async fn the_cookie_is_for_this_console_alone_and_changes_with_the_proof() {
     let phone = crate::dsl::Phone::scan(crate::dsl::html::svg(&page.body).unwrap());
     let form = page.form("code").fill("code", &phone.code(gateway.now()));
     console.sends(&page, &form).await;
-    assert!(console.goes("/desk/").await.text().contains("What can I do"));
+    assert!(console.goes("/desk/").await.text().contains("Who needs help"));
     let mut old = console.clone();
     old.jar = of_the_password;
     let refused = old.goes("/desk/").await;
