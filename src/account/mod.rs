@@ -1,7 +1,9 @@
 //! One user's second factor at one portal, as a story: enrol, verify, recover. The only
 //! writer of what it is made of. Whatever is told to a user was on disk before.
 
+mod authenticators;
 mod census;
+mod change;
 mod codes;
 mod devices;
 mod enrol;
@@ -34,6 +36,8 @@ use crate::session::Sessions;
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
 use crate::user::Opaque;
 
+pub use authenticators::NewPhone;
+pub use change::{ChangeFault, Changing, FRESH_PROOF, MOST_AUTHENTICATORS};
 pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Presented, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Enrolling, Offer};
 pub use guard::{AdmitFault, Gate, Need, Waits};
@@ -116,8 +120,9 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Arc<Semaphore>,
-    /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
-    /// written before it goes, and then ended with it, or never.
+    /// Shared by whoever proves a session, held alone by a reset and by a user who changes the
+    /// factor: what stands on a factor is written before it goes, and then ended with it, or
+    /// never.
     proofs: Arc<RwLock<()>>,
     post: Option<Arc<Post>>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::ALPN;
+use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 use url::Url;
@@ -34,6 +35,9 @@ pub(super) enum HttpError {
     /// More than anybody reads.
     #[error("{0} is longer than 1 MiB")]
     TooLong(String),
+    /// What it sends cannot be kept.
+    #[error("what {0} sends cannot be kept: {1}")]
+    Untaken(String, std::io::Error),
     /// The request cannot be written.
     #[error("{0} cannot be asked for: {1}")]
     Unwritable(String, String),
@@ -88,7 +92,7 @@ impl Page {
 }
 
 /// What is sent besides the address.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(super) struct Extra<'a> {
     /// The value of `Authorization`.
     pub(super) authorization: Option<&'a str>,
@@ -176,6 +180,34 @@ impl Client {
         Ok(page)
     }
 
+    /// Sends one request whose answer may be long: the pieces of a right one go to `take`, and
+    /// of any other the page holds the body.
+    ///
+    /// # Errors
+    /// When it cannot be read, or not be taken.
+    pub(super) async fn download(
+        &self,
+        method: &Method,
+        url: &Url,
+        extra: Extra<'_>,
+        take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<Page, HttpError> {
+        let jar = Jar::default();
+        let begun = self.begin(&jar, method, url, &extra);
+        let begun = tokio::time::timeout(self.patience, begun).await;
+        let (mut session, mut page) = begun.map_err(|_| HttpError::TooSlow(shown(url)))??;
+        let is_right = page.status == StatusCode::OK;
+        while let Some(piece) = piece(&mut session, url).await? {
+            if is_right {
+                take(&piece).map_err(|error| HttpError::Untaken(shown(url), error))?;
+            } else if page.body.len() + piece.len() <= LONGEST {
+                page.body.extend_from_slice(&piece);
+            }
+        }
+        session.shutdown().await;
+        Ok(page)
+    }
+
     async fn exchange(
         &self,
         jar: &Jar,
@@ -183,8 +215,26 @@ impl Client {
         url: &Url,
         extra: &Extra<'_>,
     ) -> Result<Page, HttpError> {
-        let unreachable =
-            |error: &dyn std::fmt::Display| HttpError::Unreachable(shown(url), error.to_string());
+        let (mut session, mut page) = self.begin(jar, method, url, extra).await?;
+        while let Some(piece) = piece(&mut session, url).await? {
+            page.body.extend_from_slice(&piece);
+            if page.body.len() > LONGEST {
+                return Err(HttpError::TooLong(shown(url)));
+            }
+        }
+        session.shutdown().await;
+        Ok(self.page(page))
+    }
+
+    /// Sends a request; gives the head of the answer as a page without a body.
+    async fn begin(
+        &self,
+        jar: &Jar,
+        method: &Method,
+        url: &Url,
+        extra: &Extra<'_>,
+    ) -> Result<(HttpSession, Page), HttpError> {
+        let unreachable = |error: &dyn std::fmt::Display| unreachable_at(url, error);
         let head = self
             .head(jar, method, url, extra)
             .map_err(|error| HttpError::Unwritable(shown(url), error.to_string()))?;
@@ -203,18 +253,8 @@ impl Client {
         session.read_response_header().await.map_err(|error| unreachable(&error))?;
         let head = session.response_header().ok_or_else(|| unreachable(&"it sends no head"))?;
         let (status, headers) = (head.status, head.headers.clone());
-        let mut body = Vec::new();
-        while let Some(piece) =
-            session.read_response_body().await.map_err(|error| unreachable(&error))?
-        {
-            body.extend_from_slice(&piece);
-            if body.len() > LONGEST {
-                return Err(HttpError::TooLong(shown(url)));
-            }
-        }
-        session.shutdown().await;
         let cookies = set_cookie::changes(&headers, SystemClock.now());
-        Ok(self.page(Page { url: url.clone(), status, headers, cookies, body }))
+        Ok((session, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
     }
 
     /// Where a portal calls itself by its public name, what it says leads back here.
@@ -276,6 +316,15 @@ impl Client {
         }
         Ok(head)
     }
+}
+
+/// The next piece of a body; nothing after the last.
+async fn piece(session: &mut HttpSession, url: &Url) -> Result<Option<bytes::Bytes>, HttpError> {
+    session.read_response_body().await.map_err(|error| unreachable_at(url, &error))
+}
+
+fn unreachable_at(url: &Url, error: &dyn std::fmt::Display) -> HttpError {
+    HttpError::Unreachable(shown(url), error.to_string())
 }
 
 async fn peer(url: &Url, patience: Duration) -> std::io::Result<HttpPeer> {

@@ -7,9 +7,11 @@ mod desk;
 mod desk_password;
 mod explain;
 mod http;
+mod import;
 mod jar;
 mod mail;
 mod probe;
+mod progress;
 pub mod schema;
 mod serve;
 mod service_token;
@@ -67,6 +69,13 @@ enum Command {
     /// Make the line of the configuration for the password of somebody at the desk's console; it
     /// is read from the terminal or a pipe.
     DeskPassword,
+    /// Rotate the keys that sign sessions and assertions, over the API of a running gateway.
+    #[command(subcommand)]
+    Keys(desk::keys::KeysCommand),
+    /// Copy the store of a running gateway into a file, put such a copy back, and see how the
+    /// store stands.
+    #[command(subcommand)]
+    Store(desk::store::StoreCommand),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -93,6 +102,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Person(command) => desk::person::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::DeskPassword => desk_password::run(),
+        Command::Keys(command) => desk::keys::run(&command),
+        Command::Store(command) => desk::store::run(&command),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

@@ -17,9 +17,15 @@ const FOLDER: &str = "mail";
 
 /// Every mail that can be replaced.
 const OURS: &[(&str, &str)] = &[
+    ("authenticator-added.txt", include_str!("../../templates/mail/authenticator-added.txt")),
+    ("authenticator-moved.txt", include_str!("../../templates/mail/authenticator-moved.txt")),
+    ("authenticator-removed.txt", include_str!("../../templates/mail/authenticator-removed.txt")),
+    ("authenticator-renamed.txt", include_str!("../../templates/mail/authenticator-renamed.txt")),
     ("code.txt", include_str!("../../templates/mail/code.txt")),
     ("device-alarm.txt", include_str!("../../templates/mail/device-alarm.txt")),
     ("enrolled.txt", include_str!("../../templates/mail/enrolled.txt")),
+    ("recovery-code-used.txt", include_str!("../../templates/mail/recovery-code-used.txt")),
+    ("recovery-codes-made.txt", include_str!("../../templates/mail/recovery-codes-made.txt")),
     ("reset.txt", include_str!("../../templates/mail/reset.txt")),
 ];
 
@@ -150,8 +156,17 @@ impl Letters {
     fn rehearse(&self) -> Result<(), LetterError> {
         const CODE: &str = "rehearsal-of-the-code";
         let at = UnixMillis::from_seconds(1_800_000_000);
+        let (from, to, label) = ("phone".to_owned(), "tablet".to_owned(), "phone".to_owned());
         let mails = [
-            Mail::Enrolled { label: "phone".to_owned(), at },
+            Mail::Enrolled { label: label.clone(), at },
+            Mail::Added { label: label.clone(), at },
+            Mail::Renamed { from: from.clone(), to: to.clone(), at },
+            Mail::Removed { label, at },
+            Mail::Moved { from, to, at },
+            Mail::RecoveryCodeUsed { left: 0, at },
+            Mail::RecoveryCodeUsed { left: 1, at },
+            Mail::RecoveryCodeUsed { left: 9, at },
+            Mail::RecoveryCodesMade { at },
             Mail::DeviceAlarm { at },
             Mail::Code { code: CODE.to_owned(), minutes: 1 },
             Mail::Code { code: CODE.to_owned(), minutes: 10 },
@@ -206,6 +221,12 @@ fn words_alone(label: &str) -> String {
 const fn template(mail: &Mail) -> &'static str {
     match mail {
         Mail::Enrolled { .. } => "enrolled.txt",
+        Mail::Added { .. } => "authenticator-added.txt",
+        Mail::Renamed { .. } => "authenticator-renamed.txt",
+        Mail::Removed { .. } => "authenticator-removed.txt",
+        Mail::Moved { .. } => "authenticator-moved.txt",
+        Mail::RecoveryCodeUsed { .. } => "recovery-code-used.txt",
+        Mail::RecoveryCodesMade { .. } => "recovery-codes-made.txt",
         Mail::DeviceAlarm { .. } => "device-alarm.txt",
         Mail::Code { .. } => "code.txt",
         Mail::Reset { .. } => "reset.txt",
@@ -214,9 +235,14 @@ const fn template(mail: &Mail) -> &'static str {
 
 fn values(mail: &Mail) -> Value {
     match mail {
-        Mail::Enrolled { label, at } => {
+        Mail::Enrolled { label, at } | Mail::Added { label, at } | Mail::Removed { label, at } => {
             context! { label => words_alone(label), when => at.in_words() }
         }
+        Mail::Renamed { from, to, at } | Mail::Moved { from, to, at } => {
+            context! { from => words_alone(from), to => words_alone(to), when => at.in_words() }
+        }
+        Mail::RecoveryCodeUsed { left, at } => context! { left, when => at.in_words() },
+        Mail::RecoveryCodesMade { at } => context! { when => at.in_words() },
         Mail::DeviceAlarm { at } => context! { when => at.in_words() },
         Mail::Code { code, minutes } => context! { code => plain(code), minutes },
         Mail::Reset { by, at } => context! { by => plain(by), when => at.in_words() },

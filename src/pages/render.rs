@@ -11,13 +11,12 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 
 use crate::config::Branding;
 
+mod line;
 mod page;
 mod rehearse;
 
-pub use page::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
-    SessionLine, VerifyState,
-};
+pub use line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
+pub use page::{CodeField, Frame, GuardState, KeptNotice, MailWay, Page, VerifyState};
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +25,7 @@ const STYLESHEET: &str = "style.css";
 
 /// Every file that can be overridden.
 const OURS: &[(&str, &str)] = &[
+    ("authenticators.html", include_str!("../../templates/authenticators.html")),
     ("base.html", include_str!("../../templates/base.html")),
     ("devices.html", include_str!("../../templates/devices.html")),
     ("enrol.html", include_str!("../../templates/enrol.html")),
@@ -34,9 +34,13 @@ const OURS: &[(&str, &str)] = &[
     ("help.html", include_str!("../../templates/help.html")),
     ("home.html", include_str!("../../templates/home.html")),
     ("logout.html", include_str!("../../templates/logout.html")),
+    ("new-phone.html", include_str!("../../templates/new-phone.html")),
     ("notice.html", include_str!("../../templates/notice.html")),
     ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
     ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
+    ("recovery-left.html", include_str!("../../templates/recovery-left.html")),
+    ("scan.html", include_str!("../../templates/scan.html")),
+    ("sessions.html", include_str!("../../templates/sessions.html")),
     (STYLESHEET, include_str!("../../templates/style.css")),
     ("verify.html", include_str!("../../templates/verify.html")),
 ];

@@ -84,7 +84,7 @@ fn people_are_whole_and_each_of_one_name() {
     refused(
         &["name: ann, role: desk, password: file:ann, portals: [shop]"],
         &[
-            "6:59: admin.people[0].portals[0]: 'shop' is no portal of this file; name one of portals",
+            "6:62: admin.people[0].portals[0]: 'shop' is no portal of this file; name one of portals",
         ],
     );
     let ann = "name: ann, role: desk, password: file:ann";

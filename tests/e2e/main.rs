@@ -37,6 +37,7 @@ mod attacks {
     mod return_to;
     mod rotation;
     mod rules;
+    mod self_service;
     mod table;
     mod upstream_tls;
     mod websocket;
@@ -45,6 +46,7 @@ mod attacks {
 
 mod stories {
     mod assertion;
+    mod backup;
     mod calls;
     mod console;
     mod crash;
@@ -57,12 +59,14 @@ mod stories {
     mod identified;
     mod idle;
     mod kept_work;
+    mod keys;
     mod mail;
     mod operations;
     mod probe;
     mod reload;
     mod rollout;
     mod rules;
+    mod self_service;
     mod sessions;
     mod spa;
     mod streams;

@@ -25,6 +25,9 @@ pub(super) enum Deed {
     InvitePerson,
     UnlockPerson,
     ResetPerson,
+    RotateKeys,
+    Store,
+    ExportStore,
 }
 
 struct Endpoint {
@@ -59,6 +62,9 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST",   "/api/v1/people/{name}/invite",                   Role::Admin,  Deed::InvitePerson),
     endpoint("POST",   "/api/v1/people/{name}/unlock",                   Role::Admin,  Deed::UnlockPerson),
     endpoint("POST",   "/api/v1/people/{name}/reset",                    Role::Admin,  Deed::ResetPerson),
+    endpoint("POST",   "/api/v1/keys/rotate",                            Role::Admin,  Deed::RotateKeys),
+    endpoint("GET",    "/api/v1/store",                                  Role::Admin,  Deed::Store),
+    endpoint("POST",   "/api/v1/store/export",                           Role::Admin,  Deed::ExportStore),
 ];
 
 /// The least role that may reset on the word of somebody who asks by this channel: an account
@@ -200,10 +206,11 @@ mod tests {
     #[test]
     fn whoever_only_looks_changes_nothing() {
         for endpoint in ENDPOINTS {
-            let (looks, may_look) = (endpoint.method == "GET", endpoint.needs == Role::Viewer);
-            // Who works at the desk is for those alone who say so.
+            // What only administrators look at: who works at the desk, and the store.
             let is_of_people = endpoint.path.starts_with("/api/v1/people");
-            assert_eq!(may_look, looks && !is_of_people, "{}", endpoint.path);
+            let is_hidden = is_of_people || endpoint.deed == Deed::Store;
+            let looks = endpoint.method == "GET" && !is_hidden;
+            assert_eq!(endpoint.needs == Role::Viewer, looks, "{}", endpoint.path);
             assert!(!is_of_people || endpoint.needs == Role::Admin, "{}", endpoint.path);
         }
         assert!(needs(Channel::Colleague) < needs(Channel::AccountManager));

@@ -7,6 +7,7 @@ mod caller;
 mod devices;
 mod endpoint;
 mod invite;
+mod keys;
 pub(super) mod origin;
 mod people;
 mod portals;
@@ -14,6 +15,7 @@ mod problem;
 mod reset;
 mod rollout;
 mod sessions;
+mod store;
 mod users;
 mod view;
 mod wrong;
@@ -111,6 +113,9 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::EndSessions => sessions::end(asked, &person()?).await,
         Deed::Devices => devices::list(asked, &person()?).await,
         Deed::EndDevices => devices::end_all(asked, &person()?).await,
+        Deed::RotateKeys => keys::rotate(asked).await,
+        Deed::Store => store::show(asked).await,
+        Deed::ExportStore => store::export(asked).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
         Deed::People => people::list(asked).await,
         Deed::InvitePerson => people::invite(asked, named.name.as_deref()).await,

@@ -112,6 +112,7 @@ async fn begin(visit: &Visit<'_>, person: &Person) -> Result<SessionRecord, Faul
         ends: now.plus(LIFETIME),
         level: Level::Password,
         learned: Learned::Told,
+        place: visit.place(),
     };
     let begun = visit.parts.sessions.begin(now, record).await?;
     Ok(SessionRecord::clone(&begun))

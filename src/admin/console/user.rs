@@ -58,6 +58,9 @@ struct Session {
     proof: &'static str,
     started: String,
     ends: String,
+    /// What it said that it is, and from where.
+    browser: String,
+    client: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +168,12 @@ impl Session {
             Level::Proven { factor: FactorUsed::Device { .. }, .. } => "remembered device",
             Level::Ended => "ended",
         };
-        Self { proof, started: record.started.in_words(), ends: record.ends.in_words() }
+        Self {
+            proof,
+            started: record.started.in_words(),
+            ends: record.ends.in_words(),
+            browser: record.place.browser.clone(),
+            client: record.place.client.map(|client| client.to_string()),
+        }
     }
 }

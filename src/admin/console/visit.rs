@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::request;
+use axum::http::{header, request};
 
 use super::answer::Fault;
 use super::cookie::{self, Claimed};
@@ -15,7 +15,8 @@ use crate::admin::deeds::Acting;
 use crate::audit::{By, Detail, Entry, Event};
 use crate::clock::UnixMillis;
 use crate::config::desk::{Person, Role, Staff};
-use crate::session::{Level, SessionRecord};
+use crate::net::agent;
+use crate::session::{Level, Place, SessionRecord};
 use crate::site::{Parts, Site};
 
 /// The longest form, in bytes.
@@ -31,6 +32,7 @@ pub(super) struct Visit<'a> {
     pub(super) now: UnixMillis,
     pub(super) client: Option<IpAddr>,
     pub(super) who: Who<'a>,
+    agent: Option<String>,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
 }
@@ -59,7 +61,14 @@ impl<'a> Visit<'a> {
         let query = pairs(head.uri.query().unwrap_or_default().as_bytes());
         let client = super::super::api::client(head);
         let who = known(parts, now, head).await?;
-        Ok(Some(Self { parts, now, client, who, query, form: pairs(&body) }))
+        let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = agent.map(str::to_owned);
+        Ok(Some(Self { parts, now, client, who, agent, query, form: pairs(&body) }))
+    }
+
+    /// From where and with what it is sent, as a session remembers it.
+    pub(super) fn place(&self) -> Place {
+        Place { client: self.client, browser: agent::in_words(self.agent.as_deref()) }
     }
 
     /// The one value of a field of the query.

@@ -1,7 +1,7 @@
 //! The way into the API of a running gateway.
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, io};
 
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,57 +9,86 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{DeskError, Way};
-use crate::cli::http::{Client, Extra, Page};
+use super::{DeskError, Door};
+use crate::cli::http::{Client, Extra};
 use crate::cli::jar::Jar;
 
 /// What holds the token where no file is named.
 const VARIABLE: &str = "PORTCULLIS_ADMIN_TOKEN";
+/// For what ends many sessions or gives much.
+const LONG: Duration = Duration::from_secs(600);
 /// What a segment of a path may hold as it is (RFC 3986 section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// How often a request is sent again that came too soon after others, and the longest wait.
-const TRIES: u32 = 100;
-const LONGEST_WAIT: u64 = 60;
 
 /// The API, or one portal's part of it.
 pub(super) struct Gate {
     client: Client,
-    /// Where that begins.
+    /// Where that part begins.
     base: String,
     authorization: Zeroizing<String>,
 }
 
 impl Gate {
-    /// Finds the gateway and the token.
-    pub(super) fn open(way: &Way, portal: Option<&str>) -> Result<Self, DeskError> {
-        let is_web = matches!(way.admin.scheme(), "http" | "https");
-        if !is_web || way.admin.host_str().is_none() {
-            return Err(DeskError::NoGateway(way.admin.clone()));
+    /// Finds the gateway and the token; for one portal's part, or for what concerns all.
+    pub(super) fn open(door: &Door, portal: Option<&str>) -> Result<Self, DeskError> {
+        let is_web = matches!(door.admin.scheme(), "http" | "https");
+        if !is_web || door.admin.host_str().is_none() {
+            return Err(DeskError::NoGateway(door.admin.clone()));
         }
-        let token = token(way)?;
-        let admin = way.admin.as_str().trim_end_matches('/');
-        let part = portal.map(|portal| format!("/portals/{}", escaped(portal)));
+        let token = token(door)?;
+        let admin = door.admin.as_str().trim_end_matches('/');
         Ok(Self {
-            client: Client::new(&way.admin, None),
-            base: format!("{admin}/api/v1{}", part.unwrap_or_default()),
+            client: Client::new(&door.admin, None),
+            base: match portal {
+                Some(portal) => format!("{admin}/api/v1/portals/{}", escaped(portal)),
+                None => format!("{admin}/api/v1"),
+            },
             authorization: Zeroizing::new(format!("Bearer {}", *token)),
         })
     }
 
-    /// Asks for what is at `path` below the portal, or below the API.
+    /// Asks for what is at `path` below that part.
     pub(super) async fn get(&self, path: &str) -> Result<Value, DeskError> {
         self.send(&Method::GET, path, None).await
     }
 
-    /// Does what is at `path` there.
+    /// Does what is at `path` below that part.
     pub(super) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, DeskError> {
         self.send(&Method::POST, path, body).await
     }
 
-    /// Ends what is at `path` there.
+    /// Ends what is at `path` below that part.
     pub(super) async fn delete(&self, path: &str) -> Result<Value, DeskError> {
         self.send(&Method::DELETE, path, None).await
+    }
+
+    /// The same gate for what may take minutes.
+    pub(super) fn patient(mut self) -> Self {
+        self.client = self.client.patient_for(LONG);
+        self
+    }
+
+    /// Does what is at `path`, whose answer may be long: its pieces go to `take`.
+    pub(super) async fn download(
+        &self,
+        path: &str,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), io::Error>,
+    ) -> Result<(), DeskError> {
+        let url = self.url(path)?;
+        let extra = Extra { authorization: Some(&self.authorization), ..Extra::default() };
+        let page = self.client.download(&Method::POST, &url, extra, take).await?;
+        if page.status == StatusCode::OK {
+            return Ok(());
+        }
+        match serde_json::from_slice(&page.body) {
+            Ok(said) => Err(refusal(&said, page.status)),
+            Err(_) => Err(DeskError::Strange(page.status.as_u16())),
+        }
+    }
+
+    fn url(&self, path: &str) -> Result<Url, DeskError> {
+        let address = format!("{}{path}", self.base);
+        Url::parse(&address).map_err(|_| DeskError::NoGateway(self.client.origin().clone()))
     }
 
     async fn send(
@@ -68,37 +97,21 @@ impl Gate {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, DeskError> {
-        let address = format!("{}{path}", self.base);
-        let url =
-            Url::parse(&address).map_err(|_| DeskError::NoGateway(self.client.origin().clone()))?;
+        let url = self.url(path)?;
         let body = body.map(ToString::to_string);
         let extra = Extra {
             authorization: Some(&self.authorization),
             accept: Some("application/json"),
             body: body.as_ref().map(|body| ("application/json", body.as_bytes())),
         };
-        let mut page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
-        let mut said: Option<Value> = serde_json::from_slice(&page.body).ok();
-        // Work on thousands of users goes on as fast as the gateway lets it.
-        for _ in 0..TRIES {
-            let Some(wait) = too_soon(&page, said.as_ref()) else { break };
-            tokio::time::sleep(wait).await;
-            page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
-            said = serde_json::from_slice(&page.body).ok();
-        }
+        let page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
+        let said: Option<Value> = serde_json::from_slice(&page.body).ok();
         match said {
             Some(said) if matches!(page.status, StatusCode::OK | StatusCode::CREATED) => Ok(said),
             Some(said) => Err(refusal(&said, page.status)),
             None => Err(DeskError::Strange(page.status.as_u16())),
         }
     }
-}
-
-/// How long to wait, where the token asked too often and nothing else is wrong.
-fn too_soon(page: &Page, said: Option<&Value>) -> Option<Duration> {
-    let is_pace = said?.get("reason")?.as_str()? == "too_often";
-    let wait: u64 = page.header("retry-after")?.parse().ok()?;
-    is_pace.then(|| Duration::from_secs(wait.clamp(1, LONGEST_WAIT)))
 }
 
 fn refusal(said: &Value, status: StatusCode) -> DeskError {
@@ -118,8 +131,8 @@ pub(super) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-fn token(way: &Way) -> Result<Zeroizing<String>, DeskError> {
-    let text = match &way.token_file {
+fn token(door: &Door) -> Result<Zeroizing<String>, DeskError> {
+    let text = match &door.token_file {
         Some(file) => {
             let unreadable = |error| DeskError::TokenFile { file: file.clone(), error };
             fs::read_to_string(file).map_err(unreadable)?

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::gate::{Gate, escaped};
 use super::table::{Table, cell, list, moment};
-use super::{DeskError, Told, Way};
+use super::{DeskError, Door, Told};
 
 /// What to do about people of the desk.
 #[derive(Subcommand)]
@@ -14,13 +14,13 @@ pub(in crate::cli) enum PersonCommand {
     /// List the people who may sign in at the console, and how they stand.
     List {
         #[command(flatten)]
-        way: Way,
+        door: Door,
     },
     /// Make the invitation without which a person cannot set up a second factor. It is shown
     /// this once.
     Invite {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// The person's name in the configuration.
         name: String,
     },
@@ -28,14 +28,14 @@ pub(in crate::cli) enum PersonCommand {
     /// invitation.
     Reset {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// The person's name in the configuration.
         name: String,
     },
     /// Let a person try again who has to wait after wrong passwords or codes.
     Unlock {
         #[command(flatten)]
-        way: Way,
+        door: Door,
         /// The person's name in the configuration.
         name: String,
     },
@@ -44,15 +44,15 @@ pub(in crate::cli) enum PersonCommand {
 /// Carries it out and gives the exit code.
 pub(in crate::cli) fn run(command: &PersonCommand) -> u8 {
     match command {
-        PersonCommand::List { way } => super::run_whole(way, async |gate| all(&gate).await),
-        PersonCommand::Invite { way, name } => {
-            super::run_whole(way, async |gate| invite(&gate, name).await)
+        PersonCommand::List { door } => super::run_for_all(door, async |gate| all(&gate).await),
+        PersonCommand::Invite { door, name } => {
+            super::run_for_all(door, async |gate| invite(&gate, name).await)
         }
-        PersonCommand::Reset { way, name } => {
-            super::run_whole(way, async |gate| reset(&gate, name).await)
+        PersonCommand::Reset { door, name } => {
+            super::run_for_all(door, async |gate| reset(&gate, name).await)
         }
-        PersonCommand::Unlock { way, name } => {
-            super::run_whole(way, async |gate| unlock(&gate, name).await)
+        PersonCommand::Unlock { door, name } => {
+            super::run_for_all(door, async |gate| unlock(&gate, name).await)
         }
     }
 }

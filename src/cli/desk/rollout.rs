@@ -4,11 +4,11 @@
 use std::io::{self, Write as _};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::gate::Gate;
 use super::table::{Table, cell, list, moment};
-use super::{Desk, DeskError, Output, Told, user};
+use super::{Desk, DeskError, Told, user};
 
 /// Letters of the longest bar.
 const WIDEST: u64 = 40;
@@ -27,9 +27,8 @@ pub(in crate::cli) struct RolloutArguments {
 
 /// Carries it out and gives the exit code.
 pub(in crate::cli) fn run(arguments: &RolloutArguments) -> u8 {
-    let output = arguments.desk.way.output;
     match arguments.csv {
-        true => super::run(&arguments.desk, async |gate| missing(gate, output).await),
+        true => super::run(&arguments.desk, missing),
         false => super::run(&arguments.desk, report),
     }
 }
@@ -107,11 +106,8 @@ fn bars(days: &[Value]) -> String {
 }
 
 /// Who is missing, for a spreadsheet.
-async fn missing(gate: Gate, output: Output) -> Result<Told, DeskError> {
+async fn missing(gate: Gate) -> Result<Told, DeskError> {
     let users = user::every(&gate, "&state=missing").await?;
-    if output == Output::Json {
-        return Ok(Told { json: json!({ "users": users }), table: Table::sentence("") });
-    }
     let heads =
         ["user", "first_seen", "last_seen", "reminded_at", "required_from", "blocked_since"];
     let mut csv = heads.join(",") + "\r\n";
@@ -137,7 +133,9 @@ pub(super) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bars, json, quoted};
+    use serde_json::json;
+
+    use super::{bars, quoted};
 
     #[test]
     fn a_day_has_a_bar_of_who_was_there_by_then() {

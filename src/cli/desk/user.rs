@@ -104,7 +104,7 @@ pub(in crate::cli) fn run(command: &UserCommand) -> u8 {
 }
 
 /// The word that the API knows it by, which is the one on the command line.
-pub(super) fn word(value: &impl ValueEnum) -> String {
+fn word(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
