@@ -14,11 +14,13 @@ mod mailed_code;
 mod person;
 mod record;
 pub mod requester;
+pub mod requests;
 mod reset;
 pub mod rollout;
 mod roster;
 mod sight;
 mod verify;
+pub mod voucher;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -63,9 +63,7 @@ impl Accounts {
         // Nobody is told by mail: people of the desk have no address here.
         let to = Addressee { user, portal: "", host: "", email: None };
         let by = Requester::judged(Channel::AccountManager);
-        let done = self.reset(now, account, &by, &to).await?;
-        self.forget_password_attempts(now, account).await?;
-        Ok(done)
+        self.reset(now, account, &by, &to, vec![Write::delete(key(account))]).await
     }
 
     /// Forgets the attempts: the password was right, or an administrator says so.

@@ -63,6 +63,9 @@ enum Command {
     /// See and help the people of the desk's console, over the API of a running gateway.
     #[command(subcommand)]
     Person(desk::person::PersonCommand),
+    /// See, approve and deny resets that were asked for, over the API of a running gateway.
+    #[command(subcommand)]
+    ResetRequest(desk::reset_request::ResetRequestCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
@@ -100,6 +103,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
         Command::Person(command) => desk::person::run(&command),
+        Command::ResetRequest(command) => desk::reset_request::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::DeskPassword => desk_password::run(),
         Command::Keys(command) => desk::keys::run(&command),

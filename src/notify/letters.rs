@@ -27,6 +27,8 @@ const OURS: &[(&str, &str)] = &[
     ("recovery-code-used.txt", include_str!("../../templates/mail/recovery-code-used.txt")),
     ("recovery-codes-made.txt", include_str!("../../templates/mail/recovery-codes-made.txt")),
     ("reset.txt", include_str!("../../templates/mail/reset.txt")),
+    ("reset-stopped.txt", include_str!("../../templates/mail/reset-stopped.txt")),
+    ("reset-waiting.txt", include_str!("../../templates/mail/reset-waiting.txt")),
 ];
 
 /// The longest value in a mail, in characters: all of one stay within a record of the store.
@@ -170,6 +172,8 @@ impl Letters {
             Mail::DeviceAlarm { at },
             Mail::Code { code: CODE.to_owned(), minutes: 1 },
             Mail::Code { code: CODE.to_owned(), minutes: 10 },
+            Mail::ResetWaiting { by: "a colleague".to_owned(), until: at },
+            Mail::ResetStopped { at },
             Mail::Reset { by: "the help desk".to_owned(), at },
         ];
         for mail in &mails {
@@ -229,6 +233,8 @@ const fn template(mail: &Mail) -> &'static str {
         Mail::RecoveryCodesMade { .. } => "recovery-codes-made.txt",
         Mail::DeviceAlarm { .. } => "device-alarm.txt",
         Mail::Code { .. } => "code.txt",
+        Mail::ResetWaiting { .. } => "reset-waiting.txt",
+        Mail::ResetStopped { .. } => "reset-stopped.txt",
         Mail::Reset { .. } => "reset.txt",
     }
 }
@@ -238,12 +244,15 @@ fn values(mail: &Mail) -> Value {
         Mail::Enrolled { label, at } | Mail::Added { label, at } | Mail::Removed { label, at } => {
             context! { label => words_alone(label), when => at.in_words() }
         }
+        Mail::DeviceAlarm { at } | Mail::ResetStopped { at } => context! { when => at.in_words() },
+        Mail::ResetWaiting { by, until } => {
+            context! { by => plain(by), until => until.in_words() }
+        }
         Mail::Renamed { from, to, at } | Mail::Moved { from, to, at } => {
             context! { from => words_alone(from), to => words_alone(to), when => at.in_words() }
         }
         Mail::RecoveryCodeUsed { left, at } => context! { left, when => at.in_words() },
         Mail::RecoveryCodesMade { at } => context! { when => at.in_words() },
-        Mail::DeviceAlarm { at } => context! { when => at.in_words() },
         Mail::Code { code, minutes } => context! { code => plain(code), minutes },
         Mail::Reset { by, at } => context! { by => plain(by), when => at.in_words() },
     }

@@ -87,6 +87,18 @@ pub enum Mail {
         /// How long it holds, in minutes; afterwards it is not sent any more.
         minutes: u64,
     },
+    /// A reset is approved, and waits for the user to stop it.
+    ResetWaiting {
+        /// On whose word, in words for the user: a role, never a name that tells too much.
+        by: String,
+        /// When it is carried out.
+        until: UnixMillis,
+    },
+    /// A reset that waited was stopped.
+    ResetStopped {
+        /// When.
+        at: UnixMillis,
+    },
     /// Every factor was removed.
     Reset {
         /// Who did it, in words for the user: a role, never a name that tells too much.

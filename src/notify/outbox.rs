@@ -85,6 +85,8 @@ impl Waiting {
         let until = match &mail {
             Mail::Code { minutes, .. } => now.plus(Duration::from_secs(minutes.saturating_mul(60))),
             Mail::Enrolled { .. }
+            | Mail::ResetWaiting { .. }
+            | Mail::ResetStopped { .. }
             | Mail::Added { .. }
             | Mail::Renamed { .. }
             | Mail::Removed { .. }
@@ -129,7 +131,8 @@ fn within_bounds(mail: Mail) -> Mail {
         Mail::RecoveryCodesMade { at } => Mail::RecoveryCodesMade { at },
         Mail::Code { code, minutes } => Mail::Code { code: letters::plain(&code), minutes },
         Mail::Reset { by, at } => Mail::Reset { by: letters::plain(&by), at },
-        Mail::DeviceAlarm { at } => Mail::DeviceAlarm { at },
+        Mail::ResetWaiting { by, until } => Mail::ResetWaiting { by: letters::plain(&by), until },
+        Mail::DeviceAlarm { .. } | Mail::ResetStopped { .. } => mail,
     }
 }
 

@@ -254,6 +254,8 @@ impl Worker {
                 tracing::warn!(mail, portal, "a code could not be sent while it held");
             }
             Mail::Enrolled { .. }
+            | Mail::ResetWaiting { .. }
+            | Mail::ResetStopped { .. }
             | Mail::Added { .. }
             | Mail::Renamed { .. }
             | Mail::Removed { .. }

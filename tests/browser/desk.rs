@@ -73,6 +73,14 @@ impl AtTheDesk {
         let said = self.browser.text("#said").await;
         assert_eq!(said, "alice is signed out of wiki everywhere.");
         self.is_shown("alice", "signed-out").await;
+        self.browser.fill("#requested_by", "bob@example.com").await;
+        self.browser.fill("#reason", "lost the phone on the train").await;
+        self.browser.fill("#ticket", "T-17").await;
+        self.is_shown("alice", "reset").await;
+        self.browser.follow("form:has(#requested_by) button").await;
+        let said = self.browser.text("#said").await;
+        assert!(said.starts_with("alice has no second step at wiki any more."), "{said}");
+        self.is_shown("alice", "reset-done").await;
     }
 
     async fn looks_at_the_rollout(&mut self) {

@@ -34,6 +34,7 @@ mod attacks {
     mod parallel;
     mod path;
     mod proxy_header;
+    mod resets;
     mod return_to;
     mod rotation;
     mod rules;
@@ -64,6 +65,7 @@ mod stories {
     mod operations;
     mod probe;
     mod reload;
+    mod resets;
     mod rollout;
     mod rules;
     mod self_service;

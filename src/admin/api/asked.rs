@@ -130,12 +130,3 @@ impl<'a> Asked<'a> {
             .map_err(|error| Problem::bad(format!("the body is not as it has to be: {error}")))
     }
 }
-
-/// A text of the desk's own: short, on one line, with something in it.
-pub(super) fn plain<'a>(name: &str, text: &'a str, longest: usize) -> Result<&'a str, Problem> {
-    let is_plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    if is_plain && text.chars().count() <= longest {
-        return Ok(text);
-    }
-    Err(Problem::bad(format!("{name} has to be 1 to {longest} letters on one line")))
-}

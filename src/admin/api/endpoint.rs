@@ -3,7 +3,6 @@
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
-use crate::account::requester::Channel;
 use crate::config::desk::Role;
 
 /// What an endpoint does.
@@ -25,6 +24,9 @@ pub(super) enum Deed {
     InvitePerson,
     UnlockPerson,
     ResetPerson,
+    Requests,
+    Approve,
+    Deny,
     RotateKeys,
     Store,
     ExportStore,
@@ -32,7 +34,7 @@ pub(super) enum Deed {
 
 struct Endpoint {
     method: &'static str,
-    /// `{portal}`, `{user}`, `{series}` and `{name}` stand for one segment each.
+    /// `{portal}`, `{user}`, `{series}`, `{name}` and `{id}` stand for one segment each.
     path: &'static str,
     /// The least role that may do it.
     needs: Role,
@@ -62,19 +64,13 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST",   "/api/v1/people/{name}/invite",                   Role::Admin,  Deed::InvitePerson),
     endpoint("POST",   "/api/v1/people/{name}/unlock",                   Role::Admin,  Deed::UnlockPerson),
     endpoint("POST",   "/api/v1/people/{name}/reset",                    Role::Admin,  Deed::ResetPerson),
+    endpoint("GET",    "/api/v1/reset-requests",                         Role::Viewer, Deed::Requests),
+    endpoint("POST",   "/api/v1/reset-requests/{id}/approve",            Role::Desk,   Deed::Approve),
+    endpoint("POST",   "/api/v1/reset-requests/{id}/deny",               Role::Desk,   Deed::Deny),
     endpoint("POST",   "/api/v1/keys/rotate",                            Role::Admin,  Deed::RotateKeys),
     endpoint("GET",    "/api/v1/store",                                  Role::Admin,  Deed::Store),
     endpoint("POST",   "/api/v1/store/export",                           Role::Admin,  Deed::ExportStore),
 ];
-
-/// The least role that may reset on the word of somebody who asks by this channel: an account
-/// manager's word goes past the organisation, so fewer may take it.
-pub(super) const fn needs(channel: Channel) -> Role {
-    match channel {
-        Channel::Colleague => Role::Desk,
-        Channel::AccountManager => Role::AccountManager,
-    }
-}
 
 /// The endpoint that a request names.
 #[derive(Debug)]
@@ -96,6 +92,8 @@ pub(super) struct Named {
     pub(super) series: Option<String>,
     /// The name of somebody at the desk.
     pub(super) name: Option<String>,
+    /// A request for a reset.
+    pub(super) id: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -127,6 +125,7 @@ fn fits(form: &str, path: &str) -> Option<Named> {
             "{user}" => named.user = Some(decoded(segment)?),
             "{series}" => named.series = Some(decoded(segment)?),
             "{name}" => named.name = Some(decoded(segment)?),
+            "{id}" => named.id = Some(decoded(segment)?),
             literal if literal == segment => {}
             _ => return None,
         }
@@ -148,6 +147,7 @@ fn decoded(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::requester::Channel;
 
     #[test]
     fn an_endpoint_is_named_exactly() {
@@ -213,6 +213,6 @@ mod tests {
             assert_eq!(endpoint.needs == Role::Viewer, looks, "{}", endpoint.path);
             assert!(!is_of_people || endpoint.needs == Role::Admin, "{}", endpoint.path);
         }
-        assert!(needs(Channel::Colleague) < needs(Channel::AccountManager));
+        assert!(Channel::Colleague.needs() < Channel::AccountManager.needs());
     }
 }

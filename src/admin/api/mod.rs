@@ -13,6 +13,7 @@ mod people;
 mod portals;
 mod problem;
 mod reset;
+mod reset_requests;
 mod rollout;
 mod sessions;
 mod store;
@@ -28,6 +29,7 @@ use axum::http::request;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::account::AccountId;
+use crate::admin::deeds::help::Whom;
 use crate::audit::{Detail, Entry};
 use crate::config::desk::Staff;
 use crate::site::{Parts, Site};
@@ -121,6 +123,9 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::InvitePerson => people::invite(asked, named.name.as_deref()).await,
         Deed::UnlockPerson => people::unlock(asked, named.name.as_deref()).await,
         Deed::ResetPerson => people::reset(asked, named.name.as_deref()).await,
+        Deed::Requests => reset_requests::list(asked).await,
+        Deed::Approve => reset_requests::approve(asked, named.id.as_deref()).await,
+        Deed::Deny => reset_requests::deny(asked, named.id.as_deref()).await,
     }
 }
 
@@ -137,6 +142,11 @@ struct Person<'a> {
 }
 
 impl Person<'_> {
+    /// The same, as somebody who is helped.
+    fn whom(&self) -> Whom<'_> {
+        Whom { site: self.site, user: &self.user, account: self.account() }
+    }
+
     /// The account that is meant.
     fn account(&self) -> AccountId {
         AccountId { portal: self.site.tag, sub: self.sub }

@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 
 use super::answer::{Answer, Fault};
+use super::requests;
 use super::user::{self, Said, Subject};
 use super::visit::Visit;
 use crate::admin::deeds::Acting;
@@ -44,6 +45,10 @@ pub(super) async fn send(visit: &Visit<'_>) -> Result<Answer, Fault> {
         Some(acting) => acting,
         None => return not_yours(visit),
     };
+    if visit.field("action") == Some("reset") {
+        let (status, said) = requests::ask(visit, acting, &subject).await?;
+        return user::page(visit, &subject, status, Some(said)).await;
+    }
     let Some(deed) = Deed::named(visit.field("action")) else {
         return visit.refuse(
             StatusCode::BAD_REQUEST,

@@ -6,6 +6,7 @@ mod answer;
 mod cookie;
 mod deeds;
 mod render;
+mod requests;
 mod rollout;
 mod second_step;
 mod sign_in;
@@ -100,6 +101,8 @@ impl Console {
             ("/desk/users", false) => users::show(visit).await,
             ("/desk/user", false) => user::show(visit).await,
             ("/desk/user", true) => deeds::send(visit).await,
+            ("/desk/requests", false) => requests::show(visit).await,
+            ("/desk/requests", true) => requests::send(visit).await,
             ("/desk/rollout", false) => rollout::show(visit).await,
             _ => visit.refuse(
                 StatusCode::NOT_FOUND,

@@ -26,6 +26,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("enrol.html", include_str!("../../../templates/desk/enrol.html")),
     ("error.html", include_str!("../../../templates/desk/error.html")),
     ("recovery-codes.html", include_str!("../../../templates/desk/recovery-codes.html")),
+    ("requests.html", include_str!("../../../templates/desk/requests.html")),
     ("rollout.html", include_str!("../../../templates/desk/rollout.html")),
     ("sign-in.html", include_str!("../../../templates/desk/sign-in.html")),
     ("start.html", include_str!("../../../templates/desk/start.html")),

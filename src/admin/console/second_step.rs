@@ -38,8 +38,9 @@ pub(super) async fn send(visit: &Visit<'_>) -> Result<Answer, Fault> {
     visit.parts.audit.ready()?;
     let code = visit.field("code").unwrap_or_default();
     let account = visit.account(person);
+    let to = visit.parts.desk_people.enrolling(&person.staff.name, session).to;
     let (status, why, page) =
-        match visit.parts.accounts.verify(visit.now, account, session, code).await {
+        match visit.parts.accounts.verify(visit.now, account, session, &to, code).await {
             Ok(verified) => {
                 signed_in(visit, person, verified.factor).await?;
                 let cookie = visit.cookie_of(person, &verified.session);

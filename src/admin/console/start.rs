@@ -5,11 +5,13 @@ use minijinja::context;
 use minijinja::value::Serde;
 
 use super::answer::{Answer, Fault};
+use super::requests;
 use super::rollout;
 use super::users::{Row, looked_for};
 use super::visit::Visit;
 use crate::account::State;
 use crate::admin::deeds::find::Wanted;
+use crate::config::desk::Role;
 
 /// Locked users that are named; the others are found by looking for them.
 const NAMED: usize = 10;
@@ -28,9 +30,15 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer, Fault> {
     }
     is_whole &= locked.len() <= NAMED;
     locked.truncate(NAMED);
-    visit.page(
-        StatusCode::OK,
-        "start.html",
-        context! { portals => Serde(portals), locked => Serde(locked), is_whole },
-    )
+    let requests = match visit.acting(Role::Viewer) {
+        Some(acting) => requests::open(visit, acting).await?,
+        None => Vec::new(),
+    };
+    let page = context! {
+        requests => Serde(requests),
+        portals => Serde(portals),
+        locked => Serde(locked),
+        is_whole,
+    };
+    visit.page(StatusCode::OK, "start.html", page)
 }

@@ -12,6 +12,7 @@ use super::visit::Visit;
 use crate::account::{AccountId, Member};
 use crate::audit::Event;
 use crate::clock::UnixMillis;
+use crate::config::desk::Role;
 use crate::identity;
 use crate::session::{FactorUsed, Level, SessionRecord};
 use crate::site::Site;
@@ -120,6 +121,7 @@ pub(super) async fn page(
         devices => Serde(devices(visit, subject).await?),
         invites => portal.enrolment.invite.as_secs() / 3600,
         has_organisation => portal.organisation.is_some(),
+        takes_managers => visit.may(Role::AccountManager),
         said => Serde(said),
         ..standing(member.as_ref(), now)
     };

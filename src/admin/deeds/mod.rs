@@ -4,6 +4,7 @@
 pub(super) mod find;
 pub(super) mod help;
 pub(super) mod people;
+pub(super) mod resets;
 
 use std::net::IpAddr;
 

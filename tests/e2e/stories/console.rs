@@ -221,5 +221,73 @@ async fn an_administrator_helps_the_people_of_the_desk() {
     let anew = Console::at(&gateway).gives_password(ANN.name, ANN.password).await;
     assert!(anew.text().contains("Type your invitation code"), "{}", anew.text());
     assert_eq!(command(&gateway, ADMIN, &["person", "reset", "bea"]).code, 1);
-    let _ = ADA;
+}
+
+/// Fills in the form for a reset on a user's page and sends it.
+async fn asks(console: &mut Console, user: &str, by: &str) -> crate::dsl::browser::Shown {
+    let page = console.looks_at("wiki", user).await;
+    let form = page.form("requested_by").fill("requested_by", by).fill("reason", "lost the phone");
+    console.posts(&page, &form.fill("ticket", "T-17")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_is_refused_or_done_and_the_page_says_which() {
+    let (_wiki, gateway) = office(&[ANN, VIC]).await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let mut ann = join(&gateway, ANN).await.console;
+    for (by, why) in [
+        ("alice@example.com", "That is the user's own address."),
+        ("bob@gmail.com", "public mail provider"),
+        ("bob@examp1e.com", "it may only look alike"),
+        ("Bob <bob@example.com>", "plain mail address"),
+        ("ann@example.com", "Not by you:"),
+    ] {
+        let refused = asks(&mut ann, "alice", by).await;
+        assert_eq!(refused.status, 422, "{by}");
+        assert!(refused.text().contains(why), "{by}: {}", refused.text());
+        assert!(refused.text().contains("Nothing was changed."), "{by}");
+    }
+    assert!(alice.browser.clone().open("/home").await.body.contains("for alice alone"));
+    let done = asks(&mut ann, "alice", "bob@example.com").await;
+    assert!(done.text().contains("alice has no second step at wiki any more."), "{}", done.text());
+    assert!(!alice.browser.clone().open("/home").await.body.contains("secret-page"));
+    let mut vic = join(&gateway, VIC).await.console;
+    let page = vic.looks_at("wiki", "alice").await;
+    assert!(!page.body.contains("name=\"requested_by\""), "a viewer resets nobody");
+    let requests = vic.open("/desk/requests").await;
+    assert!(requests.text().contains("bob@example.com, as a colleague"), "{}", requests.text());
+    assert_eq!(forms(&requests.body).len(), 1, "only the one to sign out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_approve_where_the_portal_wants_two() {
+    let terms = format!("{ORGANISATION}\nreset: {{ approval: two }}");
+    let wiki = portal::form().yaml(&terms).run().await;
+    let gateway = gateway::new().portal("wiki", &wiki).token(ADMIN).person(ANN).person(ADA);
+    let gateway = gateway.run().await;
+    let alice = enrol(&gateway, "wiki", ALICE).await;
+    let mut ann = join(&gateway, ANN).await.console;
+    let mut ada = join(&gateway, ADA).await.console;
+    let held = asks(&mut ann, "alice", "bob@example.com").await;
+    assert!(held.text().contains("Somebody else at the desk has to approve"), "{}", held.text());
+    let again = asks(&mut ada, "alice", "bob@example.com").await;
+    assert_eq!(again.status, 409, "{}", again.text());
+    let start = ada.goes("/desk/").await;
+    assert!(start.text().contains("1 of 2 approved"), "{}", start.text());
+    let page = ann.open("/desk/requests").await;
+    let twice = ann.presses(&page, "approve").await;
+    assert_eq!(twice.status, 422, "{}", twice.text());
+    assert!(alice.browser.clone().open("/home").await.body.contains("for alice alone"));
+    let page = ada.open("/desk/requests").await;
+    let done = ada.presses(&page, "approve").await;
+    assert!(done.text().contains("alice has no second step at wiki any more."), "{}", done.text());
+    assert!(!alice.browser.clone().open("/home").await.body.contains("secret-page"));
+
+    enrol(&gateway, "wiki", BOB).await;
+    asks(&mut ann, "bob", "alice@example.com").await;
+    let page = ada.open("/desk/requests?state=open").await;
+    let form = forms(&page.body).into_iter().find(|form| form.field("action") == Some("deny"));
+    let denied = ada.posts(&page, &form.unwrap().fill("reason", "it was not her")).await;
+    assert!(denied.text().contains("The reset of bob at wiki is denied."), "{}", denied.text());
+    assert!(denied.text().contains("Denied by ada"), "{}", denied.text());
 }
