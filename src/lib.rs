@@ -11,6 +11,8 @@ pub mod admin;
 pub mod pages;
 pub mod site;
 
+pub mod desk;
+
 pub mod account;
 pub mod visit;
 
@@ -31,5 +33,6 @@ pub mod clock;
 pub mod config;
 pub mod mac;
 pub mod net;
+pub mod password;
 pub mod random;
 pub mod user;

@@ -20,6 +20,7 @@ use crate::audit::Audit;
 use crate::clock::{Clock, UnixMillis};
 use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
+use crate::desk::Desk;
 use crate::identity::{Answers, Steps};
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub tokens: Arc<Tokens>,
     /// How many requests to it one token may send in a minute.
     pub desk_pace: u32,
+    /// Who signs in at the desk's console.
+    pub desk_people: Desk,
     /// What portals are told of a proven visitor, signed.
     pub assertions: Arc<Assertions>,
     /// How long they last.

@@ -11,6 +11,7 @@ mod guard;
 mod guard_code;
 mod invite;
 mod mailed_code;
+mod person;
 mod record;
 pub mod requester;
 pub mod requests;

@@ -1,7 +1,7 @@
 //! What ops and Prometheus ask, on a listener of its own that is never a public address:
 //! `GET /metrics`, the numbers in Prometheus's text format; `GET /healthz`, 200 while the
 //! process lives; `GET /readyz`, 200 while the store takes writes and 503 when it does not;
-//! `/api/v1`, the API of the desk.
+//! `/api/v1`, the API of the desk; `/desk/`, its console.
 
 use std::future::{self, Future};
 use std::net::SocketAddr;
@@ -20,11 +20,13 @@ use tokio::net::TcpListener;
 use crate::telemetry::Metrics;
 
 mod api;
+mod console;
 mod deeds;
 mod host;
 
 pub use api::House;
 use api::{Api, Problem};
+use console::Console;
 
 /// How long the store may take to say that it is well. A scraper or an orchestrator gives up
 /// after a few seconds and should learn why before it does.
@@ -33,8 +35,8 @@ const READY_DEADLINE: Duration = Duration::from_secs(2);
 /// How long requests in hand may take once the listener is told to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Sent with every answer: it is for a program or for one person's eyes, never for a cache, a
-/// frame or a page of another origin.
+/// Sent with every answer, unless it says so otherwise itself: it is for a program or for one
+/// person's eyes, never for a cache, a frame or a page of another origin.
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -67,7 +69,7 @@ pub async fn serve(
     house: House,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), AdminError> {
-    let app = router(Desk { metrics, readiness, api: Arc::new(Api::new(house)) });
+    let app = router(Desk::new(metrics, readiness, house));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
@@ -93,6 +95,14 @@ struct Desk {
     metrics: Arc<Metrics>,
     readiness: Arc<dyn Readiness>,
     api: Arc<Api>,
+    console: Arc<Console>,
+}
+
+impl Desk {
+    fn new(metrics: Arc<Metrics>, readiness: Arc<dyn Readiness>, house: House) -> Self {
+        let api = Arc::new(Api::new(Arc::clone(&house)));
+        Self { metrics, readiness, api, console: Arc::new(Console::new(house)) }
+    }
 }
 
 fn router(desk: Desk) -> Router {
@@ -110,8 +120,17 @@ fn router(desk: Desk) -> Router {
         .with_state(desk)
 }
 
-/// What has no route of its own: the API has a table of its own, and the rest is not there.
+/// What has no route of its own: the API and the console have tables of their own, and the rest
+/// is not there.
 async fn elsewhere(State(desk): State<Desk>, request: Request) -> Response {
+    if desk.console.has(request.uri().path()) {
+        // As below.
+        let answering = tokio::spawn(async move { desk.console.answer(request).await });
+        return answering.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request to the console was broken off");
+            (StatusCode::INTERNAL_SERVER_ERROR, "that did not work\n").into_response()
+        });
+    }
     if !Api::has(request.uri().path()) {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     }
@@ -164,7 +183,7 @@ async fn check_host(request: Request, next: Next) -> Response {
 
 async fn harden(mut response: Response) -> Response {
     for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

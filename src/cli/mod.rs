@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 mod demo_run;
 mod desk;
+mod desk_password;
 mod explain;
 mod http;
 mod import;
@@ -60,12 +61,18 @@ enum Command {
     /// See and forget the remembered devices of a user, over the API of a running gateway.
     #[command(subcommand)]
     Device(desk::device::DeviceCommand),
+    /// See and help the people of the desk's console, over the API of a running gateway.
+    #[command(subcommand)]
+    Person(desk::person::PersonCommand),
     /// See, approve and deny resets that were asked for, over the API of a running gateway.
     #[command(subcommand)]
     ResetRequest(desk::reset_request::ResetRequestCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
+    /// Make the line of the configuration for the password of somebody at the desk's console; it
+    /// is read from the terminal or a pipe.
+    DeskPassword,
     /// Rotate the keys that sign sessions and assertions, over the API of a running gateway.
     #[command(subcommand)]
     Keys(desk::keys::KeysCommand),
@@ -105,8 +112,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
+        Command::Person(command) => desk::person::run(&command),
         Command::ResetRequest(command) => desk::reset_request::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
+        Command::DeskPassword => desk_password::run(),
         Command::Keys(command) => desk::keys::run(&command),
         Command::Store(command) => desk::store::run(&command),
         Command::Audit(command) => desk::audit::run(&command),

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::net::mail_address::MailAddress;
+use crate::password::PasswordHash;
 
 /// What the holder of a token may do; each role may do all that those before it may.
 #[derive(
@@ -94,6 +95,15 @@ pub struct AdminToken {
     pub staff: Staff,
     /// What its secret hashes to.
     pub hash: TokenHash,
+}
+
+/// Somebody who signs in at the console.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Who.
+    pub staff: Staff,
+    /// What the password hashes to.
+    pub password: PasswordHash,
 }
 
 /// SHA-256 of a token's secret. The secret is long and random, so that nothing slower is

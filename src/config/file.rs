@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TotpAlgorithm;
-use super::file_desk::{OrganisationFile, ResetFile, TokenFile};
+use super::file_desk::{OrganisationFile, PersonFile, ResetFile, TokenFile};
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_enrolment::EnrolmentFile;
@@ -113,6 +113,8 @@ pub(super) struct AdminFile {
     /// How many requests one token may send in a minute, 60 to 60000; 600 unless set.
     #[schemars(range(min = 60, max = 60_000))]
     pub(super) requests_per_minute: Option<u32>,
+    /// Who signs in at the desk's console; nobody unless set, and then there is no console.
+    pub(super) people: Option<List<PersonFile>>,
 }
 
 /// The store.

@@ -26,6 +26,24 @@ pub(super) struct TokenFile {
     pub(super) portals: Option<List<String>>,
 }
 
+/// Somebody who signs in at the desk's console.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct PersonFile {
+    /// What to type at the sign-in, and what the log says; 1 to 32 of a-z, 0-9, '-' and '_'.
+    #[schemars(required)]
+    pub(super) name: Option<String>,
+    /// viewer, desk, account_manager or admin; each may do all that those before it may.
+    #[schemars(required)]
+    pub(super) role: Option<Role>,
+    /// The Argon2id hash of the password, made by `portcullis desk-password`.
+    #[schemars(required)]
+    pub(super) password: Option<SecretSource>,
+    /// The portals whose users it helps; all unless set.
+    #[schemars(length(min = 1))]
+    pub(super) portals: Option<List<String>>,
+}
+
 /// On whose word a user's second factor is reset.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]

@@ -117,6 +117,8 @@ pub struct Admin {
     pub tokens: Vec<desk::AdminToken>,
     /// How many requests one token may send in a minute.
     pub requests_per_minute: u32,
+    /// Who signs in at its console; without any there is none.
+    pub people: Vec<desk::Person>,
 }
 
 /// The engine and its place.

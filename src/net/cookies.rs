@@ -13,7 +13,9 @@ use super::glob::Glob;
 pub const SESSION: &str = "__Host-mfa";
 /// The remembered device (see [`crate::account`]).
 pub const DEVICE: &str = "__Host-mfa-device";
-/// How both begin, in small letters and with one kind of dash.
+/// The session at the desk's console (see [`crate::admin`]); no portal's host ever gets it.
+pub const DESK: &str = "__Host-desk";
+/// How those of visitors begin, in small letters and with one kind of dash.
 const LIKE_OURS: &str = "--host-mfa";
 
 /// Why the cookies of a request are refused.

@@ -153,6 +153,11 @@ impl Renderer {
         })
     }
 
+    /// What operators call the house.
+    pub fn brand(&self) -> &str {
+        &self.brand
+    }
+
     /// The one stylesheet of all pages.
     pub fn stylesheet(&self) -> &str {
         &self.stylesheet
@@ -207,7 +212,8 @@ fn innermost(error: &minijinja::Error) -> &minijinja::Error {
     innermost
 }
 
-fn environment() -> Environment<'static> {
+/// An engine in which every template is HTML, and every value escaped.
+pub(crate) fn environment() -> Environment<'static> {
     let mut templates = Environment::new();
     // Whatever a template is called, it is HTML.
     templates.set_auto_escape_callback(|_| AutoEscape::Html);

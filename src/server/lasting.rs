@@ -13,6 +13,7 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::telemetry::AuditLog;
+use crate::desk::Desk;
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::notify::{Courier, Letters, Post};
@@ -123,6 +124,11 @@ impl Lasting {
                 site.metrics.rollout().begin(counts);
             }
         }
+        let desk_pace = config.admin.as_ref().map_or(1, |admin| admin.requests_per_minute);
+        let (tokens, people) = match config.admin {
+            Some(admin) => (admin.tokens, admin.people),
+            None => (Vec::new(), Vec::new()),
+        };
         let parts = Parts {
             clock: Arc::clone(&self.clock),
             sites,
@@ -131,9 +137,10 @@ impl Lasting {
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),
-            desk_pace: config.admin.as_ref().map_or(1, |admin| admin.requests_per_minute),
-            desk: config.admin.map(|admin| admin.tokens).unwrap_or_default(),
+            desk_pace,
+            desk: tokens,
             tokens: Arc::clone(&self.tokens),
+            desk_people: Desk::new(people, &self.keyring),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
             renderer,

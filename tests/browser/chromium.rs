@@ -22,6 +22,8 @@ pub enum Window {
     Phone,
     /// 1280 by 900 points.
     Desk,
+    /// 1280 by 800 points, in pictures of that many dots.
+    Console,
 }
 
 impl Window {
@@ -29,6 +31,7 @@ impl Window {
         match self {
             Self::Phone => "phone",
             Self::Desk => "desk",
+            Self::Console => "console",
         }
     }
 
@@ -36,6 +39,14 @@ impl Window {
         match self {
             Self::Phone => (390, 844),
             Self::Desk => (1280, 900),
+            Self::Console => (1280, 800),
+        }
+    }
+
+    fn dots(self) -> f64 {
+        match self {
+            Self::Phone | Self::Desk => 2.0,
+            Self::Console => 1.0,
         }
     }
 }
@@ -175,7 +186,7 @@ fn capabilities(window: Window, scripts: Scripts, profile: &TempDir) -> Value {
         "deviceMetrics": {
             "width": width,
             "height": height,
-            "pixelRatio": 2.0,
+            "pixelRatio": window.dots(),
             "mobile": window == Window::Phone,
             // With touch, chromedriver taps instead of clicking, and without scripts it
             // waits for the end of a tap until it gives up.

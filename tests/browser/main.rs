@@ -14,6 +14,7 @@
 mod dsl;
 
 mod chromium;
+mod desk;
 mod editor;
 mod frames;
 mod injected;
@@ -65,4 +66,9 @@ async fn the_story_on_a_desk_without_scripts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_on_a_desk_with_scripts() {
     story::tell(Window::Desk, Scripts::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_helps_somebody_at_the_console_without_scripts() {
+    desk::tell(Scripts::Off).await;
 }

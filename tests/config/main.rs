@@ -21,6 +21,7 @@ mod logins;
 mod meaning;
 mod mutation;
 mod notify;
+mod people;
 mod profiles;
 mod proxies;
 mod rollout_mutation;

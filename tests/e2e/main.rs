@@ -21,6 +21,7 @@ mod attacks {
     mod clock;
     mod codes;
     mod config;
+    mod console;
     mod documented;
     mod enrolment;
     mod forms;
@@ -62,6 +63,7 @@ mod stories {
     mod audit;
     mod backup;
     mod calls;
+    mod console;
     mod crash;
     mod cut_short;
     mod desk;

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::endpoint::Deed;
 use super::{
-    audit, devices, invite, keys, openapi, portals, reset, reset_requests, rollout, sessions,
-    store, tokens, users,
+    audit, devices, invite, keys, openapi, people, portals, reset, reset_requests, rollout,
+    sessions, store, tokens, users,
 };
 use crate::admin::deeds::resets;
 
@@ -250,6 +250,25 @@ pub(super) fn described(deed: Deed) -> Described {
             "Whether the audit log is as it was written, and else the first line that is not.",
         )
         .asking(VERIFY_QUERY),
+        Deed::People => answering::<people::People<'static>>(
+            "people",
+            "Who works at the console, and whether they have set up a second factor.",
+        ),
+        Deed::InvitePerson => answering::<people::Invited<'static>>(
+            "people",
+            "Invites somebody of the console to set up a second factor; the code is told this once.",
+        )
+        .created()
+        .refusing(&[(409, "This person has a second factor already.")]),
+        Deed::UnlockPerson => answering::<people::Unlocked<'static>>(
+            "people",
+            "Lets somebody of the console try again who has to wait.",
+        )
+        .refusing(&[(422, "So many codes were wrong that only a reset helps.")]),
+        Deed::ResetPerson => answering::<people::Done<'static>>(
+            "people",
+            "Takes the second factor of somebody of the console away, and ends the sessions.",
+        ),
         Deed::Tokens => answering::<tokens::Tokens>(
             "tokens",
             "The tokens of the API that may do no more than the asker's own.",

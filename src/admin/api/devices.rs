@@ -9,6 +9,7 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
 use crate::account;
+use crate::admin::deeds::help;
 use crate::audit::{Detail, Event};
 use crate::user::Opaque;
 
@@ -63,9 +64,7 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 /// `DELETE /portals/{portal}/users/{user}/devices`
 pub(super) async fn end_all(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
-    let count = asked.parts.accounts.end_devices(asked.now, person.account()).await?;
-    let entry = asked.entry(Event::DeviceForgotten);
-    told(asked, person, entry.with(Detail::Count, count.to_string())).await?;
+    let count = help::end_devices(asked.acting(), person.whom()).await?;
     ended(person, count)
 }
 

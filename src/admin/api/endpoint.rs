@@ -21,6 +21,10 @@ pub(super) enum Deed {
     Devices,
     EndDevices,
     EndDevice,
+    People,
+    InvitePerson,
+    UnlockPerson,
+    ResetPerson,
     Requests,
     Approve,
     Deny,
@@ -75,6 +79,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/devices",  Role::Viewer, Deed::Devices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices",  Role::Desk,   Deed::EndDevices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices/{series}", Role::Desk, Deed::EndDevice),
+    endpoint("GET",    "/api/v1/people",                                 Role::Admin,  Deed::People),
+    endpoint("POST",   "/api/v1/people/{name}/invite",                   Role::Admin,  Deed::InvitePerson),
+    endpoint("POST",   "/api/v1/people/{name}/unlock",                   Role::Admin,  Deed::UnlockPerson),
+    endpoint("POST",   "/api/v1/people/{name}/reset",                    Role::Admin,  Deed::ResetPerson),
     endpoint("GET",    "/api/v1/reset-requests",                         Role::Viewer, Deed::Requests),
     endpoint("POST",   "/api/v1/reset-requests/{id}/approve",            Role::Desk,   Deed::Approve),
     endpoint("POST",   "/api/v1/reset-requests/{id}/deny",               Role::Desk,   Deed::Deny),
@@ -106,10 +114,10 @@ pub(super) struct Named {
     pub(super) user: Option<String>,
     /// A remembered device of the user's.
     pub(super) series: Option<String>,
+    /// The name of a token, or of somebody at the desk.
+    pub(super) name: Option<String>,
     /// A request for a reset.
     pub(super) id: Option<String>,
-    /// The name of a token.
-    pub(super) name: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -224,11 +232,11 @@ mod tests {
         for endpoint in ENDPOINTS {
             let looks = endpoint.method == "GET";
             let may_look = endpoint.needs == Role::Viewer;
-            // The store, the audit log and who has which token are for those alone who may
-            // change what concerns everybody.
+            // The store, the audit log, who has which token and who works at the desk are for
+            // those alone who may change what concerns everybody.
             let is_for_admins = matches!(
                 endpoint.deed,
-                Deed::Store | Deed::Audit | Deed::VerifyAudit | Deed::Tokens
+                Deed::Store | Deed::Audit | Deed::VerifyAudit | Deed::Tokens | Deed::People
             );
             assert_eq!(may_look, looks && !is_for_admins, "{}", endpoint.path);
             let is_of_tokens = endpoint.path.starts_with("/api/v1/tokens");

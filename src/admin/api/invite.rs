@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::{Asked, DURATION};
 use super::problem::Problem;
-use super::{Person, told, view};
-use crate::account::InviteFault;
-use crate::audit::{Detail, Event};
+use super::{Person, view};
+use crate::admin::deeds::help;
 use crate::config::units::{Span, show_duration};
 
 /// An invitation has to reach somebody.
@@ -50,19 +49,7 @@ pub(super) async fn invite(asked: &Asked<'_>, person: &Person<'_>) -> Result<Res
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
         return Err(problem.because("valid"));
     }
-    let account = person.account();
-    let made = asked.parts.accounts.invite(asked.now, account, &person.user, lifetime).await;
-    let invitation = match made {
-        Ok(invitation) => invitation,
-        Err(InviteFault::Account(error)) => return Err(error.into()),
-        Err(fault @ InviteFault::AlreadyEnrolled) => {
-            let entry = asked.entry(Event::InviteRefused).with(Detail::Refusal, "enrolled");
-            told(asked, person, entry).await?;
-            let problem = Problem::new(StatusCode::CONFLICT, fault.to_string());
-            return Err(problem.because("enrolled"));
-        }
-    };
-    told(asked, person, asked.entry(Event::Invited)).await?;
+    let invitation = help::invite(asked.acting(), person.whom(), lifetime).await?;
     let host = portal.hosts.first().map_or("", String::as_str);
     view::created(&Invited {
         portal: &portal.name,

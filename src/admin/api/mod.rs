@@ -11,8 +11,9 @@ mod endpoint;
 mod invite;
 mod keys;
 mod openapi;
-mod origin;
+pub(super) mod origin;
 mod pace;
+mod people;
 mod portals;
 mod problem;
 mod reset;
@@ -34,6 +35,7 @@ use axum::http::{Method, request};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::account::AccountId;
+use crate::admin::deeds::help::Whom;
 use crate::audit::{By, Detail, Entry, Event};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
@@ -43,7 +45,7 @@ use caller::{Caller, Stranger};
 use endpoint::{Deed, Found, Named};
 use pace::Pace;
 pub(super) use problem::Problem;
-use wrong::WrongTokens;
+pub(super) use wrong::WrongTokens;
 
 /// Gives the house as it stands now. Each request asks once, so that it is judged by one
 /// configuration from its beginning to its end.
@@ -167,6 +169,10 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::Audit => audit::lines(asked).await,
         Deed::VerifyAudit => audit::verify(asked).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
+        Deed::People => people::list(asked).await,
+        Deed::InvitePerson => people::invite(asked, named.name.as_deref()).await,
+        Deed::UnlockPerson => people::unlock(asked, named.name.as_deref()).await,
+        Deed::ResetPerson => people::reset(asked, named.name.as_deref()).await,
         Deed::Requests => reset_requests::list(asked).await,
         Deed::Approve => reset_requests::approve(asked, named.id.as_deref()).await,
         Deed::Deny => reset_requests::deny(asked, named.id.as_deref()).await,
@@ -181,7 +187,8 @@ fn target(head: &request::Parts) -> String {
     format!("{} {}", head.method, head.uri.path())
 }
 
-fn client(head: &request::Parts) -> Option<IpAddr> {
+/// The address of whoever asks.
+pub(super) fn client(head: &request::Parts) -> Option<IpAddr> {
     head.extensions.get().map(|ConnectInfo(address): &ConnectInfo<SocketAddr>| address.ip())
 }
 
@@ -193,6 +200,11 @@ struct Person<'a> {
 }
 
 impl Person<'_> {
+    /// The same, as somebody who is helped.
+    fn whom(&self) -> Whom<'_> {
+        Whom { site: self.site, user: &self.user, account: self.account() }
+    }
+
     /// The account that is meant.
     fn account(&self) -> AccountId {
         AccountId { portal: self.site.tag, sub: self.sub }

@@ -19,6 +19,14 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     if comes_from_us && is_same_site { Ok(()) } else { Err(Problem::from_elsewhere()) }
 }
 
+/// Whether a browser says that a page of ours sent it. A form does something by a cookie, so
+/// that silence is not enough here: every browser that keeps the cookie says where it is.
+pub(in crate::admin) fn is_own_page(headers: &HeaderMap) -> bool {
+    let says = headers.contains_key(header::ORIGIN)
+        || headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    says && check(headers).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderName, HeaderValue};
@@ -40,6 +48,19 @@ mod tests {
         assert!(passes(&[]));
         assert!(passes(&[("origin", "http://127.0.0.1:9443")]));
         assert!(passes(&[("origin", "http://127.0.0.1:9443"), ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn a_form_says_where_it_comes_from() {
+        let own = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", HeaderValue::from_static("localhost:9443"));
+            headers.insert(name, HeaderValue::from_static(value));
+            is_own_page(&headers)
+        };
+        assert!(own("origin", "http://localhost:9443") && own("sec-fetch-site", "same-origin"));
+        assert!(!own("sec-fetch-site", "none") && !own("sec-fetch-site", "cross-site"));
+        assert!(!own("origin", "null") && !own("referer", "http://localhost:9443/desk/"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::account::AccountError;
+use crate::admin::deeds::help::HelpFault;
 use crate::admin::deeds::resets::DeedFault;
 use crate::audit::AuditError;
 use crate::config::desk::Role;
@@ -197,6 +198,20 @@ impl From<AuditError> for Problem {
         tracing::error!(%error, "what the desk did or asked for could not be written down");
         let detail = "the audit log cannot be written, and the log of the gateway says why";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl From<HelpFault> for Problem {
+    fn from(fault: HelpFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            HelpFault::Enrolled => Self::new(StatusCode::CONFLICT, detail).because("enrolled"),
+            HelpFault::Disabled => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).because("disabled")
+            }
+            HelpFault::Account(error) => error.into(),
+            HelpFault::Audit(error) => error.into(),
+        }
     }
 }
 

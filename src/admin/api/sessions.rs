@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::asked::Asked;
 use super::problem::Problem;
-use super::{Person, told, view};
-use crate::audit::{Detail, Event};
+use super::{Person, view};
+use crate::admin::deeds::help;
 use crate::session::{FactorUsed, Level, SessionRecord};
 
 #[derive(Serialize, JsonSchema)]
@@ -51,9 +51,7 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 /// `DELETE /portals/{portal}/users/{user}/sessions`
 pub(super) async fn end(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
-    let sessions_ended = asked.parts.sessions.end_user(asked.now, person.sub).await?;
-    let entry = asked.entry(Event::SessionsEnded);
-    told(asked, person, entry.with(Detail::Count, sessions_ended.to_string())).await?;
+    let sessions_ended = help::end_sessions(asked.acting(), person.whom()).await?;
     let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
     view::json(&Ended { portal, user, sessions_ended })
 }

@@ -8,15 +8,11 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, view};
 use crate::account::{Member, State};
+use crate::admin::deeds::find::{Wanted, find};
 use crate::clock::UnixMillis;
 use crate::policy::Stage;
 use crate::site::Site;
 use crate::user::{Opaque, UserName};
-
-/// Users in one answer.
-const PAGE: usize = 100;
-/// Users that one request looks at, where it looks for some of them.
-const LOOKED_AT: usize = 1000;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "UserPage")]
@@ -76,22 +72,12 @@ pub(super) async fn list(asked: &Asked<'_>, site: &Site) -> Result<Response, Pro
     asked.no_body()?;
     let [state, part, after] = asked.query(["state", "q", "after"])?;
     let state = state.map(state_named).transpose()?;
-    let part = part.map(str::to_lowercase);
     let cursor = |text| Opaque::decode(text).ok_or_else(|| Problem::bad("after is no cursor"));
     let after = after.map(cursor).transpose()?;
-    let limit = if state.is_none() && part.is_none() { PAGE } else { LOOKED_AT };
-    let roster = asked.parts.accounts.roster(asked.now, site.tag, after, limit).await?;
-    let wanted = |(_, member): &(Opaque, Member)| {
-        let has_part = |part: &String| member.user.as_str().to_lowercase().contains(part);
-        state.is_none_or(|state| state == member.state(asked.now))
-            && part.as_ref().is_none_or(has_part)
-    };
-    let mut members: Vec<(Opaque, Member)> = roster.members.into_iter().filter(wanted).collect();
-    let is_cut = members.len() > PAGE;
-    members.truncate(PAGE);
-    let last = members.last().map(|(sub, _)| *sub).filter(|_| is_cut);
-    let next = last.or(roster.rest).map(Opaque::encode);
-    let users = members.iter().map(|(_, member)| row(site, member, asked.now)).collect();
+    let wanted = Wanted::new(state, part);
+    let found = find(asked.parts, asked.now, site, &wanted, after).await?;
+    let users = found.members.iter().map(|(_, member)| row(site, member, asked.now)).collect();
+    let next = found.next.map(Opaque::encode);
     view::json(&Users { users, next })
 }
 

@@ -17,14 +17,14 @@ const COUNT_BITS: u32 = 16;
 const MOST: u64 = 0xffff;
 
 /// Counts wrong tokens by client.
-pub(super) struct WrongTokens {
+pub(in crate::admin) struct WrongTokens {
     hasher: RandomState,
     places: Vec<AtomicU64>,
 }
 
 /// The client has to wait this many seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wait(pub(super) u64);
+pub(in crate::admin) struct Wait(pub(in crate::admin) u64);
 
 impl Default for WrongTokens {
     fn default() -> Self {
@@ -35,20 +35,43 @@ impl Default for WrongTokens {
 
 impl WrongTokens {
     /// Counts one wrong token.
-    pub(super) fn note(&self, now: UnixMillis, client: Option<IpAddr>) -> Result<(), Wait> {
-        let minute = now.0 / MINUTE;
-        let wait = Wait((MINUTE - now.0 % MINUTE).div_ceil(1000));
-        let hash = self.hasher.hash_one(client.map(network)) % (PLACES as u64);
-        let place = usize::try_from(hash).ok().and_then(|place| self.places.get(place));
-        let place = place.ok_or(wait)?;
-        let this_minute = minute << COUNT_BITS;
-        let counted = |kept: u64| {
-            if kept >> COUNT_BITS == minute { kept & MOST } else { 0 }
-        };
-        let next = |kept| Some(this_minute | (counted(kept) + 1).min(MOST));
+    pub(in crate::admin) fn note(
+        &self,
+        now: UnixMillis,
+        client: Option<IpAddr>,
+    ) -> Result<(), Wait> {
+        let (place, wait) = (self.place(client).ok_or(wait(now))?, wait(now));
+        let this_minute = (now.0 / MINUTE) << COUNT_BITS;
+        let next = |kept| Some(this_minute | (counted(now, kept) + 1).min(MOST));
         let before = place.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        if counted(before.unwrap_or(u64::MAX)) < PER_MINUTE { Ok(()) } else { Err(wait) }
+        if counted(now, before.unwrap_or(u64::MAX)) < PER_MINUTE { Ok(()) } else { Err(wait) }
     }
+
+    /// Whether the next one would be too many: for what costs us something to look at.
+    pub(in crate::admin) fn may_try(
+        &self,
+        now: UnixMillis,
+        client: Option<IpAddr>,
+    ) -> Result<(), Wait> {
+        let place = self.place(client).ok_or(wait(now))?;
+        let before = counted(now, place.load(Ordering::Relaxed));
+        if before < PER_MINUTE { Ok(()) } else { Err(wait(now)) }
+    }
+
+    fn place(&self, client: Option<IpAddr>) -> Option<&AtomicU64> {
+        let hash = self.hasher.hash_one(client.map(network)) % (PLACES as u64);
+        usize::try_from(hash).ok().and_then(|place| self.places.get(place))
+    }
+}
+
+/// How many of this minute there were.
+const fn counted(now: UnixMillis, kept: u64) -> u64 {
+    if kept >> COUNT_BITS == now.0 / MINUTE { kept & MOST } else { 0 }
+}
+
+/// To the end of the minute.
+const fn wait(now: UnixMillis) -> Wait {
+    Wait((MINUTE - now.0 % MINUTE).div_ceil(1000))
 }
 
 /// One subscriber has a whole /64 of IPv6.
@@ -71,6 +94,7 @@ mod tests {
         for _ in 0..PER_MINUTE {
             assert_eq!(wrong.note(now, client), Ok(()));
         }
+        assert_eq!(wrong.may_try(now, client), Err(Wait(55)));
         assert_eq!(wrong.note(now, client), Err(Wait(55)));
         assert_eq!(wrong.note(UnixMillis::from_seconds(1_800_000_060), client), Ok(()));
     }

@@ -1,6 +1,9 @@
 //! What the desk does, whoever asks: the API and the console call the same. Nothing here knows
 //! how it was asked for or how it is answered.
 
+pub(super) mod find;
+pub(super) mod help;
+pub(super) mod people;
 pub(super) mod resets;
 
 use std::net::IpAddr;

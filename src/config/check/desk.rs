@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{all, keeping, network, placed, some};
+use super::{all, keeping, network, people, placed, some};
 use crate::config::Admin;
 use crate::config::desk::{
     AdminToken, Organisation, ResetTerms, Staff, StaffKind, TokenHash, is_token_name,
@@ -44,19 +44,24 @@ pub(super) fn admin(
     findings: &mut Findings,
 ) -> Option<Admin> {
     let tokens = written.tokens.take().unwrap_or_default();
+    let people = written.people.take().unwrap_or_default();
     let admin = network::admin(written, at, findings);
+    let people = people::people(people, &at.key("people"), portals, around, findings);
+    if let (Some(admin), Some(people)) = (&admin, &people) {
+        people::can_be_reached(people, admin.address.ip(), &at.key("people"), findings);
+    }
     let at = at.key("tokens");
     let checked = placed(tokens, &at).into_iter();
     let checked = checked.map(|(at, written)| token(written, &at, portals, around, findings));
     let tokens = all(checked.collect());
     no_two_alike(tokens.as_deref().unwrap_or_default(), &at, findings);
-    let (admin, tokens) = (admin?, tokens?);
+    let (admin, tokens, people) = (admin?, tokens?, people?);
     if !tokens.is_empty() && !admin.address.ip().is_loopback() {
         let what = "are sent without TLS to an address that other machines reach, so that they \
                     can be read on the way";
         findings.warn(&at, what, "bind the admin listener to 127.0.0.1");
     }
-    Some(Admin { tokens, ..admin })
+    Some(Admin { tokens, people, ..admin })
 }
 
 fn token(
@@ -70,11 +75,7 @@ fn token(
     let mend = "write viewer, desk, account_manager or admin";
     let role = findings.required(&at.key("role"), written.role, mend);
     let hash = hash(written.secret, &at.key("secret"), around, findings);
-    let place = at.key("portals");
-    let limits = match written.portals {
-        None => Some(None),
-        Some(named) => limits(named, &place, portals, findings).map(Some),
-    };
+    let limits = limits(written.portals, &at.key("portals"), portals, findings);
     let staff = Staff { name: name?, kind: StaffKind::Token, role: role?, portals: limits? };
     Some(AdminToken { staff, hash: hash? })
 }
@@ -130,12 +131,14 @@ fn weakness(token: &[u8]) -> Option<&'static str> {
     None
 }
 
-fn limits(
-    named: List<String>,
+/// The portals that somebody is for, or all of them. The outer nothing is a fault.
+pub(super) fn limits(
+    named: Option<List<String>>,
     at: &KeyPath,
     portals: &BTreeSet<String>,
     findings: &mut Findings,
-) -> Option<Vec<String>> {
+) -> Option<Option<Vec<String>>> {
+    let Some(named) = named else { return Some(None) };
     let mend = "name the portals, or leave the key out for all";
     let named = some(Some(named), at, mend, findings)?;
     let checked = named.into_iter().map(|(at, name)| {
@@ -145,7 +148,7 @@ fn limits(
         findings.fault(&at, format!("'{name}' is no portal of this file"), "name one of portals");
         None
     });
-    all(checked.collect())
+    all(checked.collect()).map(Some)
 }
 
 /// A name says who it was, and a secret whose token it is.

@@ -26,6 +26,7 @@ mod marks;
 mod network;
 mod notify;
 mod path;
+mod people;
 mod portal;
 mod proof;
 mod proxies;

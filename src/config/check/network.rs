@@ -60,7 +60,12 @@ pub(super) fn admin(written: AdminFile, at: &KeyPath, findings: &mut Findings) -
     let pace = written.requests_per_minute.unwrap_or(PACE);
     let place = at.key("requests_per_minute");
     let pace = findings.in_range(&place, pace, 60..=60_000, |count| count.to_string());
-    Some(Admin { address: address?, tokens: Vec::new(), requests_per_minute: pace? })
+    Some(Admin {
+        address: address?,
+        tokens: Vec::new(),
+        people: Vec::new(),
+        requests_per_minute: pace?,
+    })
 }
 
 fn address(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<SocketAddr> {

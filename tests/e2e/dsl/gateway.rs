@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Call};
-use super::{Browser, desk, eventually, free_port};
+use super::{Browser, console, desk, eventually, free_port};
 
 /// Starts to describe a gateway.
 pub fn new() -> Builder {
@@ -25,6 +25,7 @@ pub struct Builder {
     portals: Vec<(String, String)>,
     top: String,
     tokens: Vec<desk::Token>,
+    people: Vec<console::Person>,
     authorities: Option<PathBuf>,
     proxy_protocol: bool,
 }
@@ -54,6 +55,12 @@ impl Builder {
         self
     }
 
+    /// Lets this person sign in at its console.
+    pub fn person(mut self, person: console::Person) -> Self {
+        self.people.push(person);
+        self
+    }
+
     /// Has each connection begin with a PROXY header.
     pub fn behind_balancer(mut self) -> Self {
         self.proxy_protocol = true;
@@ -78,6 +85,9 @@ impl Builder {
         for token in &self.tokens {
             token.put_into(folder.path());
         }
+        for person in &self.people {
+            person.put_into(folder.path());
+        }
         let mut gateway = Gateway {
             folder,
             ports,
@@ -96,8 +106,9 @@ impl Builder {
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
         let header = self.proxy_protocol;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}] }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}]{} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
             self.tokens.iter().map(desk::Token::entry).collect::<Vec<_>>().join(", "),
+            console::Person::list(&self.people),
             self.top
         );
         for (name, entry) in &self.portals {

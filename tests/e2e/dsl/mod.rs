@@ -8,6 +8,7 @@ pub mod balancer;
 pub mod book;
 pub mod browser;
 pub mod client;
+pub mod console;
 pub mod dates;
 pub mod desk;
 pub mod endpoints;
