@@ -177,7 +177,8 @@ async fn serve(
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
-        let readiness: Arc<dyn Readiness> = Arc::new(StoreReadiness(Arc::clone(&lasting.store)));
+        let (store, parts) = (Arc::clone(&lasting.store), in_force.clone());
+        let readiness: Arc<dyn Readiness> = Arc::new(HouseReadiness { store, in_force: parts });
         let metrics = Arc::clone(&lasting.metrics);
         let in_force = in_force.clone();
         let house: admin::House = Arc::new(move || Arc::clone(&in_force.now().parts));
@@ -269,13 +270,20 @@ async fn watch_over(
     }
 }
 
-/// Ready means that the store takes writes.
-struct StoreReadiness(Arc<dyn Store>);
+/// Ready means that the store takes writes and that the clock did not go back: without either,
+/// everybody is refused.
+struct HouseReadiness {
+    store: Arc<dyn Store>,
+    in_force: InForce,
+}
 
 #[async_trait::async_trait]
-impl Readiness for StoreReadiness {
+impl Readiness for HouseReadiness {
     async fn ready(&self) -> Result<(), String> {
-        match self.0.health().await.writable {
+        if self.in_force.now().parts.is_clock_in_doubt() {
+            return Err("the clock went back by more than a minute; set it right".to_owned());
+        }
+        match self.store.health().await.writable {
             true => Ok(()),
             false => Err("the store takes no writes".to_owned()),
         }
