@@ -47,6 +47,15 @@ impl UnixMillis {
         moment.and_then(|moment| moment.format(format).ok()).unwrap_or_default()
     }
 
+    /// `2026-11-24T14:05:00.123Z`: as RFC 3339 writes it, in UTC; nothing after the year 9999.
+    pub fn to_rfc3339(self) -> Option<String> {
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000);
+        moment.ok()?.format(format).ok()
+    }
+
     /// A moment as RFC 3339 writes it, with its zone; nothing before the epoch.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;

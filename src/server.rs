@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::account::AccountError;
 use crate::admin::{self, Readiness};
-use crate::audit::{AuditError, By, Detail, Entry, Event};
+use crate::audit::{Audit, AuditError, By, Detail, Entry, Event, OpenAuditError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fixed};
 use crate::notify::{LetterError, NotifyError};
@@ -54,9 +54,9 @@ pub enum ServerError {
     /// The signing keys.
     #[error(transparent)]
     KeyRing(#[from] KeyRingError),
-    /// The audit log.
+    /// What had to be in the audit log cannot be written there.
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Unwritten(#[from] AuditError),
     /// Accounts.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -69,6 +69,9 @@ pub enum ServerError {
     /// The server of mails.
     #[error(transparent)]
     Notify(#[from] NotifyError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] OpenAuditError),
     /// Certificates.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -108,7 +111,9 @@ pub async fn run(
     let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
         Ok((house, orders)) => {
             let reload = source.map(|source| house.reload(source, fixed.clone()));
-            serve(&house, orders, &fixed, reload, ready).await
+            let served = serve(&house, orders, &fixed, reload, ready).await;
+            house.ends(&served).await;
+            served
         }
         Err(error) => Err(error),
     };
@@ -126,7 +131,8 @@ pub async fn build(
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 ) -> Result<Parts, ServerError> {
-    let lasting = Lasting::load(keyring, store, clock, metrics).await?;
+    let audit = config.telemetry.audit.clone();
+    let lasting = Lasting::load(keyring, store, clock, metrics, audit.as_ref()).await?;
     Ok(lasting.parts(Prepared::read(config)?, None).await?.parts)
 }
 
@@ -146,13 +152,28 @@ impl House {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Mailing>), ServerError> {
-        let lasting = Lasting::load(keyring, store, clock, metrics).await?;
+        let audit = config.telemetry.audit.clone();
+        let lasting = Lasting::load(keyring, store, clock, metrics, audit.as_ref()).await?;
         let ready = lasting.parts(Prepared::read(config)?, None).await?;
         let (mails, orders) = mpsc::unbounded_channel();
         let _heard = mails.send(ready.mailing);
         let in_force = InForce::new(ready.parts, ready.certificates);
         tell_of_import(&lasting, &in_force).await?;
         Ok((Self { lasting: Arc::new(lasting), in_force, mails }, orders))
+    }
+
+    /// The last line of the audit log.
+    async fn ends(&self, served: &Result<(), ServerError>) {
+        let Lasting { audit, clock, .. } = &*self.lasting;
+        let entry = Entry::new(Event::Stopped, By::Gateway);
+        audit.mention(
+            clock.now(),
+            match served {
+                Ok(()) => entry,
+                Err(error) => entry.with(Detail::Refusal, error.to_string()),
+            },
+        );
+        audit.close().await;
     }
 
     fn reload(&self, source: Source, fixed: Fixed) -> Reload {
@@ -177,8 +198,7 @@ async fn serve(
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
-        let (store, parts) = (Arc::clone(&lasting.store), in_force.clone());
-        let readiness: Arc<dyn Readiness> = Arc::new(HouseReadiness { store, in_force: parts });
+        let readiness: Arc<dyn Readiness> = Arc::new(HouseReadiness(in_force.clone()));
         let metrics = Arc::clone(&lasting.metrics);
         let in_force = in_force.clone();
         let house: admin::House = Arc::new(move || Arc::clone(&in_force.now().parts));
@@ -192,6 +212,9 @@ async fn serve(
     let store = Arc::clone(&lasting.store);
     services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
     services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
+    let started = Entry::new(Event::Started, By::Gateway);
+    let started = started.with(Detail::Version, env!("CARGO_PKG_VERSION"));
+    lasting.audit.mention(lasting.clock.now(), started);
     ready(&lines);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -270,20 +293,19 @@ async fn watch_over(
     }
 }
 
-/// Ready means that the store takes writes and that the clock did not go back: without either,
-/// everybody is refused.
-struct HouseReadiness {
-    store: Arc<dyn Store>,
-    in_force: InForce,
-}
+/// Ready means that store and audit log take writes and that the clock did not go back: without
+/// one of these, people are refused.
+struct HouseReadiness(InForce);
 
 #[async_trait::async_trait]
 impl Readiness for HouseReadiness {
     async fn ready(&self) -> Result<(), String> {
-        if self.in_force.now().parts.is_clock_in_doubt() {
+        let now = self.0.now();
+        if now.parts.is_clock_in_doubt() {
             return Err("the clock went back by more than a minute; set it right".to_owned());
         }
-        match self.store.health().await.writable {
+        now.parts.audit.ready().map_err(|error| error.to_string())?;
+        match now.parts.store.health().await.writable {
             true => Ok(()),
             false => Err("the store takes no writes".to_owned()),
         }

@@ -52,12 +52,12 @@ impl Accounts {
     ) -> Result<Offer, ChangeFault> {
         let (mut record, _) = self.own(now, who).await?;
         room(&mut record, purpose)?;
-        let secret = match self.waiting_phone(now, who, purpose).await? {
-            Some((waiting, _)) => waiting.key.secret(),
-            None => self.make_phone(now, who, purpose).await?,
+        let (secret, is_new) = match self.waiting_phone(now, who, purpose).await? {
+            Some((waiting, _)) => (waiting.key.secret(), false),
+            None => (self.make_phone(now, who, purpose).await?, true),
         };
         let link = totp::link(&secret, &self.totp, who.session.user.as_str())?;
-        Ok(Offer { link, groups: totp::groups(&secret) })
+        Ok(Offer { link, groups: totp::groups(&secret), is_new })
     }
 
     /// Makes the offered secret an authenticator of the user if `typed` is its code now; the one

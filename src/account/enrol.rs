@@ -50,12 +50,16 @@ pub struct Offer {
     pub link: Zeroizing<String>,
     /// The secret in groups of four.
     pub groups: Vec<String>,
+    /// Whether it was made just now.
+    pub is_new: bool,
 }
 
 /// An enrolment that is on disk.
 pub struct Confirmed {
     /// The session, proven from now on.
     pub session: Arc<SessionRecord>,
+    /// What the authenticator is called.
+    pub label: String,
 }
 
 /// Why an enrolment did not come about.
@@ -103,13 +107,13 @@ impl Accounts {
             return Err(EnrolFault::AlreadyEnrolled);
         }
         self.let_through(now, who).await?;
-        let secret = match self.offered(now, account, session).await? {
-            Some(offer) => offer.key.secret(),
-            None => self.make_offer(now, account, session).await?,
+        let (secret, is_new) = match self.offered(now, account, session).await? {
+            Some(offer) => (offer.key.secret(), false),
+            None => (self.make_offer(now, account, session).await?, true),
         };
         let link = totp::link(&secret, &self.totp, session.user.as_str());
         let link = link.map_err(AccountError::from)?;
-        Ok(Offer { link, groups: totp::groups(&secret) })
+        Ok(Offer { link, groups: totp::groups(&secret), is_new })
     }
 
     /// Makes the offered secret the user's authenticator if `typed` is its code now. The
@@ -149,7 +153,7 @@ impl Accounts {
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);
-                Ok(Confirmed { session: proven })
+                Ok(Confirmed { session: proven, label: first_label(label) })
             }
             Err(StoreError::Conflict { .. }) => Err(EnrolFault::AlreadyEnrolled),
             Err(StoreError::Refused { .. }) => Err(EnrolFault::WrongCode),

@@ -281,7 +281,7 @@ async fn wrong_codes_are_slowed_down_and_the_right_one_waits_too() {
     assert!(matches!(fifth, Err(VerifyFault::Locked(wait)) if wait == STEP));
     let right = code(&secret, NOW.plus(STEP));
     let held = desk.accounts.verify(NOW, account, &session, &told(&session), &right).await;
-    assert!(matches!(held, Err(VerifyFault::Locked(_))));
+    assert!(matches!(held, Err(VerifyFault::HeldBack(Some(_)))));
     assert!(matches!(
         desk.accounts.standing(NOW, account).await.unwrap(),
         Standing::Locked(wait) if wait == STEP
@@ -314,7 +314,7 @@ async fn after_fifty_wrong_codes_only_the_desk_can_help() {
     now = now.plus(Duration::from_secs(24 * 3600));
     let right = code(&secret, now);
     let refused = desk.accounts.verify(now, account, &session, &told(&session), &right).await;
-    assert!(matches!(refused, Err(VerifyFault::Disabled)));
+    assert!(matches!(refused, Err(VerifyFault::HeldBack(None))));
     assert_eq!(desk.accounts.standing(now, account).await.unwrap(), Standing::Disabled);
 }
 

@@ -42,12 +42,16 @@ pub enum VerifyFault {
     /// It was right, and has been used.
     #[error("the code was used already")]
     Used,
-    /// Too many were wrong.
-    #[error("the user has to wait")]
+    /// It is wrong, and from now on the user has to wait.
+    #[error("the code is wrong, and the user has to wait")]
     Locked(Duration),
-    /// So many were wrong that only the desk can help.
-    #[error("the factor is disabled")]
+    /// It is wrong, and from now on only the desk can help.
+    #[error("the code is wrong, and the factor is disabled")]
     Disabled,
+    /// It was not looked at: so many were wrong that the user has to wait this long, or that
+    /// only the desk can help.
+    #[error("the code was not looked at, since the user has to wait")]
+    HeldBack(Option<Duration>),
     /// There is nothing to verify against.
     #[error("the user has not enrolled")]
     NotEnrolled,
@@ -184,10 +188,7 @@ struct Proof {
 }
 
 fn held_back(now: UnixMillis, counter: &CounterState) -> VerifyFault {
-    match waiting(now, counter) {
-        Some(wait) if !counter.disabled => VerifyFault::Locked(wait),
-        _ => VerifyFault::Disabled,
-    }
+    VerifyFault::HeldBack(waiting(now, counter).filter(|_| !counter.disabled))
 }
 
 /// After a wrong code: what is left, or how long to wait.

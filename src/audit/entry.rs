@@ -79,6 +79,48 @@ pub enum Detail {
     Version,
 }
 
+impl Detail {
+    /// Every detail there is.
+    pub const ALL: [Self; 15] = [
+        Self::Factor,
+        Self::Refusal,
+        Self::Reason,
+        Self::Label,
+        Self::Browser,
+        Self::Count,
+        Self::RequestedBy,
+        Self::Channel,
+        Self::Ticket,
+        Self::ResetRequest,
+        Self::Name,
+        Self::Role,
+        Self::Target,
+        Self::Until,
+        Self::Version,
+    ];
+
+    /// The word in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Factor => "factor",
+            Self::Refusal => "refusal",
+            Self::Reason => "reason",
+            Self::Label => "label",
+            Self::Browser => "browser",
+            Self::Count => "count",
+            Self::RequestedBy => "requested_by",
+            Self::Channel => "channel",
+            Self::Ticket => "ticket",
+            Self::ResetRequest => "reset_request",
+            Self::Name => "name",
+            Self::Role => "role",
+            Self::Target => "target",
+            Self::Until => "until",
+            Self::Version => "version",
+        }
+    }
+}
+
 impl<'a> Entry<'a> {
     /// Something that happened.
     pub const fn new(event: Event, by: By<'a>) -> Self {

@@ -120,6 +120,77 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every event there is.
+    pub const ALL: [Self; 51] = [
+        Self::LoginSucceeded,
+        Self::LoginFailed,
+        Self::LoginRefused,
+        Self::CodeAccepted,
+        Self::CodeWrong,
+        Self::CodeReused,
+        Self::CodeHeldBack,
+        Self::FactorDisabled,
+        Self::DeviceAccepted,
+        Self::DeviceCopied,
+        Self::SignedOut,
+        Self::AccessDenied,
+        Self::EnrolmentStarted,
+        Self::EnrolmentRefused,
+        Self::Enrolled,
+        Self::EnrolmentPostponed,
+        Self::AuthenticatorAdded,
+        Self::AuthenticatorRenamed,
+        Self::AuthenticatorRemoved,
+        Self::AuthenticatorMoved,
+        Self::ChangeRefused,
+        Self::RecoveryCodesMade,
+        Self::DeviceRemembered,
+        Self::DeviceForgotten,
+        Self::SessionsEnded,
+        Self::ResetRequested,
+        Self::ResetRefused,
+        Self::ResetApproved,
+        Self::ResetDenied,
+        Self::ResetStopped,
+        Self::ResetExpired,
+        Self::ResetDone,
+        Self::Unlocked,
+        Self::UnlockRefused,
+        Self::Invited,
+        Self::InviteRefused,
+        Self::DeskRead,
+        Self::DeskSignedIn,
+        Self::DeskSignInRefused,
+        Self::DeskSignedOut,
+        Self::DeskRefused,
+        Self::TokenMade,
+        Self::TokenEnded,
+        Self::Started,
+        Self::Stopped,
+        Self::ConfigurationLoaded,
+        Self::ConfigurationRefused,
+        Self::KeysRotated,
+        Self::StoreExported,
+        Self::StoreImported,
+        Self::ChainBroken,
+    ];
+
+    /// Whether anybody at all can cause it as often as they like. Of these no more are written
+    /// than a log can hold; how many were left out is said in the next line.
+    pub(super) const fn is_cheap(self) -> bool {
+        matches!(
+            self,
+            Self::LoginFailed
+                | Self::LoginRefused
+                | Self::CodeHeldBack
+                | Self::AccessDenied
+                | Self::ChangeRefused
+                | Self::EnrolmentRefused
+                | Self::DeskRefused
+                | Self::DeskSignInRefused
+        )
+    }
+
     /// The word in the log.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -73,6 +73,9 @@ enum Command {
     /// store stands.
     #[command(subcommand)]
     Store(desk::store::StoreCommand),
+    /// Read the audit log of a running gateway, and find out whether it is whole.
+    #[command(subcommand)]
+    Audit(desk::audit::AuditCommand),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -103,6 +106,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::Keys(command) => desk::keys::run(&command),
         Command::Store(command) => desk::store::run(&command),
+        Command::Audit(command) => desk::audit::run(&command),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

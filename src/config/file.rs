@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::TotpAlgorithm;
 use super::file_desk::{OrganisationFile, ResetFile, TokenFile};
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
@@ -14,11 +15,11 @@ use super::file_enrolment::EnrolmentFile;
 use super::file_identity::IdentityFile;
 use super::file_notify::NotifyFile;
 use super::file_rules::RuleFile;
+use super::file_telemetry::TelemetryFile;
 use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
-use super::{LogFormat, TotpAlgorithm};
 
 /// A list whose elements are blank where one was found wrong.
 pub(super) type List<T> = Vec<Option<T>>;
@@ -244,27 +245,4 @@ pub(super) struct LimitsFile {
     /// Connections of one address at a time: 1 to 65536, 256 unless set.
     #[schemars(range(min = 1, max = 65_536))]
     pub(super) connections_per_client: Option<u64>,
-}
-
-/// Logs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a mapping")]
-pub(super) struct TelemetryFile {
-    /// json or text; json unless set.
-    pub(super) log: Option<LogFormat>,
-    /// error, warn, info, debug or trace; info unless set.
-    pub(super) level: Option<LogLevel>,
-    /// One line per request; true unless set.
-    pub(super) access_log: Option<bool>,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase", expecting = "a word")]
-pub(super) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::fault::Findings;
 use super::key_path::KeyPath;
+use super::telemetry::AuditLog;
 use super::{Config, LogFormat, MasterKey};
 
+const CHANGED: &str = "is not as it was when this gateway started";
 const MEND: &str = "put it back, or restart to change it";
 
 /// What is fixed from start to end.
@@ -19,6 +21,7 @@ pub struct Fixed {
     pub admin: Option<SocketAddr>,
     store: PathBuf,
     log: LogFormat,
+    audit: Option<AuditLog>,
 }
 
 /// What of a listener is fixed.
@@ -54,6 +57,7 @@ impl Fixed {
             admin: config.admin.as_ref().map(|admin| admin.address),
             store: config.store.path.clone(),
             log: config.telemetry.format,
+            audit: config.telemetry.audit.clone(),
         }
     }
 
@@ -81,6 +85,20 @@ impl Fixed {
             }
         }
     }
+
+    fn compare_audit(&self, now: &Self, findings: &mut Findings) {
+        let at = KeyPath::root().key("telemetry");
+        let path = |fixed: &Self| fixed.audit.as_ref().map(|audit| audit.path.clone());
+        if path(self) != path(now) {
+            let was = path(self).map_or("not there".to_owned(), |path| path.display().to_string());
+            findings.fault(&at.key("audit"), format!("was {was} when this gateway started"), MEND);
+        } else if self.audit.as_ref().map(|it| it.rotate) != now.audit.as_ref().map(|it| it.rotate)
+        {
+            findings.fault(&at.key("audit_rotate"), CHANGED, MEND);
+        } else if self.audit != now.audit {
+            findings.fault(&at.key("syslog"), CHANGED, MEND);
+        }
+    }
 }
 
 impl Running<'_> {
@@ -105,5 +123,6 @@ impl Running<'_> {
             let what = format!("was {} when this gateway started", before.log.as_str());
             findings.fault(&root.key("telemetry").key("log"), what, MEND);
         }
+        before.compare_audit(now, findings);
     }
 }

@@ -10,7 +10,6 @@ const KEYS: &[&str] = &[
     "notify.webhook",
     "branding.logo",
     "branding.languages",
-    "telemetry.audit",
 ];
 
 /// Words that a key will take one day.

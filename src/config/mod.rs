@@ -22,6 +22,7 @@ mod file_login;
 mod file_notify;
 mod file_rules;
 mod file_source;
+mod file_telemetry;
 mod file_upstream_headers;
 pub mod fixed;
 pub mod identity;
@@ -39,6 +40,7 @@ mod schema;
 pub mod secret;
 pub mod source;
 mod surroundings;
+pub mod telemetry;
 mod tree;
 pub(crate) mod units;
 pub mod upstream_headers;
@@ -245,6 +247,8 @@ pub struct Telemetry {
     pub level: tracing::Level,
     /// One line per request.
     pub access_log: bool,
+    /// What happened, for good, where that is wanted.
+    pub audit: Option<telemetry::AuditLog>,
 }
 
 /// How a log line looks.

@@ -3,6 +3,7 @@
 
 use super::render::DeviceLine;
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field, remembered, times};
+use crate::audit::{Detail, Event};
 use crate::net::cookie_line;
 use crate::user::Opaque;
 
@@ -52,21 +53,26 @@ pub(super) async fn send(
     }
     let account = request.site.account(session);
     let accounts = &request.parts.accounts;
+    request.parts.audit.ready()?;
     let here = remembered::shown(request).map(|secret| secret.series());
-    let ended_here = match (field(form, "action"), field(form, "series").and_then(Opaque::decode)) {
-        (Some("end"), Some(series)) => {
-            accounts.end_device(request.now, account, series).await?;
-            here == Some(series)
-        }
-        (Some("end_all"), _) => {
-            accounts.end_devices(request.now, account).await?;
-            here.is_some()
-        }
-        _ => {
-            let text = "Nothing was changed. Go back, reload the page and try again.";
-            return request.error(StatusCode::BAD_REQUEST, "This cannot be done", text);
-        }
-    };
+    let (count, ended_here) =
+        match (field(form, "action"), field(form, "series").and_then(Opaque::decode)) {
+            (Some("end"), Some(series)) => {
+                let found = accounts.end_device(request.now, account, series).await?;
+                (usize::from(found), here == Some(series))
+            }
+            (Some("end_all"), _) => {
+                (accounts.end_devices(request.now, account).await?, here.is_some())
+            }
+            _ => {
+                let text = "Nothing was changed. Go back, reload the page and try again.";
+                return request.error(StatusCode::BAD_REQUEST, "This cannot be done", text);
+            }
+        };
+    if count > 0 {
+        let entry = request.entry(Event::DeviceForgotten, session);
+        request.note(entry.with(Detail::Count, count.to_string())).await?;
+    }
     let back = PageAnswer::to(format!("{}/devices", request.site.portal.prefix));
     Ok(if ended_here { back.with_cookie(cookie_line::clear_device()) } else { back })
 }

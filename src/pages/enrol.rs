@@ -5,7 +5,8 @@ use super::{
     EnrolFault, Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, Who, field, guard,
     qr,
 };
-use crate::account::Enrolling;
+use crate::account::{Confirmed, Enrolling};
+use crate::audit::{Detail, Event};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::notify::Addressee;
@@ -51,16 +52,13 @@ async fn confirm(
 ) -> Result<PageAnswer, PageError> {
     let code = field(form, "code").unwrap_or_default();
     let label = field(form, "label").unwrap_or_default();
-    match request.parts.accounts.confirm(request.now, who, code, label).await {
-        Ok(confirmed) => {
-            let metrics = &request.site.metrics;
-            metrics.enrolment(FactorLabel::Totp);
-            metrics.one_more_enrolled();
-            let token =
-                request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
-            let answer = request.go("/recovery-codes", return_to);
-            Ok(answer.with_cookie(cookie_line::set_session(&token)))
-        }
+    request.parts.audit.ready()?;
+    let confirmed = request.parts.accounts.confirm(request.now, who, code, label).await;
+    if let Err(fault) = &confirmed {
+        refused(request, who.session, fault);
+    }
+    match confirmed {
+        Ok(confirmed) => enrolled(request, &confirmed, return_to).await,
         Err(EnrolFault::WrongCode) => {
             let fault =
                 "That code is not right. Wait until your app shows a new one and type that.";
@@ -80,6 +78,41 @@ async fn confirm(
         Err(EnrolFault::AlreadyEnrolled) => Ok(request.go("/verify", return_to)),
         Err(EnrolFault::Account(error)) => Err(error.into()),
     }
+}
+
+/// Leads somebody who has enrolled to the recovery codes.
+async fn enrolled(
+    request: &PageRequest<'_>,
+    confirmed: &Confirmed,
+    return_to: &ReturnTo,
+) -> Result<PageAnswer, PageError> {
+    let metrics = &request.site.metrics;
+    metrics.enrolment(FactorLabel::Totp);
+    metrics.one_more_enrolled();
+    let entry = request.entry(Event::Enrolled, &confirmed.session);
+    let entry = entry.with(Detail::Factor, FactorLabel::Totp.as_str());
+    request.note(entry.with(Detail::Label, confirmed.label.as_str())).await?;
+    let account = request.site.account(&confirmed.session);
+    let made = request.parts.accounts.recovery_codes_left(request.now, account).await?;
+    let entry = request.entry(Event::RecoveryCodesMade, &confirmed.session);
+    request.note(entry.with(Detail::Count, made.to_string())).await?;
+    let token = request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
+    let answer = request.go("/recovery-codes", return_to);
+    Ok(answer.with_cookie(cookie_line::set_session(&token)))
+}
+
+/// Tells of an enrolment that did not come about.
+fn refused(request: &PageRequest<'_>, session: &SessionRecord, fault: &EnrolFault) {
+    let refusal = match fault {
+        EnrolFault::WrongCode => "wrong_code",
+        EnrolFault::NoOffer => "expired",
+        EnrolFault::Guarded => "guarded",
+        EnrolFault::AlreadyEnrolled => "enrolled",
+        // Nothing can be said, and nothing was done.
+        EnrolFault::Account(_) => return,
+    };
+    let entry = request.entry(Event::EnrolmentRefused, session);
+    request.mention(entry.with(Detail::Refusal, refusal));
 }
 
 /// The session of somebody who may enrol, or where everybody else belongs.
@@ -116,6 +149,7 @@ async fn offer(
     fault: Option<&str>,
 ) -> Result<PageAnswer, PageError> {
     let who = enrolling(request, session);
+    request.parts.audit.ready()?;
     let offer = match request.parts.accounts.offer(request.now, &who).await {
         Ok(offer) => offer,
         Err(EnrolFault::Account(error)) => return Err(error.into()),
@@ -124,6 +158,9 @@ async fn offer(
             return Ok(request.go("/verify", return_to));
         }
     };
+    if offer.is_new {
+        request.note(request.entry(Event::EnrolmentStarted, session)).await?;
+    }
     let page = Page::Enrol {
         qr_svg: &qr::svg(&offer.link)?,
         secret_groups: &offer.groups,

@@ -4,6 +4,7 @@
 use super::render::{GuardState, MailWay};
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, times};
 use crate::account::{AdmitFault, Enrolling, Gate, MailFault, Need, Waits};
+use crate::audit::{Detail, Event};
 use crate::net::return_to::ReturnTo;
 use crate::policy::Stage;
 
@@ -46,7 +47,12 @@ pub(super) async fn admit(
     return_to: &ReturnTo,
     typed: &str,
 ) -> Result<PageAnswer, PageError> {
-    let (status, fault) = match request.parts.accounts.admit(request.now, who, typed).await {
+    request.parts.audit.ready()?;
+    let admitted = request.parts.accounts.admit(request.now, who, typed).await;
+    if let Err(fault) = &admitted {
+        refused(request, who, fault);
+    }
+    let (status, fault) = match admitted {
         Ok(()) => return Ok(request.go("/enrol", return_to)),
         Err(AdmitFault::AlreadyEnrolled) => return Ok(request.go("/verify", return_to)),
         Err(AdmitFault::Wrong) => (StatusCode::UNAUTHORIZED, Some(WRONG)),
@@ -56,12 +62,26 @@ pub(super) async fn admit(
     Ok(PageAnswer { status, ..ask(request, who, return_to, fault).await? })
 }
 
+/// Tells of a code that let nobody enrol.
+fn refused(request: &PageRequest<'_>, who: &Enrolling<'_>, fault: &AdmitFault) {
+    let refusal = match fault {
+        AdmitFault::AlreadyEnrolled => "enrolled",
+        AdmitFault::Wrong => "wrong_invitation",
+        AdmitFault::Waits => "waits",
+        // Nothing can be said, and nothing was done.
+        AdmitFault::Account(_) => return,
+    };
+    let entry = request.entry(Event::EnrolmentRefused, who.session);
+    request.mention(entry.with(Detail::Refusal, refusal));
+}
+
 /// Sends a code, and shows that it was sent.
 pub(super) async fn mail(
     request: &PageRequest<'_>,
     who: &Enrolling<'_>,
     return_to: &ReturnTo,
 ) -> Result<PageAnswer, PageError> {
+    request.parts.audit.ready()?;
     match request.parts.accounts.mail_code(request.now, who).await {
         Ok(()) | Err(MailFault::NotHere | MailFault::NoAddress) => {
             Ok(request.go("/enrol", return_to))

@@ -24,7 +24,8 @@ pub(super) async fn send(
         return request.not_our_form();
     }
     request.parts.sessions.end(request.now, session).await?;
-    request.note(request.entry(Event::SignedOut, session)).await?;
+    // Whoever wants out gets out, even where nothing can be written.
+    request.mention(request.entry(Event::SignedOut, session));
     let mut answer = request.go_to_login().with_cookie(cookie_line::clear_session());
     for (name, _) in request.visit.cookies.iter() {
         answer.cookies.push(cookie_line::clear_of_portal(name));

@@ -240,6 +240,11 @@ impl PageRequest<'_> {
         Ok(self.parts.audit.note(self.now, entry).await?)
     }
 
+    /// Writes it down soon: nothing was changed but for the better, and nobody waits.
+    fn mention(&self, entry: Entry<'_>) {
+        self.parts.audit.mention(self.now, entry);
+    }
+
     /// Where the user wanted to go, from the form or the query.
     fn return_to(&self, form: &[(String, String)]) -> ReturnTo {
         let wanted = field(form, "return_to").or_else(|| field(&self.query, "return_to"));

@@ -3,6 +3,7 @@
 
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field, times};
 use crate::account::Mark;
+use crate::audit::Event;
 use crate::net::return_to::ReturnTo;
 use crate::policy::{Stage, Standing};
 use crate::session::SessionRecord;
@@ -37,7 +38,10 @@ pub(super) fn send(
     }
     match field(form, "action") {
         Some("enrol") => Ok(request.go("/enrol", &return_to)),
-        Some("later") => Ok(PageAnswer::to(return_to.as_str().to_owned())),
+        Some("later") => {
+            request.mention(request.entry(Event::EnrolmentPostponed, session));
+            Ok(PageAnswer::to(return_to.as_str().to_owned()))
+        }
         Some(_) | None => request.error(
             StatusCode::BAD_REQUEST,
             "Nothing was chosen",

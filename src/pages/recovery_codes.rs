@@ -19,6 +19,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         Who::Unknown => return Ok(request.go_to_login()),
     };
     let account = request.site.account(session);
+    request.parts.audit.ready()?;
     let codes = request.parts.accounts.take_new_codes(request.now, account, session).await?;
     match &codes {
         Some(codes) => {

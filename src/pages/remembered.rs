@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::{Action, PageAnswer, PageError, PageRequest, Standing, Who, field, reset, verify};
 use crate::account::{DeviceSecret, Looks, Presented, Remembered, Taken, Verified};
+use crate::audit::{Detail, Event};
 use crate::config::RememberDevice;
 use crate::net::return_to::ReturnTo;
 use crate::net::{agent, cookie_line, cookies};
@@ -44,6 +45,7 @@ pub(super) async fn pass(
     }
     let account = request.site.account(session);
     let accounts = &request.parts.accounts;
+    request.parts.audit.ready()?;
     let looks = looks(request);
     let owner = Addressee::at(&request.site.portal, &session.user);
     let presented = Presented { secret: &secret, looks: &looks, owner: &owner };
@@ -53,6 +55,8 @@ pub(super) async fn pass(
     match taken {
         Taken::Proven { session, next } => {
             metrics.verification(FactorLabel::Device, VerificationLabel::Accepted);
+            let entry = request.entry(Event::DeviceAccepted, &session);
+            request.note(entry.with(Detail::Browser, &*looks.browser)).await?;
             let token = request.site.token.mint(&request.parts.keys, request.now, &session)?;
             let detour = reset::detour(request, &session, return_to).await?;
             let answer = detour.unwrap_or_else(|| PageAnswer::to(return_to.as_str().to_owned()));
@@ -63,6 +67,8 @@ pub(super) async fn pass(
         Taken::Nothing => Ok(None),
         Taken::Copied { instead } => {
             alarm(request, session, &secret);
+            let entry = request.entry(Event::DeviceCopied, session);
+            request.note(entry.with(Detail::Browser, &*looks.browser)).await?;
             after_copy(request, session, instead.as_ref(), standing, return_to).await.map(Some)
         }
     }
@@ -110,6 +116,7 @@ pub(super) async fn remember(
     };
     let account = request.site.account(&verified.session);
     let (before, looks) = (shown(request), looks(request));
+    let browser = looks.browser.clone();
     let made = request.parts.accounts.remember_device(
         request.now,
         account,
@@ -118,7 +125,12 @@ pub(super) async fn remember(
         rule.lifetime,
         before.as_ref(),
     );
-    Ok(made.await?.as_ref().map(line))
+    let made = made.await?;
+    if made.is_some() {
+        let entry = request.entry(Event::DeviceRemembered, &verified.session);
+        request.note(entry.with(Detail::Browser, browser)).await?;
+    }
+    Ok(made.as_ref().map(line))
 }
 
 /// How long a device would be remembered, in words, where that is offered.

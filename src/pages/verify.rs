@@ -7,6 +7,7 @@ use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
     recovery_codes, remembered, reset, times,
 };
+use crate::audit::{Detail, Event};
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::notify::Addressee;
@@ -169,9 +170,17 @@ async fn judge(
     let metrics = &request.site.metrics;
     let to = Addressee::at(&request.site.portal, &session.user);
     let accounts = &request.parts.accounts;
-    let refused = match accounts.verify(request.now, account, session, &to, typed).await {
+    request.parts.audit.ready()?;
+    let judged = accounts.verify(request.now, account, session, &to, typed).await;
+    if let Err(fault) = &judged {
+        refusal_noted(request, session, fault).await?;
+    }
+    let refused = match judged {
         Ok(verified) => {
-            metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
+            let factor = label_of(verified.factor);
+            metrics.verification(factor, VerificationLabel::Accepted);
+            let entry = request.entry(Event::CodeAccepted, session);
+            request.note(entry.with(Detail::Factor, factor.as_str())).await?;
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &verified.session)?;
             let mut cookies = vec![cookie_line::set_session(&token)];
@@ -182,11 +191,37 @@ async fn judge(
         Err(VerifyFault::NotEnrolled) => return Ok(Judged::NotEnrolled),
         Err(VerifyFault::Wrong { tries_left }) => VerifyAnswer::Wrong(tries_left),
         Err(VerifyFault::Used) => VerifyAnswer::Used,
-        Err(VerifyFault::Locked(wait)) => VerifyAnswer::Locked(wait),
-        Err(VerifyFault::Disabled) => VerifyAnswer::Disabled,
+        Err(VerifyFault::Locked(wait) | VerifyFault::HeldBack(Some(wait))) => {
+            VerifyAnswer::Locked(wait)
+        }
+        Err(VerifyFault::Disabled | VerifyFault::HeldBack(None)) => VerifyAnswer::Disabled,
     };
     metrics.verification(FactorLabel::Totp, refused.label());
     Ok(Judged::Refused(refused))
+}
+
+/// Tells of a code that proved nothing. One that was counted is on record before anybody is
+/// told what it was.
+async fn refusal_noted(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    fault: &VerifyFault,
+) -> Result<(), PageError> {
+    match fault {
+        VerifyFault::Wrong { .. } | VerifyFault::Locked(_) => {
+            request.note(request.entry(Event::CodeWrong, session)).await
+        }
+        VerifyFault::Disabled => {
+            request.note(request.entry(Event::CodeWrong, session)).await?;
+            request.note(request.entry(Event::FactorDisabled, session)).await
+        }
+        VerifyFault::Used => request.note(request.entry(Event::CodeReused, session)).await,
+        VerifyFault::HeldBack(_) => {
+            request.mention(request.entry(Event::CodeHeldBack, session));
+            Ok(())
+        }
+        VerifyFault::NotEnrolled | VerifyFault::Account(_) => Ok(()),
+    }
 }
 
 /// Nothing was sent on, and nothing will be: the user has to know.

@@ -25,7 +25,7 @@ pub struct Context {
     /// The configuration that judges it, from its first callback to its last.
     pub gateway: Arc<Gateway>,
     /// Names it in logs, on error pages and towards the portal.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// Since when it is under way.
     pub since: Stopwatch,
     /// How far it has come.
@@ -156,6 +156,8 @@ pub struct Origin {
     pub authority: String,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Names the request, as its context does.
+    pub request: Arc<str>,
 }
 
 /// What the access log and the metrics say in the end. Both words are from closed sets.
@@ -169,7 +171,7 @@ pub struct Ending {
 
 impl Context {
     /// A request that just arrived, to be judged by `gateway`.
-    pub fn new(gateway: Arc<Gateway>, request_id: String) -> Self {
+    pub fn new(gateway: Arc<Gateway>, request_id: Arc<str>) -> Self {
         Self {
             gateway,
             request_id,

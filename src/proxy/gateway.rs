@@ -27,7 +27,7 @@ use super::tls::Certificates;
 use super::upstream::{self, Door};
 use super::{
     answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
-    route, settle,
+    route, settle, tell,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
@@ -71,7 +71,7 @@ impl Gateway {
     /// Stages 1 to 6: from the head of a request to its answer or its permit.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
         let watch = Stopwatch::start();
-        let incoming = receive::receive(session, &self.parts)?;
+        let incoming = receive::receive(session, &self.parts, &ctx.request_id)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
         self.admit(&site, &incoming)?;
@@ -89,7 +89,11 @@ impl Gateway {
                 answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
                 Ok(Next::Answered)
             }
-            Verdict::Deny => Err(Failure::Denied),
+            Verdict::Deny => {
+                let user = visit.session().map(|session| &session.user);
+                tell::denied(&self.parts, &site, &incoming, user);
+                Err(Failure::Denied)
+            }
             Verdict::Challenge(challenge) => {
                 self.challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
                 Ok(Next::Answered)

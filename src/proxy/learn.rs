@@ -9,7 +9,8 @@ use http::{HeaderMap, header};
 use super::context::{Incoming, Origin};
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{ask, sign_in};
+use super::{ask, sign_in, tell};
+use crate::audit::Event;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::config::jwt::JwtSource;
@@ -92,7 +93,7 @@ pub(super) async fn learn(
     match told(gateway, site, origin, &visit).await? {
         Some(user) => {
             let place = sign_in::place(origin, headers.get(header::USER_AGENT));
-            named(gateway, site, now, visit, user, place).await
+            named(gateway, site, now, origin, visit, (user, place)).await
         }
         None => Ok(visit),
     }
@@ -160,6 +161,7 @@ async fn confirmed(
     }
     tracing::info!(portal = %site.portal.name, "a session ended: the portal names another user");
     gateway.parts.sessions.end(now, session).await?;
+    tell::not_theirs(&gateway.parts, site, origin, &session.user);
     Ok(Visit { who: Who::Unknown, ..visit })
 }
 
@@ -216,14 +218,18 @@ async fn named(
     gateway: &Gateway,
     site: &Site,
     now: UnixMillis,
+    origin: &Origin,
     visit: Visit,
-    user: UserName,
-    place: Place,
+    (user, place): (UserName, Place),
 ) -> Result<Visit, Failure> {
     let parts = &gateway.parts;
     let record = sign_in::record(parts, site, now, user, &visit.cookies, Learned::Told)?;
     let record = SessionRecord { place, ..record };
+    let begun = record.sid;
     let session = parts.sessions.begin_or_join(now, record).await?;
+    if session.sid == begun {
+        tell::of_user(parts, site, origin, Event::LoginSucceeded, &session.user);
+    }
     let standing = sign_in::seen(parts, site, now, &session).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;
     let fresh = Some(cookie_line::set_session(&token));

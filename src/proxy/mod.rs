@@ -36,5 +36,6 @@ mod resent;
 mod route;
 mod settle;
 mod sign_in;
+mod tell;
 mod turns;
 mod upstream;

@@ -16,7 +16,8 @@ use super::gateway::Gateway;
 use super::reading::{self, Login};
 use super::settle::{add_cookie, drop_our_names, forget_withheld, session_line, settle};
 use super::sign_in::{self, take_announcement};
-use super::{ask, facts, forward, learn, receive};
+use super::{ask, facts, forward, learn, receive, tell};
+use crate::audit::Event;
 use crate::config::Identity;
 use crate::config::login_rule::{LoginRule, Step};
 use crate::identity::{
@@ -94,7 +95,7 @@ impl Watched {
             },
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
-                self.outcome(LoginOutcomeLabel::Unreadable);
+                self.outcome(LoginOutcomeLabel::Unreadable).await;
                 self.doubt_name();
                 self.left_to_nobody(&self.passage.sent_cookies).await?;
                 drop(suspension);
@@ -149,7 +150,7 @@ impl Watched {
         match verdict {
             LoginOutcome::Success => {}
             LoginOutcome::Failure => {
-                self.outcome(LoginOutcomeLabel::Failure);
+                self.outcome(LoginOutcomeLabel::Failure).await;
                 return self.refused(exchange, suspension).await;
             }
             LoginOutcome::Unclear => {
@@ -165,11 +166,11 @@ impl Watched {
         let settled = match user {
             Ok(Some(user)) => self.learned(exchange, user, &cookies, &changes).await,
             Ok(None) => {
-                self.outcome(LoginOutcomeLabel::NoSession);
+                self.outcome(LoginOutcomeLabel::NoSession).await;
                 self.end_touched().await
             }
             Err(failure) => {
-                self.outcome(LoginOutcomeLabel::NoName);
+                self.outcome(LoginOutcomeLabel::NoName).await;
                 self.left_to_nobody(&cookies).await?;
                 Err(failure)
             }
@@ -233,7 +234,7 @@ impl Watched {
         after: &CookieSet,
         suspension: Suspension,
     ) -> Result<(), Failure> {
-        self.outcome(LoginOutcomeLabel::Unreadable);
+        self.outcome(LoginOutcomeLabel::Unreadable).await;
         self.left_to_nobody(after).await?;
         if exchange.header.status.is_server_error() {
             return self.refused(exchange, suspension).await;
@@ -313,7 +314,9 @@ impl Watched {
         let standing = sign_in::seen(parts, site, now, &record).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
-        self.outcome(LoginOutcomeLabel::Success);
+        self.outcome(LoginOutcomeLabel::Success).await;
+        let origin = &self.passage.origin;
+        tell::of_user(parts, site, origin, Event::LoginSucceeded, &record.user);
         if self.shows_page {
             self.lead_on(site, &record, standing, exchange).await?;
         }
@@ -363,8 +366,11 @@ impl Watched {
         Ok(())
     }
 
-    fn outcome(&self, outcome: LoginOutcomeLabel) {
-        self.passage.site.metrics.login_observed(outcome);
+    async fn outcome(&self, outcome: LoginOutcomeLabel) {
+        let Passage { site, origin, .. } = &self.passage;
+        site.metrics.login_observed(outcome);
+        let parts = &self.gateway.parts;
+        tell::no_login(parts, site, origin, outcome, &self.login.attempt).await;
     }
 }
 

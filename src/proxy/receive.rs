@@ -1,6 +1,8 @@
 //! Stage 1: the strict look at a request, before any special case. What two readers could
 //! read in two ways is refused here.
 
+use std::sync::Arc;
+
 use http::header;
 use pingora_proxy::Session;
 
@@ -22,7 +24,11 @@ const MOST_LINES: usize = 100;
 ///
 /// # Errors
 /// [`Failure::BadRequest`] and its neighbours; the request reaches no portal.
-pub(super) fn receive(session: &Session, parts: &Parts) -> Result<Incoming, Failure> {
+pub(super) fn receive(
+    session: &Session,
+    parts: &Parts,
+    request_id: &Arc<str>,
+) -> Result<Incoming, Failure> {
     check_sizes(session, &parts.limits)?;
     check_lines(session)?;
     check_framing(session)?;
@@ -46,7 +52,7 @@ pub(super) fn receive(session: &Session, parts: &Parts) -> Result<Incoming, Fail
     }
     let path = RequestPath::parse(request.uri.path())
         .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
-    let origin = origin(session, &parts.proxies)?;
+    let origin = origin(session, &parts.proxies, request_id)?;
     let upgrade = request.headers.contains_key(header::UPGRADE);
     check_upgrade(session, upgrade, &origin.host)?;
     Ok(Incoming {
@@ -146,7 +152,11 @@ fn is_absolute(target: &[u8]) -> bool {
     scheme(b"http://") || scheme(b"https://")
 }
 
-fn origin(session: &Session, proxies: &TrustedProxies) -> Result<Origin, Failure> {
+fn origin(
+    session: &Session,
+    proxies: &TrustedProxies,
+    request_id: &Arc<str>,
+) -> Result<Origin, Failure> {
     let request = session.req_header();
     let mut named = request.headers.get_all(header::HOST).iter();
     let host = named.next();
@@ -164,6 +174,7 @@ fn origin(session: &Session, proxies: &TrustedProxies) -> Result<Origin, Failure
         host,
         authority: authority.to_owned(),
         tls: peer::over_tls(session, proxies),
+        request: Arc::clone(request_id),
     })
 }
 

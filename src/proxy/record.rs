@@ -2,6 +2,7 @@
 //! to its end or until its session ended.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use pingora_error::Error;
 use pingora_proxy::Session;
@@ -12,10 +13,11 @@ use crate::random;
 use crate::telemetry::access::AccessLine;
 
 /// A name for a request: 128 random bits in hex.
-pub(super) fn request_id() -> String {
+pub(super) fn request_id() -> Arc<str> {
     // Without randomness no session can be made either; the log still gets a line.
     let bytes = random::bytes::<16>().unwrap_or_default();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.into()
 }
 
 /// Writes the line and moves the counters.

@@ -9,7 +9,8 @@ use pingora_http::ResponseHeader;
 use super::context::Passage;
 use super::fail::Failure;
 use super::gateway::Gateway;
-use super::{ask, learn, sign_in};
+use super::{ask, learn, sign_in, tell};
+use crate::audit::Event;
 use crate::clock::UnixMillis;
 use crate::config::Rotation;
 use crate::identity::CookieSet;
@@ -98,6 +99,12 @@ async fn ended(
         site.answers.forget(site.binder.bind(&passage.sent_cookies));
     }
     parts.sessions.end(parts.now(), session).await?;
+    let (site, origin) = (&passage.site, &passage.origin);
+    match whose {
+        Whose::Anybodys => tell::not_theirs(parts, site, origin, &session.user),
+        Whose::Nobodys => tell::of_user(parts, site, origin, Event::SignedOut, &session.user),
+        Whose::TheSame => {}
+    }
     if matches!(whose, Whose::Anybodys) && !passage.stage.holds_nobody() {
         return Err(Failure::SessionEnded);
     }
@@ -242,6 +249,7 @@ async fn announced_line(
     let place = sign_in::place(&passage.origin, passage.agent.as_ref());
     let session = sign_in::begin(parts, site, user, &after, place).await?;
     sign_in::seen(parts, site, parts.now(), &session).await?;
+    tell::of_user(parts, site, &passage.origin, Event::LoginSucceeded, &session.user);
     Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }
 

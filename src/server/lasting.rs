@@ -12,6 +12,7 @@ use crate::account::Accounts;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::telemetry::AuditLog;
 use crate::net::client::TrustedProxies;
 use crate::notify::{Courier, Letters, Post};
 use crate::pages::render::Renderer;
@@ -29,6 +30,7 @@ pub(super) struct Lasting {
     pub(super) keyring: Keyring,
     pub(super) store: Arc<dyn Store>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) audit: Audit,
     sessions: Arc<Sessions>,
     keys: Arc<KeyRing>,
     assertions: Arc<Assertions>,
@@ -68,6 +70,7 @@ impl Lasting {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
+        named: Option<&AuditLog>,
     ) -> Result<Self, ServerError> {
         let now = clock.now();
         let keys = Arc::new(KeyRing::load_or_make(&*store, now).await?);
@@ -75,7 +78,8 @@ impl Lasting {
         let assertions = Arc::new(Assertions::new(assertions));
         let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
-        Ok(Self { clock, keyring, store, metrics, sessions, keys, assertions, latest })
+        let audit = Audit::open(named, Arc::clone(&store), now, Arc::clone(&metrics)).await?;
+        Ok(Self { clock, keyring, store, metrics, audit, sessions, keys, assertions, latest })
     }
 
     /// What a configuration makes. What people are in the middle of
@@ -116,7 +120,7 @@ impl Lasting {
             session_limits: config.session,
             renderer,
             metrics: Arc::clone(metrics),
-            audit: Audit::nowhere(),
+            audit: self.audit.clone(),
             post,
             limits: config.limits,
             proxies: TrustedProxies::new(config.trusted_proxies),

@@ -13,6 +13,7 @@ use super::files::Files;
 use super::lasting::{Lasting, Prepared};
 use super::mails::Mailing;
 use super::{ServerError, upkeep, wait_for};
+use crate::audit::{By, Detail, Entry, Event};
 use crate::config::{self, Fault, Faults, Fixed, Running, Telemetry};
 use crate::proxy::in_force::InForce;
 use crate::telemetry::log::Log;
@@ -129,20 +130,35 @@ impl Reload {
                     now.parts.sites.iter().map(|site| site.portal.name.as_str()).collect();
                 let portals = portals.join(", ");
                 tracing::info!(on, portals, "a configuration was read again and is in force");
+                self.notes(Event::ConfigurationLoaded, on, None);
                 ReloadOutcome::InUse
             }
             Err(Refusal::Faults(faults)) => {
+                let first = faults.iter().next().map(ToString::to_string);
+                self.notes(Event::ConfigurationRefused, on, first);
                 for fault in faults.iter() {
                     tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
                 }
                 ReloadOutcome::Refused
             }
             Err(fault) => {
+                self.notes(Event::ConfigurationRefused, on, Some(fault.to_string()));
                 tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
                 ReloadOutcome::Refused
             }
         };
         self.lasting.metrics.config_reloaded(outcome);
+    }
+
+    /// A configuration counts whether or not there is room for a line of it: it may be the one
+    /// that makes room.
+    fn notes(&self, event: Event, on: &str, refusal: Option<String>) {
+        let entry = Entry::new(event, By::Gateway).with(Detail::Reason, on);
+        let entry = match refusal {
+            Some(refusal) => entry.with(Detail::Refusal, refusal),
+            None => entry,
+        };
+        self.lasting.audit.mention(self.lasting.clock.now(), entry);
     }
 
     /// All that can fail comes first.

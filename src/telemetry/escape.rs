@@ -11,7 +11,9 @@ const fn is_dangerous(sign: char) -> bool {
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
         // Signs without width, and those that turn the direction of text.
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{061c}' | '\u{feff}')
+        | '\u{061c}' | '\u{feff}'
+        // Soft hyphens, marks of annotation and tags, which no reader sees.
+        | '\u{ad}' | '\u{180e}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// `text` with what is dangerous written as `\u{…}`, cut after `limit` signs.
@@ -31,6 +33,22 @@ pub(crate) fn shown(text: &str, limit: usize) -> String {
     safe
 }
 
+/// `text` with what is dangerous written as JSON knows it too, `\uXXXX`: in a text of JSON, where
+/// such signs stand in strings alone, the value stays the same.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 32);
+    for sign in text.chars() {
+        if is_dangerous(sign) {
+            for unit in sign.encode_utf16(&mut [0; 2]) {
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        } else {
+            line.push(sign);
+        }
+    }
+    line
+}
+
 /// A writer of whole log events that keeps each on one line, whatever it was made from.
 /// It is the last guard: an event that forgot [`shown`] is still one line.
 #[derive(Debug)]
@@ -41,15 +59,7 @@ impl<W: io::Write> io::Write for OneLine<W> {
         let text = String::from_utf8_lossy(event);
         let body = text.strip_suffix('\n').unwrap_or(&text);
         if body.contains(is_dangerous) {
-            let mut line = String::with_capacity(text.len() + 32);
-            for sign in body.chars() {
-                if is_dangerous(sign) {
-                    // The form that JSON knows too: all of these signs fit four digits.
-                    let _ = write!(line, "\\u{:04x}", u32::from(sign));
-                } else {
-                    line.push(sign);
-                }
-            }
+            let mut line = on_one_line(body);
             line.push('\n');
             self.0.write_all(line.as_bytes())?;
         } else {
@@ -101,8 +111,9 @@ mod tests {
 
     #[test]
     fn an_escaped_event_is_still_the_same_json() {
-        let line = written("{\"name\":\"a\u{202e}b\u{7f}\"}\n");
+        let line = written("{\"name\":\"a\u{202e}b\u{7f}\u{e0041}\"}\n");
+        assert!(line.is_ascii(), "{line}");
         let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(parsed["name"], "a\u{202e}b\u{7f}");
+        assert_eq!(parsed["name"], "a\u{202e}b\u{7f}\u{e0041}");
     }
 }

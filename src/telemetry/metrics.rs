@@ -15,10 +15,12 @@ use crate::telemetry::label::{
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
 
+mod audit;
 mod portals;
 mod register;
 mod series;
 
+use audit::AuditMetrics;
 use portals::Portals;
 pub(in crate::telemetry) use portals::drop_series;
 pub(in crate::telemetry) use register::{counters, gauges};
@@ -62,6 +64,7 @@ pub struct Metrics {
     config_reload_success: IntGauge,
     mails: Series<MailOutcome>,
     mails_waiting: IntGauge,
+    audit: AuditMetrics,
 }
 
 impl Metrics {
@@ -108,6 +111,7 @@ impl Metrics {
                     "Whether the configuration in use is the one that was last offered.",
                 ),
             )?,
+            audit: AuditMetrics::new(&registry)?,
             mails: mails(&registry)?,
             mails_waiting: registered(
                 &registry,

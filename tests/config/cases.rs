@@ -58,6 +58,7 @@ limits:
   headers: 32KiB
 telemetry:
   level: info
+  audit: data/audit.jsonl
 "#;
 
 /// [`GOOD`] with each first text, which has to be there once, replaced by the second.

@@ -25,6 +25,7 @@ fn the_example_loads_without_a_warning() {
 fn defaults(config: &Config) -> String {
     let Config { session, recovery_codes, limits, telemetry, .. } = config;
     let totp = (config.totp.digits, config.totp.period, config.totp.algorithm, config.totp.skew);
+    let telemetry = (telemetry.format, telemetry.level, telemetry.access_log);
     let portal = &config.portals[0];
     let identity = &portal.identity;
     let names = (portal.prefix.as_str(), portal.spa, identity.rotation, &identity.username);

@@ -26,5 +26,6 @@ mod proxies;
 mod rollout_mutation;
 mod rules;
 mod schema;
+mod telemetry;
 mod upstream_headers;
 mod warnings;

@@ -23,6 +23,20 @@ fn an_admin_address_that_others_reach_is_told() {
 }
 
 #[test]
+fn a_portal_of_which_nobody_keeps_a_record_is_told() {
+    let warning = "gateway.yaml:48:3: warning: telemetry.audit: is not there, so nobody can say \
+                   afterwards who did what; write data/audit.jsonl";
+    let without = Folder::new().warnings(&edited(&[("  audit: data/audit.jsonl\n", "")]));
+    assert_eq!(without.len(), 1);
+    let (_, expected) = warning.split_once(": ").unwrap();
+    assert!(without[0].ends_with(expected), "{without:?}");
+    let report = "    enforcement: { mode: report }\n    prefix: /.mfa";
+    let edits = [("  audit: data/audit.jsonl\n", ""), ("    prefix: /.mfa", report)];
+    let warnings = Folder::new().warnings(&edited(&edits));
+    assert!(!warnings.iter().any(|line| line.contains("telemetry.audit")), "{warnings:?}");
+}
+
+#[test]
 fn an_upstream_that_may_lead_back_is_told() {
     let warning = "gateway.yaml:17:5: warning: portals.wiki.upstreams: is one of the portal's \
                    hosts, so requests may come back here; name the portal's own address";

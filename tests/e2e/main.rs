@@ -15,6 +15,7 @@ mod language;
 
 mod attacks {
     mod admin;
+    mod audit;
     mod basic;
     mod cache;
     mod clock;
@@ -57,6 +58,7 @@ mod attacks {
 
 mod stories {
     mod assertion;
+    mod audit;
     mod backup;
     mod calls;
     mod crash;

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::admin::deeds::Acting;
-use crate::audit::{Entry, Event};
+use crate::audit::{Detail, Entry, Event};
 use crate::clock::UnixMillis;
 use crate::config::desk::Staff;
 use crate::site::Parts;
@@ -28,6 +28,8 @@ pub(super) struct Asked<'a> {
     pub(super) staff: &'a Staff,
     /// From where.
     client: Option<IpAddr>,
+    /// Method and path.
+    target: String,
     query: Vec<(String, String)>,
     is_json: bool,
     body: Bytes,
@@ -55,7 +57,8 @@ impl<'a> Asked<'a> {
         let client = super::client(head);
         let query = head.uri.query().unwrap_or_default().as_bytes();
         let query = form_urlencoded::parse(query).into_owned().collect();
-        Ok(Self { parts, now, staff, client, query, is_json, body })
+        let target = super::target(head);
+        Ok(Self { parts, now, staff, client, target, query, is_json, body })
     }
 
     /// Something that this request did, for the audit log.
@@ -73,6 +76,12 @@ impl<'a> Asked<'a> {
     /// all of them.
     pub(super) fn everywhere(&self) -> Result<(), Problem> {
         if self.staff.portals.is_none() { Ok(()) } else { Err(Problem::not_for_all()) }
+    }
+
+    /// Writes down that somebody read what there is about one user.
+    pub(super) async fn note_reading(&self, portal: &str, user: &str) -> Result<(), Problem> {
+        let entry = self.entry(Event::DeskRead).at(portal).to(user);
+        self.note(entry.with(Detail::Target, self.target.as_str())).await
     }
 
     /// Writes it down: on disk when this returns.

@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
 use crate::account;
-use crate::audit::Event;
+use crate::audit::{Detail, Event};
 use crate::user::Opaque;
 
 #[derive(Serialize)]
@@ -44,6 +44,7 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
     asked.nothing_more()?;
     let lifetime = person.site.portal.remember_device.as_ref().map(|rule| rule.lifetime);
     let all = asked.parts.accounts.devices(asked.now, person.account()).await?;
+    asked.note_reading(&person.site.portal.name, person.user.as_str()).await?;
     let counting = all.iter().filter(|device| asked.now < device.until(lifetime));
     let shown = counting.map(|device: &account::Device| Device {
         series: device.series.encode(),
@@ -60,7 +61,8 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 pub(super) async fn end_all(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let count = asked.parts.accounts.end_devices(asked.now, person.account()).await?;
-    told(asked, person, asked.entry(Event::DeviceForgotten)).await?;
+    let entry = asked.entry(Event::DeviceForgotten);
+    told(asked, person, entry.with(Detail::Count, count.to_string())).await?;
     ended(person, count)
 }
 
@@ -75,8 +77,10 @@ pub(super) async fn end(
     let series = series.and_then(Opaque::decode);
     let series = series.ok_or_else(|| Problem::not_found("no device has such a name"))?;
     let found = asked.parts.accounts.end_device(asked.now, person.account(), series).await?;
-    told(asked, person, asked.entry(Event::DeviceForgotten)).await?;
-    ended(person, usize::from(found))
+    let count = usize::from(found);
+    let entry = asked.entry(Event::DeviceForgotten);
+    told(asked, person, entry.with(Detail::Count, count.to_string())).await?;
+    ended(person, count)
 }
 
 fn ended(person: &Person<'_>, devices_ended: usize) -> Result<Response, Problem> {

@@ -26,6 +26,8 @@ pub(super) enum Deed {
     RotateKeys,
     Store,
     ExportStore,
+    Audit,
+    VerifyAudit,
 }
 
 struct Endpoint {
@@ -62,6 +64,8 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("POST",   "/api/v1/keys/rotate",                            Role::Admin,  Deed::RotateKeys),
     endpoint("GET",    "/api/v1/store",                                  Role::Admin,  Deed::Store),
     endpoint("POST",   "/api/v1/store/export",                           Role::Admin,  Deed::ExportStore),
+    endpoint("GET",    "/api/v1/audit",                                  Role::Admin,  Deed::Audit),
+    endpoint("GET",    "/api/v1/audit/verify",                           Role::Admin,  Deed::VerifyAudit),
 ];
 
 /// The endpoint that a request names.
@@ -195,8 +199,9 @@ mod tests {
     #[test]
     fn whoever_only_looks_changes_nothing() {
         for endpoint in ENDPOINTS {
-            // The one thing to look at that is not for everybody is the store.
-            let looks = endpoint.method == "GET" && endpoint.deed != Deed::Store;
+            // What is not for everybody to look at is the store and the audit log.
+            let is_kept = matches!(endpoint.deed, Deed::Store | Deed::Audit | Deed::VerifyAudit);
+            let looks = endpoint.method == "GET" && !is_kept;
             assert_eq!(endpoint.needs == Role::Viewer, looks, "{}", endpoint.path);
         }
         assert!(Channel::Colleague.needs() < Channel::AccountManager.needs());

@@ -3,6 +3,7 @@
 //! is done then is in a file for each noun. No answer holds a secret.
 
 mod asked;
+mod audit;
 mod caller;
 mod devices;
 mod endpoint;
@@ -24,11 +25,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::request;
+use axum::http::{Method, request};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::account::AccountId;
-use crate::audit::{Detail, Entry};
+use crate::admin::deeds;
+use crate::audit::{By, Detail, Entry, Event};
 use crate::config::desk::Staff;
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
@@ -74,9 +76,15 @@ impl Api {
         let staff = self.known(parts, &head)?;
         let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
         if staff.role < needs {
+            let refused = Entry::new(Event::DeskRefused, deeds::by(staff));
+            mention(parts, &head, refused.with(Detail::Refusal, "role"));
             return Err(Problem::not_with_this_role(staff.role, needs));
         }
         let now = parts.trusted_now().ok_or_else(Problem::clock_in_doubt)?;
+        // What only reads may be asked for while nothing can be written, where nobody is named.
+        if head.method != Method::GET {
+            parts.audit.ready()?;
+        }
         let asked = Asked::read(parts, now, staff, &head, body).await?;
         carried_out(&asked, deed, &named).await
     }
@@ -86,9 +94,15 @@ impl Api {
     fn known<'a>(&self, parts: &'a Parts, head: &request::Parts) -> Result<&'a Staff, Problem> {
         match caller::caller(&head.headers, &parts.desk) {
             Ok(staff) => Ok(staff),
-            Err(Stranger::NoToken) => Err(Problem::no_token()),
+            Err(Stranger::NoToken) => {
+                let refused = Entry::new(Event::DeskRefused, By::Nobody);
+                mention(parts, head, refused.with(Detail::Refusal, "no_token"));
+                Err(Problem::no_token())
+            }
             Err(Stranger::WrongToken) => {
                 let client = client(head);
+                let refused = Entry::new(Event::DeskRefused, By::Nobody);
+                mention(parts, head, refused.with(Detail::Refusal, "wrong_token"));
                 self.wrong.note(parts.now(), client).map_err(Problem::wait)?;
                 tracing::warn!(client = client.map(tracing::field::display), "a wrong token");
                 Err(Problem::wrong_token())
@@ -116,11 +130,24 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::RotateKeys => keys::rotate(asked).await,
         Deed::Store => store::show(asked).await,
         Deed::ExportStore => store::export(asked).await,
+        Deed::Audit => audit::lines(asked).await,
+        Deed::VerifyAudit => audit::verify(asked).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
         Deed::Requests => reset_requests::list(asked).await,
         Deed::Approve => reset_requests::approve(asked, named.id.as_deref()).await,
         Deed::Deny => reset_requests::deny(asked, named.id.as_deref()).await,
     }
+}
+
+/// Tells of a request that was refused for whose it is.
+fn mention(parts: &Parts, head: &request::Parts, refused: Entry<'_>) {
+    let refused = refused.from(client(head), None);
+    parts.audit.mention(parts.now(), refused.with(Detail::Target, target(head)));
+}
+
+/// What a request is for, without its query.
+fn target(head: &request::Parts) -> String {
+    format!("{} {}", head.method, head.uri.path())
 }
 
 fn client(head: &request::Parts) -> Option<IpAddr> {

@@ -138,6 +138,9 @@ impl From<AccountError> for Problem {
 
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
+        if error == AuditError::Nowhere {
+            return Self::not_found("there is no audit log; name one as telemetry.audit");
+        }
         tracing::error!(%error, "what the desk did or asked for could not be written down");
         let detail = "the audit log cannot be written, and the log of the gateway says why";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::asked::Asked;
 use super::problem::Problem;
 use super::{Person, told, view};
-use crate::audit::Event;
+use crate::audit::{Detail, Event};
 use crate::session::{FactorUsed, Level, SessionRecord};
 
 #[derive(Serialize)]
@@ -40,6 +40,7 @@ struct Ended<'a> {
 pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let mut records = asked.parts.sessions.of_user(asked.now, person.sub).await?;
+    asked.note_reading(&person.site.portal.name, person.user.as_str()).await?;
     records.sort_by_key(|record| record.started);
     view::json(&Sessions { sessions: records.iter().map(shown).collect() })
 }
@@ -48,7 +49,8 @@ pub(super) async fn list(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
 pub(super) async fn end(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
     asked.nothing_more()?;
     let sessions_ended = asked.parts.sessions.end_user(asked.now, person.sub).await?;
-    told(asked, person, asked.entry(Event::SessionsEnded)).await?;
+    let entry = asked.entry(Event::SessionsEnded);
+    told(asked, person, entry.with(Detail::Count, sessions_ended.to_string())).await?;
     let (portal, user) = (person.site.portal.name.as_str(), person.user.as_str());
     view::json(&Ended { portal, user, sessions_ended })
 }

@@ -104,6 +104,7 @@ pub(super) async fn show(asked: &Asked<'_>, person: &Person<'_>) -> Result<Respo
     let member = asked.parts.accounts.member(asked.now, account).await?;
     let nobody = || Problem::not_found("nobody of that name has signed in or enrolled");
     let member = member.ok_or_else(nobody)?;
+    asked.note_reading(&person.site.portal.name, person.user.as_str()).await?;
     let sessions = asked.parts.sessions.of_user(asked.now, person.sub).await?.len();
     let recovery_codes_left = asked.parts.accounts.recovery_codes_left(asked.now, account).await?;
     let authenticators = member

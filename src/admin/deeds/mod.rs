@@ -26,10 +26,7 @@ pub(super) struct Acting<'a> {
 impl<'a> Acting<'a> {
     /// Who does it, as the audit log names them.
     pub(super) fn by(&self) -> By<'a> {
-        match self.staff.kind {
-            StaffKind::Token => By::Token(&self.staff.name),
-            StaffKind::Person => By::Person(&self.staff.name),
-        }
+        by(self.staff)
     }
 
     /// Tells of what was done or tried: in the log, that one opaque, and for good in the audit
@@ -48,5 +45,13 @@ impl<'a> Acting<'a> {
             "the desk acted"
         );
         self.parts.audit.note(self.now, entry.from(self.client, None)).await
+    }
+}
+
+/// Somebody of the desk, as the audit log names them.
+pub(super) fn by(staff: &Staff) -> By<'_> {
+    match staff.kind {
+        StaffKind::Token => By::Token(&staff.name),
+        StaffKind::Person => By::Person(&staff.name),
     }
 }

@@ -1,6 +1,7 @@
 //! The commands of the desk, one file for each noun, over the API of a running gateway. They
 //! know no more than the API tells: a token's role and portals rule here as there.
 
+pub(super) mod audit;
 pub(super) mod device;
 mod gate;
 mod invite;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::http::HttpError;
+use crate::audit::FileError;
 use gate::Gate;
 use table::Table;
 
@@ -96,6 +98,10 @@ enum DeskError {
     Refused(String),
     #[error("the answer is none of a gateway's (status {0}); is --admin its admin listener?")]
     Strange(u16),
+    #[error("the audit log is not whole: {0}")]
+    NotWhole(String),
+    #[error(transparent)]
+    AuditFiles(#[from] FileError),
     #[error("the runtime does not start: {0}")]
     Runtime(io::Error),
     #[error("it cannot be printed: {0}")]
@@ -115,6 +121,8 @@ impl DeskError {
             | Self::Http(_)
             | Self::Refused(_)
             | Self::Strange(_)
+            | Self::NotWhole(_)
+            | Self::AuditFiles(_)
             | Self::Runtime(_)
             | Self::Output(_) => 1,
         }

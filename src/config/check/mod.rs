@@ -2,11 +2,11 @@
 //! Each check notes its faults and gives nothing then; all of them run before any result is
 //! looked at, so that no fault hides another.
 
+use crate::config::Config;
 use crate::config::fault::Findings;
-use crate::config::file::{File, List, LogLevel, TelemetryFile};
+use crate::config::file::{File, List};
 use crate::config::key_path::KeyPath;
 use crate::config::surroundings::Surroundings;
-use crate::config::{Config, LogFormat, Telemetry};
 
 mod branding;
 mod certificate;
@@ -35,6 +35,7 @@ mod rule_match;
 mod rules;
 mod service_tokens;
 mod source;
+mod telemetry;
 mod upstream_headers;
 
 /// Checks the whole file.
@@ -63,6 +64,8 @@ pub(super) fn check(
     let mails = notify.as_ref().is_some_and(|notify| notify.smtp.is_some());
     let house = portal::House { taken, around, mails };
     let portals = portal::portals(file.portals, &root.key("portals"), &house, findings);
+    let telemetry = telemetry::telemetry(file.telemetry, &root.key("telemetry"), around, findings);
+    telemetry::is_told(portals.as_deref(), telemetry.as_ref(), findings);
     let limits = limits::limits(file.limits, &root.key("limits"), findings);
     Some(Config {
         listeners: listeners?,
@@ -77,24 +80,8 @@ pub(super) fn check(
         notify: notify?,
         branding: branding?,
         limits: limits?,
-        telemetry: telemetry(file.telemetry),
+        telemetry: telemetry?,
     })
-}
-
-fn telemetry(written: Option<TelemetryFile>) -> Telemetry {
-    let written = written.unwrap_or_default();
-    let level = match written.level.unwrap_or(LogLevel::Info) {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    Telemetry {
-        format: written.log.unwrap_or(LogFormat::Json),
-        level,
-        access_log: written.access_log.unwrap_or(true),
-    }
 }
 
 /// The elements of a list that has to have at least one, each with its place. Elements

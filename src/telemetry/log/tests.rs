@@ -32,7 +32,7 @@ impl io::Write for Paper {
 }
 
 fn telemetry(format: LogFormat) -> Telemetry {
-    Telemetry { format, level: Level::INFO, access_log: true }
+    Telemetry { format, level: Level::INFO, access_log: true, audit: None }
 }
 
 fn logged(telemetry: &Telemetry, act: impl FnOnce()) -> String {

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod balancer;
+pub mod book;
 pub mod browser;
 pub mod client;
 pub mod dates;
