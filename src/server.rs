@@ -198,10 +198,7 @@ async fn serve(
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
-        let readiness: Arc<dyn Readiness> = Arc::new(WritesReadiness {
-            store: Arc::clone(&lasting.store),
-            audit: lasting.audit.clone(),
-        });
+        let readiness: Arc<dyn Readiness> = Arc::new(HouseReadiness(in_force.clone()));
         let metrics = Arc::clone(&lasting.metrics);
         let in_force = in_force.clone();
         let house: admin::House = Arc::new(move || Arc::clone(&in_force.now().parts));
@@ -296,17 +293,19 @@ async fn watch_over(
     }
 }
 
-/// Ready means that the store and the audit log take writes.
-struct WritesReadiness {
-    store: Arc<dyn Store>,
-    audit: Audit,
-}
+/// Ready means that store and audit log take writes and that the clock did not go back: without
+/// one of these, people are refused.
+struct HouseReadiness(InForce);
 
 #[async_trait::async_trait]
-impl Readiness for WritesReadiness {
+impl Readiness for HouseReadiness {
     async fn ready(&self) -> Result<(), String> {
-        self.audit.ready().map_err(|error| error.to_string())?;
-        match self.store.health().await.writable {
+        let now = self.0.now();
+        if now.parts.is_clock_in_doubt() {
+            return Err("the clock went back by more than a minute; set it right".to_owned());
+        }
+        now.parts.audit.ready().map_err(|error| error.to_string())?;
+        match now.parts.store.health().await.writable {
             true => Ok(()),
             false => Err("the store takes no writes".to_owned()),
         }

@@ -103,6 +103,12 @@ impl Parts {
         let latest = self.latest.fetch_max(now.0, Ordering::Relaxed);
         (now.plus(CLOCK_TOLERANCE).0 >= latest).then_some(now)
     }
+
+    /// Whether requests are refused because the clock went back. Whoever asks judges no request,
+    /// so a clock that was ahead while nobody came is none the worse for it.
+    pub fn is_clock_in_doubt(&self) -> bool {
+        self.now().plus(CLOCK_TOLERANCE).0 < self.latest.load(Ordering::Relaxed)
+    }
 }
 
 /// All portals, by host.

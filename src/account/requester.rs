@@ -87,19 +87,28 @@ pub enum Refusal {
     )]
     NoOrganisation,
     /// It cannot be told whose word it is.
-    #[error("requested_by is no plain address of mail, such as bob@example.com")]
+    #[error("who asks is no plain address; write the mail address alone, such as bob@example.com")]
     NotAnAddress,
     /// The user's own.
-    #[error("requested_by is the user; a colleague has to ask")]
+    #[error("nobody asks for a reset of their own; a colleague has to ask")]
     Oneself,
     /// Anybody's.
-    #[error("requested_by is at a public mail provider, where anybody gets an address")]
+    #[error(
+        "this address is at a public mail provider, where anybody gets one; ask for a mail from \
+         an address of the organisation's own"
+    )]
     PublicMail,
     /// A stranger's.
-    #[error("requested_by is at none of the organisation's own domains of mail")]
+    #[error(
+        "this address is at none of the organisation's own domains; look at each letter after the \
+         @, and ask for a mail from one that is"
+    )]
     NotOfOrganisation,
     /// Somebody's who is not named.
-    #[error("requested_by is none of the account managers whom the organisation names")]
+    #[error(
+        "this address is none of the account managers whom the organisation names; one of those, \
+         or a colleague, has to ask"
+    )]
     NotAManager,
 }
 

@@ -14,7 +14,7 @@ pub struct Person {
     name: (&'static str, &'static str),
     port: u16,
     album: Album,
-    scripts: Scripts,
+    width: u32,
 }
 
 impl Person {
@@ -29,12 +29,23 @@ impl Person {
         let browser = chromium::open(window, scripts).await;
         let album = Album::open(&format!("{story}-{}-{}", window.name(), scripts.name()));
         let port = gateway.https().port();
-        Self { browser, name, port, album, scripts }
+        Self { browser, name, port, album, width: window.size().0 }
+    }
+
+    /// Leaves the browser to somebody else, who is signed in nowhere.
+    pub async fn makes_room_for(&mut self, name: (&'static str, &'static str)) {
+        self.browser.forget_cookies().await;
+        self.name = name;
     }
 
     /// Signs in for the first time, scans, and keeps the recovery codes.
     pub async fn enrols(&mut self, gateway: &Gateway) -> (Phone, Vec<String>) {
         self.signs_in().await;
+        self.sets_up(gateway).await
+    }
+
+    /// Scans at the page that a sign-in without a factor led to, and keeps the recovery codes.
+    pub async fn sets_up(&mut self, gateway: &Gateway) -> (Phone, Vec<String>) {
         self.is_at("/.mfa/enrol", "enrol").await;
         let phone = self.scans().await;
         self.gives(&phone.code(gateway.now())).await;
@@ -45,8 +56,7 @@ impl Person {
 
     /// Fills in the portal's own form.
     pub async fn signs_in(&mut self) {
-        self.browser.goto(&self.address("/home")).await;
-        self.takes_picture("the-portals-form").await;
+        self.opens("/home").await;
         self.browser.fill("input[name=user]", self.name.0).await;
         self.browser.fill("input[name=password]", self.name.1).await;
         // What the portal's own page has to say is not ours to judge.
@@ -72,6 +82,13 @@ impl Person {
         self.browser.follow("form:has(input[name=code]) button").await;
     }
 
+    /// Types a code that is refused.
+    pub async fn gives_in_vain(&mut self, code: &str, name: &str) {
+        self.gives(code).await;
+        self.browser.find("[role=alert]").await;
+        self.is_refused("/.mfa/verify", name, "401").await;
+    }
+
     /// Reads the recovery codes, says that they are kept, and goes on.
     pub async fn keeps_the_codes(&mut self) -> Vec<String> {
         self.is_at("/.mfa/recovery-codes", "recovery-codes").await;
@@ -90,17 +107,37 @@ impl Person {
         self.browser.goto(&self.address(path)).await;
     }
 
+    /// Presses one of the buttons of a page, by what it does.
+    pub async fn presses(&self, action: &str) {
+        self.browser.follow(&format!("button[name=action][value={action}]")).await;
+    }
+
     /// A page of ours is shown as it should be.
     pub async fn is_at(&mut self, path: &str, name: &str) {
+        self.is_shown(path, name, &[]).await;
+    }
+
+    /// The same for a page that says no, with this status.
+    pub async fn is_refused(&mut self, path: &str, name: &str, status: &str) {
+        self.is_shown(path, name, &[status]).await;
+    }
+
+    async fn is_shown(&mut self, path: &str, name: &str, known: &[&str]) {
         self.browser.find("main h1").await;
         let url = self.browser.url().await;
         let here = url.split('?').next().unwrap();
         assert_eq!(here, self.address(path));
         self.takes_picture(name).await;
-        self.has_quiet_console(&[]).await;
-        if self.scripts == Scripts::On {
-            let widths = "return document.documentElement.scrollWidth <= innerWidth";
-            assert_eq!(self.browser.run(widths).await, true, "{path} scrolls sideways");
+        self.has_quiet_console(known).await;
+        let (width, room) = (self.browser.width_of_page().await, f64::from(self.width));
+        assert!(width <= room, "{path} is {width} wide and scrolls sideways");
+    }
+
+    /// The page says each of these.
+    pub async fn reads(&self, said: &[&str]) {
+        let text = self.browser.text("main").await;
+        for said in said {
+            assert!(text.contains(said), "no '{said}' at {}: {text}", self.browser.url().await);
         }
     }
 
@@ -110,6 +147,14 @@ impl Person {
         assert_eq!(self.browser.text("#secret-page").await, expected);
         assert_eq!(self.browser.url().await, self.address("/home"));
         self.takes_picture(name).await;
+        self.browser.console().await;
+    }
+
+    /// Nobody is signed in any more, as the portal's own page says when it is loaded again.
+    pub async fn is_out(&self) {
+        self.opens("/home").await;
+        self.browser.find("input[name=password]").await;
+        assert_eq!(self.browser.url().await, self.address("/login"));
         self.browser.console().await;
     }
 

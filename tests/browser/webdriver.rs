@@ -143,6 +143,11 @@ impl Browser {
         value.as_str().map(str::to_owned)
     }
 
+    /// Loses all cookies of the page shown.
+    pub async fn forget_cookies(&self) {
+        self.call(Method::DELETE, "cookie", None).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// The page's own text.
     pub async fn source(&self) -> String {
         text_of(&self.ask("source").await)
@@ -150,8 +155,7 @@ impl Browser {
 
     /// A picture, PNG, of the whole page, also of what the window does not show.
     pub async fn picture_of_page(&self) -> Vec<u8> {
-        let wanted = json!({ "cmd": "Page.getLayoutMetrics", "params": {} });
-        let size = self.command("goog/cdp/execute", wanted).await["cssContentSize"].take();
+        let size = self.size_of_page().await;
         let clip = json!({
             "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
         });
@@ -160,6 +164,17 @@ impl Browser {
             "params": { "captureBeyondViewport": true, "clip": clip },
         });
         picture_of(&self.command("goog/cdp/execute", wanted).await["data"])
+    }
+
+    /// How wide the whole page is, also what the window does not show. No script of the page's
+    /// is needed to know.
+    pub async fn width_of_page(&self) -> f64 {
+        self.size_of_page().await["width"].as_f64().unwrap()
+    }
+
+    async fn size_of_page(&self) -> Value {
+        let wanted = json!({ "cmd": "Page.getLayoutMetrics", "params": {} });
+        self.command("goog/cdp/execute", wanted).await["cssContentSize"].take()
     }
 
     /// A picture, PNG, of one element.

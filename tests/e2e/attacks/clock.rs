@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::guessing::send;
 use crate::dsl::steps::{Enrolled, enrol, sign_in_again};
-use crate::dsl::{ALICE, Browser, Gateway, Portal, gateway, portal};
+use crate::dsl::{ALICE, Browser, Call, Gateway, Portal, client, gateway, portal};
 
 const DAY: i64 = 24 * 3600;
 /// What 32 bits of seconds hold, as signed numbers.
@@ -128,6 +128,32 @@ async fn otp_5_a_clock_that_went_back_an_hour_opens_nothing() {
     gateway.next_code();
     let code = alice.phone.code(gateway.now());
     assert_eq!(send(&mut browser, &code).await.status, 303, "all is well once it is right");
+}
+
+/// Whoever sends requests to several gateways sends none to one that would refuse them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn otp_5_a_gateway_whose_clock_went_back_is_not_ready() {
+    let portal = portal::form().run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    gateway.set_clock(2 * 3600);
+    // A gateway that nobody asked anything has nothing to hold against a clock.
+    assert_eq!(readiness(&gateway).await, (200, "ready\n".to_owned()));
+    gateway.set_clock(0);
+    assert_eq!(readiness(&gateway).await, (200, "ready\n".to_owned()));
+    gateway.set_clock(2 * 3600);
+    gateway.browser("wiki").go("/login").await;
+    for (ahead, ready) in [(3600, false), (2 * 3600 - 90, false), (2 * 3600 - 10, true)] {
+        gateway.set_clock(ahead);
+        let refused = gateway.browser("wiki").open("/home").await.status == 503;
+        let (status, said) = readiness(&gateway).await;
+        assert_eq!((status == 200, !refused), (ready, ready), "{ahead}: {said}");
+        assert_eq!(said.starts_with("not ready: the clock went back"), !ready, "{said}");
+    }
+}
+
+async fn readiness(gateway: &Gateway) -> (u16, String) {
+    let answer = client::plain(gateway.admin(), Call::get("localhost", "/readyz")).await;
+    (answer.status, answer.body)
 }
 
 /// What a wrong clock did is over when it is right again, as far as that is safe.

@@ -48,6 +48,8 @@ struct Ways {
     door: doors::Door,
     /// The rules for its logins, where they are others than for the form.
     logins: String,
+    /// More keys below `identity`.
+    identity: String,
     extra: String,
 }
 
@@ -94,6 +96,12 @@ impl Builder {
     /// Other rules for its logins.
     pub fn logins(mut self, yaml: &str) -> Self {
         self.ways.logins = yaml.to_owned();
+        self
+    }
+
+    /// Adds keys below `identity` in the configuration.
+    pub fn identity(mut self, yaml: &str) -> Self {
+        self.ways.identity.push_str(&format!("  {yaml}\n"));
         self
     }
 
@@ -236,9 +244,9 @@ identity:
   rotation: {rotation}
   login_url: /login
   logout: {{ path: /logout }}
-public: [/public/**]
+{}public: [/public/**]
 {}",
-            self.address, ways.extra
+            self.address, ways.identity, ways.extra
         )
     }
 }

@@ -86,8 +86,8 @@ async fn nobody_resets_on_a_word_that_does_not_count() {
     let alice = enrol(&gateway, "wiki", ALICE).await;
     let manager = ["--channel", "account_manager"];
     for (by, more, why) in [
-        ("alice@example.com", &[][..], "requested_by is the user"),
-        ("ALICE+desk@Example.com", &[], "requested_by is the user"),
+        ("alice@example.com", &[][..], "nobody asks for a reset of their own"),
+        ("ALICE+desk@Example.com", &[], "nobody asks for a reset of their own"),
         ("alice@example.com.", &[], "no plain address"),
         ("Bob <alice@example.com>", &[], "no plain address"),
         ("bob@gmail.com", &[], "public mail provider"),

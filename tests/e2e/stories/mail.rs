@@ -270,7 +270,7 @@ async fn whoever_is_reset_is_told_by_mail_on_whose_word() {
         let mails = mailbox.first(2 * round + 2).await;
         let mail = mails.last().unwrap();
         assert_eq!(mail.recipients, ["alice@example.com"]);
-        assert_eq!(mail.header("subject"), "Your second factor for wiki was reset");
+        assert_eq!(mail.header("subject"), "Your second step for wiki was reset");
         let mut lines = mail.text.lines().map(str::trim);
         assert!(lines.any(|line| line == format!("By:      {words}")), "{}", mail.text);
         for told in ["bob", "am@vendor", "lost phone", "http"] {
