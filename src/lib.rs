@@ -26,6 +26,7 @@ pub mod factor;
 pub mod store;
 pub mod telemetry;
 
+pub mod call;
 pub mod clock;
 pub mod config;
 pub mod mac;

@@ -1,0 +1,160 @@
+//! One request of ours to another server and its answer, within limits of time and room: name
+//! and chain are verified over TLS, and no redirect is followed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::ALPN;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_http::RequestHeader;
+use url::Url;
+
+/// What an answer may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the first step to the end of the answer.
+    pub patience: Duration,
+    /// How many bytes of its body are read; the rest is left.
+    pub longest: usize,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It took too long.
+    #[error("no answer in time")]
+    Silent,
+    /// No connection, or none that lasts.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The request cannot be written.
+    #[error("the request cannot be written: {0}")]
+    Unwritable(String),
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: StatusCode,
+    /// All header lines.
+    pub headers: HeaderMap,
+    /// The body, or its beginning.
+    pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// Where to.
+    pub url: &'a Url,
+    /// The header lines, `Host` among them. The length of the body is added.
+    pub lines: Vec<(&'static str, String)>,
+    /// The body, where it has one.
+    pub body: Option<&'a [u8]>,
+}
+
+impl Request<'_> {
+    fn head(&self) -> Result<RequestHeader, Box<pingora_core::Error>> {
+        let (path, query) = (self.url.path(), self.url.query());
+        let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
+        let mut head = RequestHeader::build(self.method, target.as_bytes(), None)?;
+        for (name, value) in &self.lines {
+            head.insert_header(*name, value.as_str())?;
+        }
+        if let Some(body) = self.body {
+            head.insert_header("Content-Length", body.len())?;
+        }
+        Ok(head)
+    }
+}
+
+/// The `Host` of an address: its name, with a port that is not the usual one.
+pub fn host(url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    origin.split_once("://").map_or_else(String::new, |(_, host)| host.to_owned())
+}
+
+/// Sends requests, each on a connection of its own.
+pub struct Caller(Connector);
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Caller {
+    /// One that trusts whom the system trusts.
+    pub fn new() -> Self {
+        Self(Connector::new(None))
+    }
+
+    /// Sends one request and reads its answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn call(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, CallError> {
+        let head = request.head().map_err(|error| CallError::Unwritable(error.to_string()))?;
+        let exchange = self.exchange(request, head, limits);
+        tokio::time::timeout(limits.patience, exchange).await.map_err(|_| CallError::Silent)?
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request<'_>,
+        head: RequestHeader,
+        limits: Limits,
+    ) -> Result<Answer, CallError> {
+        let peer = peer(request.url, limits.patience).await.map_err(unreachable)?;
+        let (mut session, _) = self.0.get_http_session(&peer).await.map_err(unreachable)?;
+        session.set_read_timeout(Some(limits.patience));
+        session.write_request_header(Box::new(head)).await.map_err(unreachable)?;
+        if let Some(body) = request.body {
+            let body = Bytes::copy_from_slice(body);
+            session.write_request_body(body, true).await.map_err(unreachable)?;
+        }
+        session.finish_request_body().await.map_err(unreachable)?;
+        session.read_response_header().await.map_err(unreachable)?;
+        let head = session.response_header().ok_or_else(|| unreachable("it sends no head"))?;
+        let (status, headers) = (head.status, head.headers.clone());
+        let (mut body, mut is_whole) = (Vec::new(), true);
+        while let Some(piece) = session.read_response_body().await.map_err(unreachable)? {
+            let room = limits.longest.saturating_sub(body.len());
+            body.extend(piece.iter().take(room));
+            if piece.len() > room {
+                is_whole = false;
+                break;
+            }
+        }
+        session.shutdown().await;
+        Ok(Answer { status, headers, body, is_whole })
+    }
+}
+
+fn unreachable(reason: impl std::fmt::Display) -> CallError {
+    CallError::Unreachable(reason.to_string())
+}
+
+async fn peer(url: &Url, patience: Duration) -> std::io::Result<HttpPeer> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let address = tokio::net::lookup_host((host.as_str(), port)).await?.next();
+    let address = address.ok_or_else(|| std::io::Error::other("its name has no address"))?;
+    let mut peer = HttpPeer::new(address, url.scheme() == "https", host);
+    let options = &mut peer.options;
+    options.connection_timeout = Some(patience);
+    options.total_connection_timeout = Some(patience);
+    options.read_timeout = Some(patience);
+    options.write_timeout = Some(patience);
+    options.verify_cert = true;
+    options.verify_hostname = true;
+    options.alpn = ALPN::H1;
+    Ok(peer)
+}
