@@ -31,5 +31,6 @@ pub mod clock;
 pub mod config;
 pub mod mac;
 pub mod net;
+pub mod overrides;
 pub mod random;
 pub mod user;

@@ -26,10 +26,10 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
-use crate::notify::{Addressee, Mail, NotifyError, Post};
+use crate::notify::{Addressee, Mail, News, NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
-use crate::session::Sessions;
+use crate::session::{SessionRecord, Sessions};
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
 use crate::user::Opaque;
 
@@ -187,16 +187,46 @@ impl Accounts {
         Ok(self.factor(now, account).await?.map(|(record, _)| record))
     }
 
-    /// The writes that let a mail wait, where there is somebody to send it. They belong into
-    /// the transaction that does what the mail tells of.
-    fn queued(
+    /// Whether users are told by mail.
+    fn mails(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.mails())
+    }
+
+    /// The writes that let a mail wait in the user's language, where there is somebody to send
+    /// it. They belong into the transaction that does what the mail tells of.
+    async fn queued(
         &self,
         now: UnixMillis,
+        account: AccountId,
         to: &Addressee<'_>,
         mail: Mail,
     ) -> Result<Vec<Write>, AccountError> {
         let Some(post) = &self.post else { return Ok(Vec::new()) };
-        Ok(post.queued(now, to, mail)?)
+        let language = self.sight(now, account).await?.and_then(|sight| sight.language);
+        Ok(post.queued(now, &Addressee { language, ..*to }, mail)?)
+    }
+
+    /// The write that tells another system of what happened to the user of `session`.
+    fn told(
+        &self,
+        now: UnixMillis,
+        session: &SessionRecord,
+        news: News,
+    ) -> Result<Vec<Write>, AccountError> {
+        let Some(post) = &self.post else { return Ok(Vec::new()) };
+        Ok(post.told(now, news, Some((&session.portal, session.user.as_str())))?)
+    }
+
+    /// The same of what was done outside of a transaction.
+    async fn tell(
+        &self,
+        now: UnixMillis,
+        session: &SessionRecord,
+        news: News,
+    ) -> Result<(), AccountError> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let about = Some((session.portal.as_str(), session.user.as_str()));
+        Ok(post.tell(&*self.store, now, news, about).await?)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{AccountError, AccountId, Accounts, FactorRecord, WRONG_CODES, waitin
 use crate::clock::UnixMillis;
 use crate::factor::recovery::Code;
 use crate::factor::{Typed, read_code};
+use crate::notify::News;
 use crate::random;
 use crate::session::{FactorUsed, SessionRecord};
 use crate::store::{CounterState, Expect, Op, Space, StoreError, Version, Write};
@@ -81,6 +82,10 @@ impl Accounts {
             Typed::Neither => None,
         };
         let Some(proof) = proof else {
+            if counter.disabled {
+                // The count is a step of its own, and the store keeps it whatever happens here.
+                self.tell(now, session, News::FactorDisabled).await?;
+            }
             return Err(wrong(now, &counter));
         };
         self.prove(now, account, session, version, proof).await
@@ -141,6 +146,9 @@ impl Accounts {
             Write { key: account.key(Space::Factor), expect: unchanged, op: Op::Check },
             Write::delete(account.key(Space::Counter)),
         ];
+        if factor == FactorUsed::RecoveryCode {
+            writes.extend(self.told(now, session, News::RecoveryCodeUsed)?);
+        }
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
         let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {

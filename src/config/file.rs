@@ -19,6 +19,7 @@ use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
 use super::{LogFormat, TotpAlgorithm};
+use crate::net::language::Language;
 
 /// A list whose elements are blank where one was found wrong.
 pub(super) type List<T> = Vec<Option<T>>;
@@ -223,6 +224,8 @@ pub(super) struct BrandingFile {
     pub(super) templates: Option<PathBuf>,
     /// Who speaks to the user; Portcullis unless set.
     pub(super) name: Option<String>,
+    /// What users are told in, the default first: en, nl, de, fr; en alone unless set.
+    pub(super) languages: Option<List<Language>>,
 }
 
 /// What a request may cost.

@@ -218,7 +218,7 @@ async fn named(
     let parts = &gateway.parts;
     let record = sign_in::record(parts, site, now, user, &visit.cookies, Learned::Told)?;
     let session = parts.sessions.begin_or_join(now, record).await?;
-    let standing = sign_in::seen(parts, site, now, &session).await?;
+    let standing = sign_in::seen(parts, site, now, &session, &visit).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;
     let fresh = Some(cookie_line::set_session(&token));
     Ok(Visit { who: Who::Named(session, standing), fresh, ..visit })

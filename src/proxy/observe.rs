@@ -309,7 +309,7 @@ impl Watched {
         site.steps.forget(&site.binder.parts(cookies));
         self.end_touched().await?;
         let record = sign_in::begin(parts, site, user, cookies).await?;
-        let standing = sign_in::seen(parts, site, now, &record).await?;
+        let standing = sign_in::seen(parts, site, now, &record, &self.passage.visit).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
         self.outcome(LoginOutcomeLabel::Success);

@@ -240,7 +240,7 @@ async fn announced_line(
         return Ok(None);
     }
     let session = sign_in::begin(parts, site, user, &after).await?;
-    sign_in::seen(parts, site, parts.now(), &session).await?;
+    sign_in::seen(parts, site, parts.now(), &session, &passage.visit).await?;
     Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }
 

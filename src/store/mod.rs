@@ -25,8 +25,9 @@ pub use counter::{CounterRule, CounterState};
 pub const MAX_VALUE: usize = 4096;
 /// The longest key identifier, in bytes.
 pub const MAX_ID: usize = 128;
-/// The most writes in one [`Store::commit`].
-pub const MAX_WRITES: usize = 16;
+/// The most writes in one [`Store::commit`]: an enrolment behind a guard at a portal with as many
+/// cookies as a session may have, and all who are told of it.
+pub const MAX_WRITES: usize = 24;
 
 /// Which table a key lives in: a fixed set that every engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -64,4 +64,5 @@ mod stories {
     mod sessions;
     mod spa;
     mod streams;
+    mod webhook;
 }

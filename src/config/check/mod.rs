@@ -36,6 +36,7 @@ mod rules;
 mod service_tokens;
 mod source;
 mod upstream_headers;
+mod webhook;
 
 /// Checks the whole file.
 pub(super) fn check(

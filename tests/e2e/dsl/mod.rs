@@ -25,6 +25,7 @@ pub mod shelf;
 pub mod signed;
 pub mod socket;
 pub mod steps;
+pub mod webhook;
 pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};
