@@ -56,10 +56,11 @@ class Take(http.server.BaseHTTPRequestHandler):
         self.send_response(int(answer[0]))
         if len(answer) > 1:
             self.send_header("location", answer[1])
-        # More than anybody reads.
-        self.send_header("content-length", "1000000")
+        # More than anybody reads, where there is a body at all.
+        length = 0 if answer[0] == "204" else 1000000
+        self.send_header("content-length", str(length))
         self.end_headers()
-        self.wfile.write(b"x" * 1000000)
+        self.wfile.write(b"x" * length)
 
     do_GET = do_POST
 
