@@ -2,7 +2,7 @@
 # Debian it installs what is missing; otherwise it says what is missing, in one line.
 
 BUILD_PACKAGES=(cmake g++ make pkg-config)
-TEST_PACKAGES=(chromium chromium-driver curl dokuwiki faketime librsvg2-bin oathtool openssl php-cli
+TEST_PACKAGES=(binutils chromium chromium-driver curl dokuwiki faketime librsvg2-bin oathtool openssl php-cli
     php-xml python3-aiosmtpd python3-venv zbar-tools)
 
 complain() {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::ALPN;
+use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 use url::Url;
@@ -101,20 +102,30 @@ impl Caller {
     /// # Errors
     /// When there is none.
     pub async fn call(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, CallError> {
-        let head = request.head().map_err(|error| CallError::Unwritable(error.to_string()))?;
-        let exchange = self.exchange(request, head, limits);
+        let exchange = async {
+            let mut coming = self.begin(request, limits.patience).await?;
+            let (status, headers) = coming.head()?;
+            let mut body = Vec::new();
+            let is_whole = coming.read(&mut body, limits.longest).await?;
+            coming.end().await;
+            Ok(Answer { status, headers, body, is_whole })
+        };
         tokio::time::timeout(limits.patience, exchange).await.map_err(|_| CallError::Silent)?
     }
 
-    async fn exchange(
+    /// Sends one request and reads the head of its answer, with so much patience for each step.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn begin(
         &self,
         request: &Request<'_>,
-        head: RequestHeader,
-        limits: Limits,
-    ) -> Result<Answer, CallError> {
-        let peer = peer(request.url, limits.patience).await.map_err(unreachable)?;
+        patience: Duration,
+    ) -> Result<Coming, CallError> {
+        let head = request.head().map_err(|error| CallError::Unwritable(error.to_string()))?;
+        let peer = peer(request.url, patience).await.map_err(unreachable)?;
         let (mut session, _) = self.0.get_http_session(&peer).await.map_err(unreachable)?;
-        session.set_read_timeout(Some(limits.patience));
+        session.set_read_timeout(Some(patience));
         session.write_request_header(Box::new(head)).await.map_err(unreachable)?;
         if let Some(body) = request.body {
             let body = Bytes::copy_from_slice(body);
@@ -122,19 +133,49 @@ impl Caller {
         }
         session.finish_request_body().await.map_err(unreachable)?;
         session.read_response_header().await.map_err(unreachable)?;
-        let head = session.response_header().ok_or_else(|| unreachable("it sends no head"))?;
-        let (status, headers) = (head.status, head.headers.clone());
-        let (mut body, mut is_whole) = (Vec::new(), true);
-        while let Some(piece) = session.read_response_body().await.map_err(unreachable)? {
-            let room = limits.longest.saturating_sub(body.len());
+        Ok(Coming(session))
+    }
+}
+
+/// An answer whose head is there and whose body comes.
+pub struct Coming(HttpSession);
+
+impl Coming {
+    /// The head.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn head(&self) -> Result<(StatusCode, HeaderMap), CallError> {
+        let head = self.0.response_header().ok_or_else(|| unreachable("it sends no head"))?;
+        Ok((head.status, head.headers.clone()))
+    }
+
+    /// The next piece of the body; nothing after the last.
+    ///
+    /// # Errors
+    /// When the way broke.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, CallError> {
+        self.0.read_response_body().await.map_err(unreachable)
+    }
+
+    /// Reads the rest of the body, up to `longest` bytes; gives whether that is all of it.
+    ///
+    /// # Errors
+    /// When the way broke.
+    pub async fn read(&mut self, body: &mut Vec<u8>, longest: usize) -> Result<bool, CallError> {
+        while let Some(piece) = self.piece().await? {
+            let room = longest.saturating_sub(body.len());
             body.extend(piece.iter().take(room));
             if piece.len() > room {
-                is_whole = false;
-                break;
+                return Ok(false);
             }
         }
-        session.shutdown().await;
-        Ok(Answer { status, headers, body, is_whole })
+        Ok(true)
+    }
+
+    /// Hangs up.
+    pub async fn end(mut self) {
+        self.0.shutdown().await;
     }
 }
 

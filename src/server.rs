@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::account::AccountError;
 use crate::admin::{self, Readiness};
+use crate::audit::{AuditError, By, Detail, Entry, Event};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fixed};
 use crate::notify::{LetterError, NotifyError};
@@ -20,6 +21,7 @@ use crate::proxy::service::PeerNamed;
 use crate::proxy::{service, tls};
 use crate::session::KeyRingError;
 use crate::site::Parts;
+use crate::store::backup;
 use crate::store::keyring::{Keyring, KeyringError};
 use crate::store::sled::{OpenError, SledStore};
 use crate::store::{Store, StoreError};
@@ -52,6 +54,9 @@ pub enum ServerError {
     /// The signing keys.
     #[error(transparent)]
     KeyRing(#[from] KeyRingError),
+    /// The audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Accounts.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -184,6 +189,7 @@ async fn serve(
     let (clock, metrics) = (Arc::clone(&lasting.clock), Arc::clone(&lasting.metrics));
     let store = Arc::clone(&lasting.store);
     services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
+    tell_of_import(lasting, in_force).await?;
     services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     ready(&lines);
     tokio::select! {
@@ -194,6 +200,18 @@ async fn serve(
     stop.send_replace(true);
     while services.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Writes down that an export was taken in while no gateway ran, once.
+async fn tell_of_import(lasting: &Lasting, in_force: &InForce) -> Result<(), ServerError> {
+    let (store, now) = (&*lasting.store, lasting.clock.now());
+    let Some((records, made)) = backup::imported(store, now).await? else { return Ok(()) };
+    let made = made.in_words();
+    let entry = Entry::new(Event::StoreImported, By::Gateway);
+    let entry = entry.with(Detail::Count, records.to_string()).with(Detail::Version, &made);
+    in_force.now().parts.audit.note(now, entry).await?;
+    tracing::warn!(records, made, "the store was imported; what was done since is not in it");
+    Ok(backup::import_told(store, now).await?)
 }
 
 /// Opens the public listeners, and gives a line for each.

@@ -29,6 +29,8 @@ use crate::notify::Post;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
 use crate::session::{Assertions, Binder, KeyRing, SessionRecord, Sessions, Token};
+use crate::store::Store;
+use crate::store::backup::Backup;
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::{Metrics, MetricsError, PortalMetrics};
 use crate::user::Opaque;
@@ -46,6 +48,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The portals.
     pub sites: Sites,
+    /// What is remembered for good.
+    pub store: Arc<dyn Store>,
+    /// Copies of it.
+    pub backup: Backup,
     /// Second factors.
     pub accounts: Accounts,
     /// Sessions.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::change::{Change, Ends};
+use super::enrol::OFFER_LIFETIME;
 use super::record::{read, write};
-use super::{AccountError, AccountId, Accounts};
+use super::{AccountError, AccountId, Accounts, ChangeFault, Changing};
 use crate::clock::UnixMillis;
 use crate::factor::recovery::{Code, HashedCodes, SALT_BYTES};
+use crate::notify::Mail;
 use crate::random;
 use crate::session::SessionRecord;
 use crate::store::{Expect, Space, StoreError, Version, Write};
@@ -45,6 +48,32 @@ impl Accounts {
             Err(StoreError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Makes new recovery codes, which are kept in clear until they were shown to this session
+    /// (see [`Accounts::take_new_codes`]); the old ones end in the same step. Gives how many.
+    ///
+    /// # Errors
+    /// When nothing was changed.
+    pub async fn renew_codes(
+        &self,
+        now: UnixMillis,
+        who: &Changing<'_>,
+    ) -> Result<usize, ChangeFault> {
+        let old = self.codes(now, who.account).await?;
+        let expected = old.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
+        // This is slow on purpose, and nobody has to wait for it.
+        let (shown, hashed) = self.make_codes(who.account).await?;
+        let alone = self.alone().await;
+        let until = now.plus(OFFER_LIFETIME);
+        let writes = vec![
+            hashed.expecting(expected),
+            Self::keep_until_shown(who.account, who.session, &shown, until)?,
+        ];
+        let told = Mail::RecoveryCodesMade { at: now };
+        let change = Change { writes, ends: Ends::OtherSessions, told };
+        self.carry_out(now, who, change, &alone).await?;
+        Ok(shown.len())
     }
 
     pub(super) async fn codes(

@@ -27,6 +27,8 @@ pub(super) const OFFER_LIFETIME: Duration = Duration::from_secs(600);
 const STEP_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 40;
+/// What a phone is called whose user gave it no name.
+pub(super) const DEFAULT_LABEL: &str = "Authenticator app";
 const OFFER: &[u8] = b"offer";
 
 /// Somebody who gave the password and wants to enrol.
@@ -139,7 +141,7 @@ impl Accounts {
         let proven = Arc::new(session.proven(fresh()?, fresh()?, FactorUsed::Totp, now));
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
-        let told = Mail::Enrolled { label: label_of(label), at: now };
+        let told = Mail::Enrolled { label: first_label(label), at: now };
         writes.extend(self.queued(now, account, &who.to, told).await?);
         writes.extend(toll);
         leave_nothing_behind(&mut writes, account, session);
@@ -182,7 +184,7 @@ impl Accounts {
     ) -> Result<Vec<Write>, AccountError> {
         let authenticator = Authenticator {
             id: offer.id,
-            label: label_of(label),
+            label: first_label(label),
             added: now,
             key: offer.key.clone(),
         };
@@ -254,12 +256,13 @@ fn offer_key(account: AccountId, session: &SessionRecord) -> Key {
     account.key_with(Space::Pending, OFFER, session.sid)
 }
 
-/// What the user calls the phone: printable, short, never empty.
-fn label_of(typed: &str) -> String {
+fn first_label(typed: &str) -> String {
+    label_of(typed).unwrap_or_else(|| DEFAULT_LABEL.to_owned())
+}
+
+/// What the user calls the phone: printable and short, or nothing.
+pub(super) fn label_of(typed: &str) -> Option<String> {
     let printable = typed.chars().filter(|sign| !sign.is_control());
     let label: String = printable.take(LONGEST_LABEL).collect();
-    match label.trim() {
-        "" => "Authenticator app".to_owned(),
-        label => label.to_owned(),
-    }
+    Some(label.trim().to_owned()).filter(|label| !label.is_empty())
 }

@@ -1,7 +1,9 @@
 //! One user's second factor at one portal, as a story: enrol, verify, recover. The only
 //! writer of what it is made of. Whatever is told to a user was on disk before.
 
+mod authenticators;
 mod census;
+mod change;
 mod codes;
 mod devices;
 mod enrol;
@@ -33,6 +35,8 @@ use crate::session::{SessionRecord, Sessions};
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
 use crate::user::Opaque;
 
+pub use authenticators::NewPhone;
+pub use change::{ChangeFault, Changing, FRESH_PROOF, MOST_AUTHENTICATORS};
 pub use devices::{Device, DeviceSecret, Looks, MOST_DEVICES, Presented, Remembered, Taken};
 pub use enrol::{Confirmed, EnrolFault, Enrolling, Offer};
 pub use guard::{AdmitFault, Gate, Need, Waits};
@@ -115,8 +119,9 @@ pub struct Accounts {
     recovery_codes: usize,
     pepper: Arc<Zeroizing<[u8; 32]>>,
     hashers: Arc<Semaphore>,
-    /// Shared by whoever proves a session, held alone by a reset: what stands on a factor is
-    /// written before it goes, and then ended with it, or never.
+    /// Shared by whoever proves a session, held alone by a reset and by a user who changes the
+    /// factor: what stands on a factor is written before it goes, and then ended with it, or
+    /// never.
     proofs: Arc<RwLock<()>>,
     post: Option<Arc<Post>>,
 }
@@ -206,18 +211,7 @@ impl Accounts {
         Ok(post.queued(now, &Addressee { language, ..*to }, mail)?)
     }
 
-    /// The write that tells another system of what happened to the user of `session`.
-    fn told(
-        &self,
-        now: UnixMillis,
-        session: &SessionRecord,
-        news: News,
-    ) -> Result<Vec<Write>, AccountError> {
-        let Some(post) = &self.post else { return Ok(Vec::new()) };
-        Ok(post.told(now, news, Some((&session.portal, session.user.as_str())))?)
-    }
-
-    /// The same of what was done outside of a transaction.
+    /// Tells another system of what happened to the user of `session` outside of a transaction.
     async fn tell(
         &self,
         now: UnixMillis,

@@ -83,7 +83,7 @@ impl Accounts {
     }
 
     /// Removes all that `space` holds of the user. Its keys begin as those of the factor do.
-    async fn forget(
+    pub(super) async fn forget(
         &self,
         now: UnixMillis,
         account: AccountId,

@@ -10,7 +10,7 @@ use crate::clock::UnixMillis;
 use crate::config::{Enrolment, EnrolmentGuard, TotpAlgorithm, TotpParameters};
 use crate::notify::Addressee;
 use crate::policy::Standing;
-use crate::session::{Learned, Level, SessionRecord, Sessions};
+use crate::session::{Learned, Level, Place, SessionRecord, Sessions};
 use crate::store::sled::SledStore;
 use crate::store::{Space, Store};
 use crate::user::{Opaque, UserName};
@@ -30,7 +30,7 @@ pub(super) async fn desk() -> Desk {
 }
 
 /// The same over a store that stands in front of a real one.
-async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
+pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key = crate::config::MasterKey::Given(crate::config::Secret::new(vec![5; 32]));
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
@@ -73,6 +73,7 @@ impl Desk {
             ends: NOW.plus(Duration::from_secs(3600)),
             level: Level::Password,
             learned: Learned::default(),
+            place: Place::default(),
         };
         self.sessions.begin(NOW, record).await.unwrap()
     }
@@ -140,7 +141,7 @@ pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
     totp.generate(at.seconds()).to_string()
 }
 
-mod brittle;
+pub(super) mod brittle;
 mod reset;
 
 #[tokio::test]
@@ -224,14 +225,16 @@ async fn a_code_counts_once_however_many_send_it() {
     let enrolled_with = code(&secret, NOW);
     let session = desk.sign_in(1, 11).await;
     let account = account(&session);
-    let again = desk.accounts.verify(NOW, account, &session, &enrolled_with).await;
+    let again = desk.accounts.verify(NOW, account, &session, &told(&session), &enrolled_with).await;
     assert!(matches!(again, Err(VerifyFault::Used)));
     let next = code(&secret, NOW.plus(STEP));
     let mut tries = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let (accounts, session, next) =
             (Arc::clone(&desk.accounts), Arc::clone(&session), next.clone());
-        tries.spawn(async move { accounts.verify(NOW, account, &session, &next).await.is_ok() });
+        tries.spawn(async move {
+            accounts.verify(NOW, account, &session, &told(&session), &next).await.is_ok()
+        });
     }
     let accepted = tries.join_all().await.into_iter().filter(|won| *won).count();
     assert_eq!(accepted, 1);
@@ -244,10 +247,16 @@ async fn an_older_code_does_not_count_after_a_newer_one() {
     let later = NOW.plus(STEP * 3);
     let session = desk.sign_in(1, 11).await;
     let ahead = code(&secret, later.plus(STEP));
-    assert!(desk.accounts.verify(later, account(&session), &session, &ahead).await.is_ok());
+    assert!(
+        desk.accounts
+            .verify(later, account(&session), &session, &told(&session), &ahead)
+            .await
+            .is_ok()
+    );
     let session = desk.sign_in(1, 12).await;
     let present = code(&secret, later);
-    let older = desk.accounts.verify(later, account(&session), &session, &present).await;
+    let older =
+        desk.accounts.verify(later, account(&session), &session, &told(&session), &present).await;
     assert!(matches!(older, Err(VerifyFault::Used)));
 }
 
@@ -261,10 +270,10 @@ async fn a_recovery_code_opens_once() {
     assert!(desk.accounts.take_new_codes(NOW, account, &proven).await.unwrap().is_none());
     let session = desk.sign_in(1, 11).await;
     let typed = codes[3].to_lowercase().replace('-', " ");
-    assert!(desk.accounts.verify(NOW, account, &session, &typed).await.is_ok());
+    assert!(desk.accounts.verify(NOW, account, &session, &told(&session), &typed).await.is_ok());
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 9);
     let session = desk.sign_in(1, 12).await;
-    let again = desk.accounts.verify(NOW, account, &session, &codes[3]).await;
+    let again = desk.accounts.verify(NOW, account, &session, &told(&session), &codes[3]).await;
     assert!(matches!(again, Err(VerifyFault::Wrong { .. })));
 }
 
@@ -276,22 +285,23 @@ async fn wrong_codes_are_slowed_down_and_the_right_one_waits_too() {
     let session = desk.sign_in(1, 11).await;
     let account = account(&session);
     for left in (1..=4).rev() {
-        let wrong = desk.accounts.verify(NOW, account, &session, "not a code").await;
+        let wrong =
+            desk.accounts.verify(NOW, account, &session, &told(&session), "not a code").await;
         assert!(matches!(wrong, Err(VerifyFault::Wrong { tries_left }) if tries_left == left));
     }
-    let fifth = desk.accounts.verify(NOW, account, &session, "000000").await;
+    let fifth = desk.accounts.verify(NOW, account, &session, &told(&session), "000000").await;
     assert!(matches!(fifth, Err(VerifyFault::Locked(wait)) if wait == STEP));
     let right = code(&secret, NOW.plus(STEP));
-    let held = desk.accounts.verify(NOW, account, &session, &right).await;
+    let held = desk.accounts.verify(NOW, account, &session, &told(&session), &right).await;
     assert!(matches!(held, Err(VerifyFault::Locked(_))));
     assert!(matches!(
         desk.accounts.standing(NOW, account).await.unwrap(),
         Standing::Locked(wait) if wait == STEP
     ));
     let later = NOW.plus(STEP);
-    assert!(desk.accounts.verify(later, account, &session, &right).await.is_ok());
+    assert!(desk.accounts.verify(later, account, &session, &told(&session), &right).await.is_ok());
     let session = desk.sign_in(1, 12).await;
-    let anew = desk.accounts.verify(later, account, &session, "000000").await;
+    let anew = desk.accounts.verify(later, account, &session, &told(&session), "000000").await;
     assert!(matches!(anew, Err(VerifyFault::Wrong { tries_left: 4 })));
 }
 
@@ -309,12 +319,14 @@ async fn after_fifty_wrong_codes_only_the_desk_can_help() {
             ..(*session).clone()
         });
         session = desk.sessions.begin(now, (*session).clone()).await.unwrap();
-        assert!(desk.accounts.verify(now, account, &session, "000000").await.is_err());
+        assert!(
+            desk.accounts.verify(now, account, &session, &told(&session), "000000").await.is_err()
+        );
     }
     now = now.plus(Duration::from_secs(24 * 3600));
     let right = code(&secret, now);
     for _ in 0..2 {
-        let refused = desk.accounts.verify(now, account, &session, &right).await;
+        let refused = desk.accounts.verify(now, account, &session, &told(&session), &right).await;
         assert!(matches!(refused, Err(VerifyFault::Disabled)));
     }
     assert_eq!(desk.heard().await, ["enrolled", "factor_disabled"]);
@@ -328,7 +340,8 @@ async fn a_session_that_ended_meanwhile_is_not_proven() {
     let session = desk.sign_in(1, 11).await;
     desk.sessions.end(NOW, &session).await.unwrap();
     let next = code(&secret, NOW.plus(STEP));
-    let verified = desk.accounts.verify(NOW, account(&session), &session, &next).await;
+    let verified =
+        desk.accounts.verify(NOW, account(&session), &session, &told(&session), &next).await;
     assert!(verified.is_err());
     assert_eq!(desk.sessions.known(NOW, session.bind), None);
 }

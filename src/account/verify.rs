@@ -8,13 +8,15 @@ use super::enrol::{step_kept_until, step_key};
 use super::record::write;
 use super::{AccountError, AccountId, Accounts, FactorRecord, WRONG_CODES, waiting};
 use crate::clock::UnixMillis;
-use crate::factor::recovery::Code;
 use crate::factor::{Typed, read_code};
-use crate::notify::News;
+use crate::notify::{Addressee, Mail, News};
 use crate::random;
 use crate::session::{FactorUsed, SessionRecord};
 use crate::store::{CounterState, Expect, Op, Space, StoreError, Version, Write};
 use crate::user::Opaque;
+
+/// No app shows codes of so many digits, so that only the shape of a recovery code is seen.
+const NO_DIGITS: u8 = 0;
 
 /// A proof that is on disk.
 pub struct Verified {
@@ -24,6 +26,8 @@ pub struct Verified {
     pub factor: FactorUsed,
     /// The authenticator whose code it was; nothing for a recovery code.
     pub(super) authenticator: Option<Opaque>,
+    /// How many recovery codes are left, where it was one.
+    pub recovery_left: Option<usize>,
 }
 
 /// Why a code proved nothing.
@@ -59,7 +63,8 @@ impl From<StoreError> for VerifyFault {
 }
 
 impl Accounts {
-    /// Judges what was typed and, if it is right, spends it and proves the session.
+    /// Judges what was typed and, if it is right, spends it and proves the session. Of a
+    /// recovery code `to` is told in that step (NIST SP 800-63B-4 section 4.2.1.1).
     ///
     /// # Errors
     /// When nothing was proven. A wrong code is counted, whatever happens next.
@@ -68,6 +73,7 @@ impl Accounts {
         now: UnixMillis,
         account: AccountId,
         session: &SessionRecord,
+        to: &Addressee<'_>,
         typed: &str,
     ) -> Result<Verified, VerifyFault> {
         let (record, version) = self.factor(now, account).await?.ok_or(VerifyFault::NotEnrolled)?;
@@ -75,11 +81,9 @@ impl Accounts {
         if !counter.admitted {
             return Err(held_back(now, &counter));
         }
-        let digits = record.authenticators.first().map_or(6, |first| first.key.digits());
-        let proof = match read_code(typed, digits) {
-            Typed::Totp(code) => self.totp_proof(now, account, &record, &code)?,
-            Typed::Recovery(code) => self.recovery_proof(now, account, code).await?,
-            Typed::Neither => None,
+        let proof = match self.totp_proof(now, account, &record, typed)? {
+            None => self.recovery_proof(now, account, to, typed).await?,
+            proof => proof,
         };
         let Some(proof) = proof else {
             if counter.disabled {
@@ -96,15 +100,21 @@ impl Accounts {
         now: UnixMillis,
         account: AccountId,
         record: &FactorRecord,
-        code: &str,
+        typed: &str,
     ) -> Result<Option<Proof>, AccountError> {
         for authenticator in &record.authenticators {
+            let Typed::Totp(code) = read_code(typed, authenticator.key.digits()) else {
+                continue;
+            };
             let key = authenticator.key.ready()?;
-            if let Some(step) = key.matching_step(code, now.seconds(), self.totp.skew) {
+            if let Some(step) = key.matching_step(&code, now.seconds(), self.totp.skew) {
                 let register = step_key(account, authenticator.id);
-                let spend = Write::raise(register, step.start(), step_kept_until(now));
-                let authenticator = Some(authenticator.id);
-                return Ok(Some(Proof { factor: FactorUsed::Totp, spend, authenticator }));
+                return Ok(Some(Proof {
+                    factor: FactorUsed::Totp,
+                    writes: vec![Write::raise(register, step.start(), step_kept_until(now))],
+                    authenticator: Some(authenticator.id),
+                    recovery_left: None,
+                }));
             }
         }
         Ok(None)
@@ -114,8 +124,12 @@ impl Accounts {
         &self,
         now: UnixMillis,
         account: AccountId,
-        code: Code,
+        to: &Addressee<'_>,
+        typed: &str,
     ) -> Result<Option<Proof>, AccountError> {
+        let Typed::Recovery(code) = read_code(typed, NO_DIGITS) else {
+            return Ok(None);
+        };
         let Some((codes, version)) = self.codes(now, account).await? else {
             return Ok(None);
         };
@@ -124,8 +138,16 @@ impl Accounts {
             return Ok(None);
         };
         let spend = Write::put(account.key(Space::Recovery), write(&rest)?, None);
-        let spend = spend.expecting(Expect::Is(version));
-        Ok(Some(Proof { factor: FactorUsed::RecoveryCode, spend, authenticator: None }))
+        let left = rest.left();
+        let mut writes = vec![spend.expecting(Expect::Is(version))];
+        let told = Mail::RecoveryCodeUsed { left, at: now };
+        writes.extend(self.queued(now, account, to, told).await?);
+        Ok(Some(Proof {
+            factor: FactorUsed::RecoveryCode,
+            writes,
+            authenticator: None,
+            recovery_left: Some(left),
+        }))
     }
 
     /// One step: the factor is unchanged, the code is spent, the counter starts anew, and the
@@ -136,25 +158,19 @@ impl Accounts {
         account: AccountId,
         session: &SessionRecord,
         factor_version: Version,
-        Proof { factor, spend, authenticator }: Proof,
+        Proof { factor, mut writes, authenticator, recovery_left }: Proof,
     ) -> Result<Verified, VerifyFault> {
         let fresh = || random::bytes().map(Opaque).map_err(AccountError::from);
         let proven = Arc::new(session.proven(fresh()?, fresh()?, factor, now));
         let unchanged = Expect::Is(factor_version);
-        let mut writes = vec![
-            spend,
-            Write { key: account.key(Space::Factor), expect: unchanged, op: Op::Check },
-            Write::delete(account.key(Space::Counter)),
-        ];
-        if factor == FactorUsed::RecoveryCode {
-            writes.extend(self.told(now, session, News::RecoveryCodeUsed)?);
-        }
+        writes.push(Write { key: account.key(Space::Factor), expect: unchanged, op: Op::Check });
+        writes.push(Write::delete(account.key(Space::Counter)));
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
         let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);
-                Ok(Verified { session: proven, factor, authenticator })
+                Ok(Verified { session: proven, factor, authenticator, recovery_left })
             }
             // Somebody else spent this very code, or the factor or the session is not what
             // it was: in each case this code opens nothing.
@@ -164,11 +180,12 @@ impl Accounts {
     }
 }
 
-/// A right code: which factor it belongs to, and the write that spends it.
+/// A right code: which factor it belongs to, and the writes that spend it.
 struct Proof {
     factor: FactorUsed,
-    spend: Write,
+    writes: Vec<Write>,
     authenticator: Option<Opaque>,
+    recovery_left: Option<usize>,
 }
 
 fn held_back(now: UnixMillis, counter: &CounterState) -> VerifyFault {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::jar::Jar;
-use crate::call::{self, Answer, CallError, Caller, Limits, Request};
+use crate::call::{self, CallError, Caller, Coming, Request};
 use crate::clock::{Clock as _, SystemClock};
 use crate::net::set_cookie::{self, CookieChange};
 
@@ -31,6 +31,9 @@ pub(super) enum HttpError {
     /// More than anybody reads.
     #[error("{0} is longer than 1 MiB")]
     TooLong(String),
+    /// What it sends cannot be kept.
+    #[error("what {0} sends cannot be kept: {1}")]
+    Untaken(String, std::io::Error),
     /// The request cannot be written.
     #[error("{0} cannot be asked for: {1}")]
     Unwritable(String, String),
@@ -166,8 +169,38 @@ impl Client {
         url: &Url,
         extra: Extra<'_>,
     ) -> Result<Page, HttpError> {
-        let page = self.exchange(jar, method, url, &extra).await?;
+        let exchange = self.exchange(jar, method, url, &extra);
+        let page = tokio::time::timeout(self.patience, exchange).await;
+        let page = page.map_err(|_| HttpError::TooSlow(shown(url)))??;
         jar.take(url, &page.cookies);
+        Ok(page)
+    }
+
+    /// Sends one request whose answer may be long: the pieces of a right one go to `take`, and
+    /// of any other the page holds the body.
+    ///
+    /// # Errors
+    /// When it cannot be read, or not be taken.
+    pub(super) async fn download(
+        &self,
+        method: &Method,
+        url: &Url,
+        extra: Extra<'_>,
+        take: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<Page, HttpError> {
+        let jar = Jar::default();
+        let begun = self.begin(&jar, method, url, &extra);
+        let begun = tokio::time::timeout(self.patience, begun).await;
+        let (mut coming, mut page) = begun.map_err(|_| HttpError::TooSlow(shown(url)))??;
+        let is_right = page.status == StatusCode::OK;
+        while let Some(piece) = coming.piece().await.map_err(|error| told(url, error))? {
+            if is_right {
+                take(&piece).map_err(|error| HttpError::Untaken(shown(url), error))?;
+            } else if page.body.len() + piece.len() <= LONGEST {
+                page.body.extend_from_slice(&piece);
+            }
+        }
+        coming.end().await;
         Ok(page)
     }
 
@@ -178,21 +211,31 @@ impl Client {
         url: &Url,
         extra: &Extra<'_>,
     ) -> Result<Page, HttpError> {
+        let (mut coming, mut page) = self.begin(jar, method, url, extra).await?;
+        let whole = coming.read(&mut page.body, LONGEST).await;
+        if !whole.map_err(|error| told(url, error))? {
+            return Err(HttpError::TooLong(shown(url)));
+        }
+        coming.end().await;
+        Ok(self.page(page))
+    }
+
+    /// Sends a request; gives the head of the answer as a page without a body.
+    async fn begin(
+        &self,
+        jar: &Jar,
+        method: &Method,
+        url: &Url,
+        extra: &Extra<'_>,
+    ) -> Result<(Coming, Page), HttpError> {
         let body = extra.body.map(|(_, body)| body);
         let lines = self.lines(jar, url, extra);
         let request = Request { method: method.as_str(), url, lines, body };
-        let limits = Limits { patience: self.patience, longest: LONGEST };
-        let answer = self.caller.call(&request, limits).await.map_err(|error| match error {
-            CallError::Silent => HttpError::TooSlow(shown(url)),
-            CallError::Unreachable(reason) => HttpError::Unreachable(shown(url), reason),
-            CallError::Unwritable(reason) => HttpError::Unwritable(shown(url), reason),
-        })?;
-        let Answer { status, headers, body, is_whole } = answer;
-        if !is_whole {
-            return Err(HttpError::TooLong(shown(url)));
-        }
+        let begun = self.caller.begin(&request, self.patience).await;
+        let coming = begun.map_err(|error| told(url, error))?;
+        let (status, headers) = coming.head().map_err(|error| told(url, error))?;
         let cookies = set_cookie::changes(&headers, SystemClock.now());
-        Ok(self.page(Page { url: url.clone(), status, headers, cookies, body }))
+        Ok((session, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
     }
 
     /// Where a portal calls itself by its public name, what it says leads back here.
@@ -240,6 +283,15 @@ impl Client {
             lines.push(("Content-Type", kind.to_owned()));
         }
         lines
+    }
+}
+
+/// What is told of a server that did not answer.
+fn told(url: &Url, error: CallError) -> HttpError {
+    match error {
+        CallError::Silent => HttpError::TooSlow(shown(url)),
+        CallError::Unreachable(reason) => HttpError::Unreachable(shown(url), reason),
+        CallError::Unwritable(reason) => HttpError::Unwritable(shown(url), reason),
     }
 }
 

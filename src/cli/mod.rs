@@ -6,9 +6,11 @@ mod demo_run;
 mod desk;
 mod explain;
 mod http;
+mod import;
 mod jar;
 mod mail;
 mod probe;
+mod progress;
 pub mod schema;
 mod serve;
 mod service_token;
@@ -60,6 +62,13 @@ enum Command {
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
+    /// Rotate the keys that sign sessions and assertions, over the API of a running gateway.
+    #[command(subcommand)]
+    Keys(desk::keys::KeysCommand),
+    /// Copy the store of a running gateway into a file, put such a copy back, and see how the
+    /// store stands.
+    #[command(subcommand)]
+    Store(desk::store::StoreCommand),
     /// Make a token for a service that can give no code, and its line for the configuration.
     ServiceToken {
         /// What to call the service.
@@ -84,6 +93,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
+        Command::Keys(command) => desk::keys::run(&command),
+        Command::Store(command) => desk::store::run(&command),
         Command::ServiceToken { name } => service_token::run(&name),
         Command::Schema => schema::run(),
         Command::Demo => demo_run::run(),

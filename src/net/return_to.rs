@@ -4,6 +4,18 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo(String);
 
+/// Our own pages that one may be led back to.
+const OURS: [&str; 6] = [
+    "/",
+    "/authenticators",
+    "/authenticators/add",
+    "/authenticators/move",
+    "/recovery-codes",
+    "/sessions",
+];
+/// What may stand behind one of them: which authenticator is meant.
+const WHICH: &str = "/authenticators/move?id=";
+
 /// The longest path that is kept, in bytes.
 const LONGEST: usize = 2048;
 
@@ -17,6 +29,21 @@ impl ReturnTo {
     /// `prefix` is no place to return to.
     pub fn parse(text: &str, prefix: &str) -> Self {
         if is_safe(text) && !is_below(text, prefix) { Self(text.to_owned()) } else { Self::start() }
+    }
+
+    /// The same for a way that may lead back to one of our own pages, after a code was given
+    /// there. Which of them is a closed list: none of them does anything by being looked at.
+    pub fn parse_ours(text: &str, prefix: &str) -> Self {
+        let page = text.strip_prefix(prefix);
+        match page.is_some_and(is_page_of_ours) && is_safe(text) {
+            true => Self(text.to_owned()),
+            false => Self::parse(text, prefix),
+        }
+    }
+
+    /// Whether it leads to one of our own pages.
+    pub fn is_ours(&self, prefix: &str) -> bool {
+        is_below(&self.0, prefix)
     }
 
     /// The same for a `Location` of the portal, which may name one of its own `hosts`.
@@ -91,6 +118,12 @@ fn is_safe(text: &str) -> bool {
         && !lower.split('/').any(dots)
 }
 
+fn is_page_of_ours(page: &str) -> bool {
+    let opaque = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'-' | b'_');
+    let which = page.strip_prefix(WHICH);
+    OURS.contains(&page) || which.is_some_and(|id| id.len() == 22 && id.bytes().all(opaque))
+}
+
 fn is_below(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
@@ -148,6 +181,36 @@ mod tests {
         for path in paths {
             assert_eq!(ReturnTo::parse(path, "/.mfa").as_str(), "/", "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_code_leads_back_to_a_few_pages_of_ours_alone() {
+        let id = "A".repeat(22);
+        let moving = format!("/.mfa/authenticators/move?id={id}");
+        for page in ["/.mfa/", "/.mfa/authenticators", "/.mfa/sessions", &moving] {
+            let kept = ReturnTo::parse_ours(page, "/.mfa");
+            assert!(kept.as_str() == page && kept.is_ours("/.mfa"));
+            assert_eq!(ReturnTo::parse(page, "/.mfa").as_str(), "/", "{page}");
+        }
+        for page in [
+            "/.mfa",
+            "/.mfa/logout",
+            "/.mfa/verify",
+            "/.mfa/verify?return_to=/.mfa/verify",
+            "/.mfa/authenticators/",
+            "/.mfa/authenticators?action=remove",
+            "/.mfa/authenticators/move?id=1",
+            "/.mfa/authenticators/../logout",
+            "//.mfa/authenticators",
+            "/.mfa//e",
+            "/.mfa/\\e",
+            "https://e/.mfa/authenticators",
+            &format!("{moving}&x=y"),
+        ] {
+            assert_eq!(ReturnTo::parse_ours(page, "/.mfa").as_str(), "/", "{page}");
+        }
+        let kept = ReturnTo::parse_ours("/home", "/.mfa");
+        assert!(kept.as_str() == "/home" && !kept.is_ours("/.mfa"));
     }
 
     #[test]

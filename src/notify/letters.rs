@@ -143,8 +143,17 @@ impl Letters {
     fn rehearse(&self) -> Result<(), LetterError> {
         const CODE: &str = "rehearsal-of-the-code";
         let at = UnixMillis::from_seconds(1_800_000_000);
+        let (from, to, label) = ("phone".to_owned(), "tablet".to_owned(), "phone".to_owned());
         let mails = [
-            Mail::Enrolled { label: "phone".to_owned(), at },
+            Mail::Enrolled { label: label.clone(), at },
+            Mail::Added { label: label.clone(), at },
+            Mail::Renamed { from: from.clone(), to: to.clone(), at },
+            Mail::Removed { label, at },
+            Mail::Moved { from, to, at },
+            Mail::RecoveryCodeUsed { left: 0, at },
+            Mail::RecoveryCodeUsed { left: 1, at },
+            Mail::RecoveryCodeUsed { left: 9, at },
+            Mail::RecoveryCodesMade { at },
             Mail::DeviceAlarm { at },
             Mail::Code { code: CODE.to_owned(), minutes: 1 },
             Mail::Code { code: CODE.to_owned(), minutes: 10 },
@@ -209,6 +218,12 @@ fn words_alone(label: &str) -> String {
 const fn template(mail: &Mail) -> &'static str {
     match mail {
         Mail::Enrolled { .. } => "enrolled.txt",
+        Mail::Added { .. } => "authenticator-added.txt",
+        Mail::Renamed { .. } => "authenticator-renamed.txt",
+        Mail::Removed { .. } => "authenticator-removed.txt",
+        Mail::Moved { .. } => "authenticator-moved.txt",
+        Mail::RecoveryCodeUsed { .. } => "recovery-code-used.txt",
+        Mail::RecoveryCodesMade { .. } => "recovery-codes-made.txt",
         Mail::DeviceAlarm { .. } => "device-alarm.txt",
         Mail::Code { .. } => "code.txt",
         Mail::Reset { .. } => "reset.txt",
@@ -218,10 +233,14 @@ const fn template(mail: &Mail) -> &'static str {
 fn values(language: Language, mail: &Mail) -> Value {
     let when = |at: &UnixMillis| in_words(language, *at);
     match mail {
-        Mail::Enrolled { label, at } => {
+        Mail::Enrolled { label, at } | Mail::Added { label, at } | Mail::Removed { label, at } => {
             context! { label => words_alone(label), when => when(at) }
         }
-        Mail::DeviceAlarm { at } => context! { when => when(at) },
+        Mail::Renamed { from, to, at } | Mail::Moved { from, to, at } => {
+            context! { from => words_alone(from), to => words_alone(to), when => when(at) }
+        }
+        Mail::RecoveryCodeUsed { left, at } => context! { left, when => when(at) },
+        Mail::RecoveryCodesMade { at } | Mail::DeviceAlarm { at } => context! { when => when(at) },
         Mail::Code { code, minutes } => context! { code => plain(code), minutes },
         Mail::Reset { by, at } => context! { by => speaker(language, *by), when => when(at) },
     }

@@ -82,7 +82,15 @@ impl Carrier for Mails {
             Mail::Code { .. } => {
                 tracing::warn!(mail, portal, "a code could not be sent while it held");
             }
-            Mail::Enrolled { .. } | Mail::DeviceAlarm { .. } | Mail::Reset { .. } => {
+            Mail::Enrolled { .. }
+            | Mail::Added { .. }
+            | Mail::Renamed { .. }
+            | Mail::Removed { .. }
+            | Mail::Moved { .. }
+            | Mail::RecoveryCodeUsed { .. }
+            | Mail::RecoveryCodesMade { .. }
+            | Mail::DeviceAlarm { .. }
+            | Mail::Reset { .. } => {
                 tracing::error!(mail, portal, "a mail could not be sent for days and is dropped");
             }
         }

@@ -42,6 +42,50 @@ pub enum Mail {
         /// When.
         at: UnixMillis,
     },
+    /// One more authenticator was added.
+    Added {
+        /// What the user calls it.
+        label: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An authenticator has another label.
+    Renamed {
+        /// The label before.
+        from: String,
+        /// The label now.
+        to: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An authenticator was removed.
+    Removed {
+        /// What the user called it.
+        label: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An authenticator took the place of another one.
+    Moved {
+        /// What the user called the one that ended.
+        from: String,
+        /// What the user calls the new one.
+        to: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A recovery code let somebody in.
+    RecoveryCodeUsed {
+        /// How many are left.
+        left: usize,
+        /// When.
+        at: UnixMillis,
+    },
+    /// New recovery codes were made, and the old ones have ended.
+    RecoveryCodesMade {
+        /// When.
+        at: UnixMillis,
+    },
     /// The cookie of a remembered device came twice, so that none of them counts any longer.
     DeviceAlarm {
         /// When.

@@ -17,24 +17,42 @@ pub enum News {
     Enrolled,
     /// So many wrong codes that the factor is disabled.
     FactorDisabled,
-    /// The cookie of a remembered device came twice.
-    DeviceCopied,
+    /// A user has one more authenticator.
+    AuthenticatorAdded,
+    /// An authenticator has another label.
+    AuthenticatorRenamed,
+    /// An authenticator is gone.
+    AuthenticatorRemoved,
+    /// A new phone took the place of an old one.
+    AuthenticatorMoved,
+    /// New recovery codes were made; the old ones are dead.
+    RecoveryCodesMade,
     /// A recovery code proved a session.
     RecoveryCodeUsed,
+    /// The cookie of a remembered device came twice.
+    DeviceCopied,
     /// Every factor of a user is gone.
     ResetDone,
+    /// Signing keys were rotated.
+    KeysRotated,
     /// A configuration was refused; the one before stays.
     ConfigurationRefused,
 }
 
 impl News {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Enrolled,
         Self::FactorDisabled,
-        Self::DeviceCopied,
+        Self::AuthenticatorAdded,
+        Self::AuthenticatorRenamed,
+        Self::AuthenticatorRemoved,
+        Self::AuthenticatorMoved,
+        Self::RecoveryCodesMade,
         Self::RecoveryCodeUsed,
+        Self::DeviceCopied,
         Self::ResetDone,
+        Self::KeysRotated,
         Self::ConfigurationRefused,
     ];
 
@@ -43,9 +61,15 @@ impl News {
         match self {
             Self::Enrolled => "enrolled",
             Self::FactorDisabled => "factor_disabled",
-            Self::DeviceCopied => "device_copied",
+            Self::AuthenticatorAdded => "authenticator_added",
+            Self::AuthenticatorRenamed => "authenticator_renamed",
+            Self::AuthenticatorRemoved => "authenticator_removed",
+            Self::AuthenticatorMoved => "authenticator_moved",
+            Self::RecoveryCodesMade => "recovery_codes_made",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::DeviceCopied => "device_copied",
             Self::ResetDone => "reset_done",
+            Self::KeysRotated => "keys_rotated",
             Self::ConfigurationRefused => "configuration_refused",
         }
     }
@@ -54,6 +78,12 @@ impl News {
     pub(super) const fn of(mail: &Mail) -> Option<Self> {
         match mail {
             Mail::Enrolled { .. } => Some(Self::Enrolled),
+            Mail::Added { .. } => Some(Self::AuthenticatorAdded),
+            Mail::Renamed { .. } => Some(Self::AuthenticatorRenamed),
+            Mail::Removed { .. } => Some(Self::AuthenticatorRemoved),
+            Mail::Moved { .. } => Some(Self::AuthenticatorMoved),
+            Mail::RecoveryCodesMade { .. } => Some(Self::RecoveryCodesMade),
+            Mail::RecoveryCodeUsed { .. } => Some(Self::RecoveryCodeUsed),
             Mail::DeviceAlarm { .. } => Some(Self::DeviceCopied),
             Mail::Reset { .. } => Some(Self::ResetDone),
             // Somebody wants to enrol: that is told when it is done.

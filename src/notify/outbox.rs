@@ -128,9 +128,15 @@ impl Waiting {
     fn new(now: UnixMillis, to: &Addressee<'_>, address: &EmailAddress, mail: Mail) -> Self {
         let until = match &mail {
             Mail::Code { minutes, .. } => now.plus(Duration::from_secs(minutes.saturating_mul(60))),
-            Mail::Enrolled { .. } | Mail::DeviceAlarm { .. } | Mail::Reset { .. } => {
-                now.plus(PATIENCE)
-            }
+            Mail::Enrolled { .. }
+            | Mail::Added { .. }
+            | Mail::Renamed { .. }
+            | Mail::Removed { .. }
+            | Mail::Moved { .. }
+            | Mail::RecoveryCodeUsed { .. }
+            | Mail::RecoveryCodesMade { .. }
+            | Mail::DeviceAlarm { .. }
+            | Mail::Reset { .. } => now.plus(PATIENCE),
         };
         Self {
             address: address.as_str().to_owned(),
@@ -163,6 +169,16 @@ impl Waits for Waiting {
 fn within_bounds(mail: Mail) -> Mail {
     match mail {
         Mail::Enrolled { label, at } => Mail::Enrolled { label: letters::plain(&label), at },
+        Mail::Added { label, at } => Mail::Added { label: letters::plain(&label), at },
+        Mail::Renamed { from, to, at } => {
+            Mail::Renamed { from: letters::plain(&from), to: letters::plain(&to), at }
+        }
+        Mail::Removed { label, at } => Mail::Removed { label: letters::plain(&label), at },
+        Mail::Moved { from, to, at } => {
+            Mail::Moved { from: letters::plain(&from), to: letters::plain(&to), at }
+        }
+        Mail::RecoveryCodeUsed { left, at } => Mail::RecoveryCodeUsed { left, at },
+        Mail::RecoveryCodesMade { at } => Mail::RecoveryCodesMade { at },
         Mail::Code { code, minutes } => Mail::Code { code: letters::plain(&code), minutes },
         Mail::Reset { .. } | Mail::DeviceAlarm { .. } => mail,
     }

@@ -17,7 +17,18 @@ macro_rules! mails {
     };
 }
 
-mails!("code.txt", "device-alarm.txt", "enrolled.txt", "reset.txt");
+mails!(
+    "authenticator-added.txt",
+    "authenticator-moved.txt",
+    "authenticator-removed.txt",
+    "authenticator-renamed.txt",
+    "code.txt",
+    "device-alarm.txt",
+    "enrolled.txt",
+    "recovery-code-used.txt",
+    "recovery-codes-made.txt",
+    "reset.txt",
+);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use super::{PageAnswer, PageRequest};
 pub(super) fn show(request: &PageRequest<'_>) -> PageAnswer {
     PageAnswer {
         content_type: "application/jwk-set+json",
-        body: request.parts.assertions.jwks().to_owned(),
+        body: request.parts.assertions.jwks(request.now),
         ..PageAnswer::empty(StatusCode::OK)
     }
 }

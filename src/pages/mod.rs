@@ -6,16 +6,20 @@ pub mod headers;
 pub mod qr;
 pub mod render;
 
+mod authenticators;
 mod devices;
 mod enrol;
+mod fresh;
 mod guard;
 mod help;
 mod home;
 mod jwks;
 mod logout;
+mod new_phone;
 mod notice;
 mod recovery_codes;
 mod remembered;
+mod sessions;
 pub mod spa;
 pub mod times;
 mod verify;
@@ -138,7 +142,15 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/enrol", Action::Show) => enrol::show(request).await,
         ("/enrol", Action::Send(form)) => enrol::send(request, form).await,
         ("/recovery-codes", Action::Show) => recovery_codes::show(request).await,
-        ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form),
+        ("/recovery-codes", Action::Send(form)) => recovery_codes::send(request, form).await,
+        ("/authenticators", Action::Show) => authenticators::show(request).await,
+        ("/authenticators", Action::Send(form)) => authenticators::send(request, form).await,
+        ("/authenticators/add", Action::Show) => new_phone::show_add(request).await,
+        ("/authenticators/add", Action::Send(form)) => new_phone::send_add(request, form).await,
+        ("/authenticators/move", Action::Show) => new_phone::show_move(request).await,
+        ("/authenticators/move", Action::Send(form)) => new_phone::send_move(request, form).await,
+        ("/sessions", Action::Show) => sessions::show(request).await,
+        ("/sessions", Action::Send(form)) => sessions::send(request, form).await,
         ("/verify", Action::Show) => verify::show(request).await,
         ("/verify", Action::Send(form)) => verify::send(request, form).await,
         ("/verify", Action::SendUnread) => verify::unread(request),
@@ -223,7 +235,7 @@ impl PageRequest<'_> {
     /// Where the user wanted to go, from the form or the query.
     fn return_to(&self, form: &[(String, String)]) -> ReturnTo {
         let wanted = field(form, "return_to").or_else(|| field(&self.query, "return_to"));
-        ReturnTo::parse(wanted.unwrap_or("/"), &self.site.portal.prefix)
+        ReturnTo::parse_ours(wanted.unwrap_or("/"), &self.site.portal.prefix)
     }
 
     /// Whether the form was made by us for this very session. Without a session no form of

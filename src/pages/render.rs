@@ -9,13 +9,12 @@ use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value
 use crate::config::Branding;
 use crate::overrides::{Ours, OverrideError, Overrides};
 
+mod line;
 mod page;
 mod rehearse;
 
-pub use page::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
-    SessionLine, VerifyState,
-};
+pub use line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
+pub use page::{CodeField, Frame, GuardState, KeptNotice, MailWay, Page, VerifyState};
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +23,7 @@ const STYLESHEET: &str = "style.css";
 
 /// Every file that can be overridden.
 const OURS: Ours = &[
+    ("authenticators.html", include_str!("../../templates/authenticators.html")),
     ("base.html", include_str!("../../templates/base.html")),
     ("devices.html", include_str!("../../templates/devices.html")),
     ("enrol.html", include_str!("../../templates/enrol.html")),
@@ -32,9 +32,13 @@ const OURS: Ours = &[
     ("help.html", include_str!("../../templates/help.html")),
     ("home.html", include_str!("../../templates/home.html")),
     ("logout.html", include_str!("../../templates/logout.html")),
+    ("new-phone.html", include_str!("../../templates/new-phone.html")),
     ("notice.html", include_str!("../../templates/notice.html")),
     ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
     ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
+    ("recovery-left.html", include_str!("../../templates/recovery-left.html")),
+    ("scan.html", include_str!("../../templates/scan.html")),
+    ("sessions.html", include_str!("../../templates/sessions.html")),
     (STYLESHEET, include_str!("../../templates/style.css")),
     ("verify.html", include_str!("../../templates/verify.html")),
 ];

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
-    remembered, times,
+    recovery_codes, remembered, times,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
+use crate::notify::Addressee;
 use crate::session::{FactorUsed, SessionRecord};
 use crate::telemetry::label::{FactorLabel, VerificationLabel};
 
@@ -114,8 +115,9 @@ pub(super) async fn send(
         return Ok(PageAnswer { status: StatusCode::OK, ..shown });
     }
     match judge(request, session, form).await? {
-        Judged::Proven(cookies) => {
-            let answer = PageAnswer::to(return_to.as_str().to_owned());
+        Judged::Proven { cookies, recovery_left } => {
+            let few = recovery_left.is_some_and(|left| left <= recovery_codes::FEW);
+            let answer = onward(request, &return_to, few && waiting.is_none());
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
         Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
@@ -123,10 +125,24 @@ pub(super) async fn send(
     }
 }
 
+/// Where a right code leads: where the user wanted to go, past a warning that is due. Our own
+/// pages warn by themselves.
+fn onward(request: &PageRequest<'_>, return_to: &ReturnTo, warns: bool) -> PageAnswer {
+    match warns && !return_to.is_ours(&request.site.portal.prefix) {
+        true => recovery_codes::warn(request, return_to),
+        false => PageAnswer::to(return_to.as_str().to_owned()),
+    }
+}
+
 /// What came of a code.
 enum Judged {
-    /// It was right: the line that sets the proven session, and the one of a device.
-    Proven(Vec<String>),
+    /// It was right.
+    Proven {
+        /// The line that sets the proven session, and the one of a device.
+        cookies: Vec<String>,
+        /// How many recovery codes are left, where it was one.
+        recovery_left: Option<usize>,
+    },
     Refused(VerifyAnswer),
     NotEnrolled,
 }
@@ -139,14 +155,16 @@ async fn judge(
     let typed = field(form, "code").unwrap_or_default();
     let account = request.site.account(session);
     let metrics = &request.site.metrics;
-    let refused = match request.parts.accounts.verify(request.now, account, session, typed).await {
+    let to = Addressee::at(&request.site.portal, &session.user);
+    let accounts = &request.parts.accounts;
+    let refused = match accounts.verify(request.now, account, session, &to, typed).await {
         Ok(verified) => {
             metrics.verification(label_of(verified.factor), VerificationLabel::Accepted);
             let token =
                 request.site.token.mint(&request.parts.keys, request.now, &verified.session)?;
-            let mut lines = vec![cookie_line::set_session(&token)];
-            lines.extend(remembered::remember(request, form, &verified).await?);
-            return Ok(Judged::Proven(lines));
+            let mut cookies = vec![cookie_line::set_session(&token)];
+            cookies.extend(remembered::remember(request, form, &verified).await?);
+            return Ok(Judged::Proven { cookies, recovery_left: verified.recovery_left });
         }
         Err(VerifyFault::Account(error)) => return Err(error.into()),
         Err(VerifyFault::NotEnrolled) => return Ok(Judged::NotEnrolled),

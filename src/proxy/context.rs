@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use super::gateway::Gateway;
 use super::inject::Injection;
 use crate::clock::{Stopwatch, UnixMillis};
@@ -79,6 +81,8 @@ pub struct Passage {
     pub(super) path: String,
     /// Where from and to, for the lines that we set.
     pub origin: Origin,
+    /// What the browser says it is; shown to its user alone.
+    pub(super) agent: Option<HeaderValue>,
     /// Whether it may carry somebody else's password.
     pub(super) suspicion: Suspicion,
     /// Whether its body is a form as browsers send it.

@@ -203,7 +203,7 @@ impl Gateway {
                 learn::open(self, site, &incoming.origin, visit).await
             }
             Who::Unknown | Who::Named(..) | Who::Proven(..) => {
-                learn::learn(self, site, now, &incoming.origin, visit).await
+                learn::learn(self, site, now, headers, &incoming.origin, visit).await
             }
         }
     }
@@ -440,6 +440,7 @@ pub(super) fn passage(
         method: head.method.clone(),
         path: incoming.path.as_str().to_owned(),
         origin,
+        agent: head.headers.get(http::header::USER_AGENT).cloned(),
         suspicion,
         urlencoded: reading::is_form(head),
         injection,

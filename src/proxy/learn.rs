@@ -19,7 +19,7 @@ use crate::identity::{
 use crate::net::cookie_line;
 use crate::policy::PortalSession;
 use crate::policy::rules::tokens;
-use crate::session::{Learned, ROTATION_GRACE, SessionRecord};
+use crate::session::{Learned, Place, ROTATION_GRACE, SessionRecord};
 use crate::site::Site;
 use crate::user::UserName;
 use crate::visit::{Visit, Who};
@@ -81,6 +81,7 @@ pub(super) async fn learn(
     gateway: &Gateway,
     site: &Site,
     now: UnixMillis,
+    headers: &HeaderMap,
     origin: &Origin,
     visit: Visit,
 ) -> Result<Visit, Failure> {
@@ -89,7 +90,10 @@ pub(super) async fn learn(
         return Ok(visit);
     }
     match told(gateway, site, origin, &visit).await? {
-        Some(user) => named(gateway, site, now, visit, user).await,
+        Some(user) => {
+            let place = sign_in::place(origin, headers.get(header::USER_AGENT));
+            named(gateway, site, now, visit, user, place).await
+        }
         None => Ok(visit),
     }
 }
@@ -214,9 +218,11 @@ async fn named(
     now: UnixMillis,
     visit: Visit,
     user: UserName,
+    place: Place,
 ) -> Result<Visit, Failure> {
     let parts = &gateway.parts;
     let record = sign_in::record(parts, site, now, user, &visit.cookies, Learned::Told)?;
+    let record = SessionRecord { place, ..record };
     let session = parts.sessions.begin_or_join(now, record).await?;
     let standing = sign_in::seen(parts, site, now, &session, &visit).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;

@@ -26,7 +26,7 @@ use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{Stage, Standing};
-use crate::session::{SessionRecord, Suspension};
+use crate::session::{Place, SessionRecord, Suspension};
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
@@ -250,7 +250,7 @@ impl Watched {
         for cookies in [&self.passage.sent_cookies, after] {
             if !cookies.is_empty() {
                 let nobody = UserName::canonical(String::new());
-                let record = sign_in::begin(parts, site, nobody, cookies).await?;
+                let record = sign_in::begin(parts, site, nobody, cookies, Place::default()).await?;
                 parts.sessions.end(parts.now(), &record).await?;
             }
         }
@@ -308,7 +308,8 @@ impl Watched {
         site.steps.forget(&self.touched);
         site.steps.forget(&site.binder.parts(cookies));
         self.end_touched().await?;
-        let record = sign_in::begin(parts, site, user, cookies).await?;
+        let place = sign_in::place(&self.passage.origin, self.passage.agent.as_ref());
+        let record = sign_in::begin(parts, site, user, cookies, place).await?;
         let standing = sign_in::seen(parts, site, now, &record, &self.passage.visit).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;

@@ -239,7 +239,8 @@ async fn announced_line(
     if after.is_empty() {
         return Ok(None);
     }
-    let session = sign_in::begin(parts, site, user, &after).await?;
+    let place = sign_in::place(&passage.origin, passage.agent.as_ref());
+    let session = sign_in::begin(parts, site, user, &after, place).await?;
     sign_in::seen(parts, site, parts.now(), &session, &passage.visit).await?;
     Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }

@@ -3,15 +3,18 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use pingora_http::ResponseHeader;
 
+use super::context::Origin;
 use super::fail::Failure;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::identity::{CookieSet, announced};
+use crate::net::agent;
 use crate::policy::Standing;
 use crate::random::{self, NoRandomness};
-use crate::session::{Learned, Level, SessionRecord};
+use crate::session::{Learned, Level, Place, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
 use crate::visit::Visit;
@@ -25,15 +28,23 @@ pub(super) async fn begin(
     site: &Site,
     user: UserName,
     cookies: &CookieSet,
+    place: Place,
 ) -> Result<Arc<SessionRecord>, Failure> {
     let now = parts.now();
-    let record = record(parts, site, now, user, cookies, Learned::Login)?;
+    let record =
+        SessionRecord { place, ..record(parts, site, now, user, cookies, Learned::Login)? };
     parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
     Ok(parts.sessions.begin(now, record).await?)
 }
 
-/// The session of `user`, who gave the password, in the portal session known by `cookies`.
-/// Where its login was not seen it waits at a place of its own.
+/// Where a request comes from and in which browser, for the user to know the session by.
+pub(super) fn place(origin: &Origin, agent: Option<&HeaderValue>) -> Place {
+    let agent = agent.and_then(|line| line.to_str().ok());
+    Place { client: origin.client, browser: agent::in_words(agent) }
+}
+
+/// The session of `user`, who gave the password, in the portal session known by `cookies`;
+/// nobody knows yet from where. Where its login was not seen it waits at a place of its own.
 ///
 /// # Errors
 /// When nothing secret can be made.
@@ -62,6 +73,7 @@ pub(super) fn record(
         ends: now.plus(parts.session_limits.lifetime),
         level: Level::Password,
         learned,
+        place: Place::default(),
     })
 }
 

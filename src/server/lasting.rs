@@ -19,6 +19,7 @@ use crate::proxy::tls::{self, Certificates};
 use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
 use crate::site::{Parts, Sites};
 use crate::store::Store;
+use crate::store::backup::Backup;
 use crate::store::keyring::Keyring;
 use crate::telemetry::metrics::Metrics;
 
@@ -103,6 +104,8 @@ impl Lasting {
         let parts = Parts {
             clock: Arc::clone(&self.clock),
             sites,
+            store: Arc::clone(&self.store),
+            backup: Backup::new(Arc::clone(&self.store), &self.keyring),
             accounts,
             sessions: Arc::clone(&self.sessions),
             keys: Arc::clone(&self.keys),

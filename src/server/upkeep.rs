@@ -41,8 +41,19 @@ async fn sweep(parts: &Parts, store: &dyn Store) {
     let now = parts.now();
     parts.sessions.sweep(now);
     parts.assertions.sweep(now);
+    refresh_keys(parts, store).await;
     if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
         tracing::error!(%error, "what is over could not be removed from the store");
+    }
+}
+
+/// Drops the keys that have ended, and takes up what another gateway rotated.
+async fn refresh_keys(parts: &Parts, store: &dyn Store) {
+    let now = parts.now();
+    let sessions = parts.keys.refresh(store, now).await;
+    let assertions = parts.assertions.refresh(store, now).await;
+    for error in [sessions.err(), assertions.err()].into_iter().flatten() {
+        tracing::error!(%error, "the signing keys could not be read again; those in use stay");
     }
 }
 

@@ -8,10 +8,12 @@ use http::HeaderValue;
 use papaya::HashMap;
 use serde_json::json;
 
-use super::assertion_keys::AssertionKeys;
+use super::assertion_keys::{AssertionKeys, AssertionsRotated};
+use super::keys::{KeyRingError, Rotation};
 use super::record::{FactorUsed, Learned, Level, SessionRecord};
 use crate::clock::UnixMillis;
 use crate::config::Portal;
+use crate::store::Store;
 use crate::user::Opaque;
 
 /// How long an assertion counts.
@@ -43,8 +45,29 @@ impl Assertions {
     }
 
     /// What portals verify them with.
-    pub fn jwks(&self) -> &str {
-        self.keys.jwks()
+    pub fn jwks(&self, now: UnixMillis) -> String {
+        self.keys.jwks(now)
+    }
+
+    /// Makes another key, as [`AssertionKeys::rotate`] does.
+    ///
+    /// # Errors
+    /// When nothing was changed, or nobody knows whether it was.
+    pub async fn rotate(
+        &self,
+        store: &dyn Store,
+        now: UnixMillis,
+        how: Rotation,
+    ) -> Result<AssertionsRotated, KeyRingError> {
+        self.keys.rotate(store, now, how).await
+    }
+
+    /// Takes up what stands in the store, as [`AssertionKeys::refresh`] does.
+    ///
+    /// # Errors
+    /// When the store or the record is in doubt.
+    pub async fn refresh(&self, store: &dyn Store, now: UnixMillis) -> Result<(), KeyRingError> {
+        self.keys.refresh(store, now).await
     }
 
     /// The assertion for a session of this portal; nothing unless it is proven.
@@ -59,10 +82,12 @@ impl Assertions {
         if let Some(known) = made
             .get(&session.sid)
             .filter(|known| known.sub == session.sub && known.given == given && known.is_fresh(now))
+            // What another key signed may be worth nothing to the portal any more.
+            .filter(|known| self.keys.signs_like(now, known.line.as_bytes()))
         {
             return Some(known.line.clone());
         }
-        let token = self.keys.sign(&claims(now, portal, session, (factor, given)));
+        let token = self.keys.sign(now, &claims(now, portal, session, (factor, given)));
         let mut line = HeaderValue::try_from(token).ok()?;
         // Kept out of the table by which HTTP/2 remembers lines, and out of `Debug`.
         line.set_sensitive(true);

@@ -1,7 +1,7 @@
 //! How sessions lie in the store: by portal session, by user, and by each portal cookie.
 
 use crate::clock::UnixMillis;
-use crate::store::{Expect, Key, Record, Space, Store, StoreError, Version, Write};
+use crate::store::{Expect, Key, Op, Record, Space, Store, StoreError, Version, Write};
 use crate::user::Opaque;
 
 use super::record::SessionRecord;
@@ -75,6 +75,16 @@ pub(super) async fn unchanged(
     let found = found.ok_or(StoreError::Conflict { index: 0 })?;
     let same = read(&found.value)? == *record;
     if same { Ok(Expect::Is(found.version)) } else { Err(StoreError::Conflict { index: 0 }) }
+}
+
+/// What lets a transaction happen only if `record` is still at its place.
+pub(super) async fn check(
+    store: &dyn Store,
+    now: UnixMillis,
+    record: &SessionRecord,
+) -> Result<Write, StoreError> {
+    let expect = unchanged(store, now, record).await?;
+    Ok(Write { key: key(BY_BIND, record.bind, None), expect, op: Op::Check })
 }
 
 /// All sessions of one user.

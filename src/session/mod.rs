@@ -8,8 +8,10 @@
 mod assertion;
 mod assertion_keys;
 mod binding;
+mod everybody;
 mod hs256;
 mod index;
+mod kept_ring;
 mod keys;
 mod logins;
 mod of_user;
@@ -18,11 +20,11 @@ mod sessions;
 mod token;
 
 pub use assertion::Assertions;
-pub use assertion_keys::AssertionKeys;
+pub use assertion_keys::{AssertionKeys, AssertionsRotated};
 pub use binding::Binder;
-pub use keys::{KeyRing, KeyRingError};
+pub use keys::{KeyRing, KeyRingError, Rotated, Rotation};
 pub use logins::Suspension;
-pub use record::{FactorUsed, Learned, Level, SessionRecord};
+pub use record::{FactorUsed, Learned, Level, Place, SessionRecord};
 pub use sessions::Sessions;
 pub use token::{Claims, Grade, Token, TokenError};
 

@@ -1,4 +1,4 @@
-//! The end of every session that one user has at one portal.
+//! The end of sessions that one user has at one portal: of all, of all but one, of one.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::user::Opaque;
 const AT_ONCE: usize = 64;
 /// Sessions may move while they are ended, and are then met at their new place. More rounds
 /// than that need somebody who signs in faster than can be ended.
-const ROUNDS: usize = 32;
+pub(super) const ROUNDS: usize = 32;
 
 impl Sessions {
     /// Ends every session of a user, and their streams with them, until none stands; gives how
@@ -26,9 +26,46 @@ impl Sessions {
         now: UnixMillis,
         sub: Opaque,
     ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |_| true).await
+    }
+
+    /// The same for every session but the one that began with the sign-in `root`. That one
+    /// goes on wherever it has moved.
+    ///
+    /// # Errors
+    /// As [`Sessions::end_user`].
+    pub async fn end_others(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        root: Opaque,
+    ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |there| there.root != root).await
+    }
+
+    /// The same for the one session of this user that began with the sign-in `root`.
+    ///
+    /// # Errors
+    /// As [`Sessions::end_user`].
+    pub async fn end_one(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        root: Opaque,
+    ) -> Result<usize, StoreError> {
+        self.end_those(now, sub, |there| there.root == root).await
+    }
+
+    async fn end_those(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        sub: Opaque,
+        those: impl Fn(&SessionRecord) -> bool,
+    ) -> Result<usize, StoreError> {
         let mut ended = 0;
         for _ in 0..ROUNDS {
-            let standing = self.of_user(now, sub).await?;
+            let mut standing = self.of_user(now, sub).await?;
+            standing.retain(&those);
             if standing.is_empty() {
                 return Ok(ended);
             }
@@ -40,7 +77,7 @@ impl Sessions {
         Err(StoreError::Conflict { index: 0 })
     }
 
-    async fn end_these(
+    pub(super) async fn end_these(
         self: &Arc<Self>,
         now: UnixMillis,
         records: &[SessionRecord],

@@ -1,5 +1,6 @@
 //! What the store keeps of a session, by the portal session it is bound to.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,20 @@ pub struct SessionRecord {
     /// How the user was learned.
     #[serde(default)]
     pub learned: Learned,
+    /// Where it began.
+    #[serde(default)]
+    pub place: Place,
+}
+
+/// Where somebody signed in, as far as the request said. Users know their sessions by it, and
+/// nothing is ever decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The address of the client.
+    pub client: Option<IpAddr>,
+    /// What the browser said it was, in a few words of ours.
+    pub browser: String,
 }
 
 /// How the user of a session was learned.

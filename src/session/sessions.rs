@@ -153,6 +153,21 @@ impl Sessions {
         Ok(writes)
     }
 
+    /// What lets a transaction happen only if `record` stands, unchanged, when it is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it does not stand now, or when the store is in doubt.
+    pub async fn standing(
+        &self,
+        now: UnixMillis,
+        record: &SessionRecord,
+    ) -> Result<Write, StoreError> {
+        if !self.counts(now, record) {
+            return Err(StoreError::Conflict { index: 0 });
+        }
+        index::check(&*self.store, now, record).await
+    }
+
     /// Takes note of a replacement whose writes are on disk under `versions`.
     pub fn replaced(
         &self,
@@ -345,6 +360,16 @@ impl Sessions {
     pub fn sweep(&self, now: UnixMillis) {
         self.known.pin().retain(|_, known| now < known.record.ends);
         self.roots.pin().retain(|_, ends| now < *ends);
+    }
+
+    /// Lets every stream end within a second, whatever its session. Whose session goes on all
+    /// the same is taken note of again when it moves.
+    pub(super) fn let_streams_go(&self) {
+        self.roots.pin().clear();
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     fn counts(&self, now: UnixMillis, record: &SessionRecord) -> bool {

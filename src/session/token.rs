@@ -177,7 +177,7 @@ impl Token {
     /// # Errors
     /// When anything in it is not as we make it.
     pub fn read(&self, keys: &KeyRing, now: UnixMillis, token: &str) -> Result<Claims, TokenError> {
-        let claims = self.read_signed(keys, token)?;
+        let claims = self.read_signed(keys, now, token)?;
         self.check_times(now.seconds(), &claims)?;
         Ok(claims)
     }
@@ -193,7 +193,7 @@ impl Token {
         now: UnixMillis,
         token: &str,
     ) -> Result<Claims, TokenError> {
-        let claims = self.read_signed(keys, token)?;
+        let claims = self.read_signed(keys, now, token)?;
         match self.check_times(now.seconds(), &claims) {
             Err(TokenError::Idle) => Ok(claims),
             Ok(()) => Err(TokenError::Foreign),
@@ -201,13 +201,19 @@ impl Token {
         }
     }
 
-    fn read_signed(&self, keys: &KeyRing, token: &str) -> Result<Claims, TokenError> {
+    fn read_signed(
+        &self,
+        keys: &KeyRing,
+        now: UnixMillis,
+        token: &str,
+    ) -> Result<Claims, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Foreign);
         }
         let header = decode_header(token).map_err(|_| TokenError::Foreign)?;
         let plain = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
-        let key = header.kid.as_deref().and_then(|kid| keys.verifying(kid));
+        let ring = keys.present();
+        let key = header.kid.as_deref().and_then(|kid| ring.verifying(now, kid));
         let key = key.filter(|_| plain).ok_or(TokenError::Foreign)?;
         let token = decode::<Claims>(token, key, &self.validation);
         Ok(token.map_err(|_| TokenError::Foreign)?.claims)
@@ -243,7 +249,8 @@ impl Token {
         exp: UnixMillis,
         signed: Signed,
     ) -> Result<String, TokenError> {
-        let (kid, key): (&str, &EncodingKey) = keys.signing();
+        let ring = keys.present();
+        let (kid, key): (&str, &EncodingKey) = ring.signing();
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(kid.to_owned()),

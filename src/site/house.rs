@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::{Parts, Site, Sites};
 use crate::clock::{Clock, MovableClock, UnixMillis};
@@ -17,11 +17,12 @@ use crate::identity::{CookieSet, normalise};
 use crate::net::cookies::{Cookies, SESSION};
 use crate::net::host::Host;
 use crate::server;
-use crate::session::{Learned, Level, SessionRecord};
+use crate::session::{Learned, Level, Place, SessionRecord};
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
 use crate::store::{
-    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
@@ -120,6 +121,7 @@ impl House {
             ends: NOW.plus(Duration::from_secs(3600)),
             level,
             learned: Learned::default(),
+            place: Place::default(),
         };
         let token = site.token.mint(&self.parts.keys, NOW, &record).unwrap();
         self.parts.sessions.begin(NOW, record).await.unwrap();
@@ -213,6 +215,10 @@ impl Store for Counted {
         budget: usize,
     ) -> Result<usize, StoreError> {
         self.counting().sweep(now, grace, budget).await
+    }
+
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        self.counting().copy(spaces, out).await
     }
 
     async fn health(&self) -> Health {

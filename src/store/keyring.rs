@@ -63,6 +63,13 @@ impl Keyring {
         Ok(Self { master, identifiers })
     }
 
+    /// Loads the master key that there is, and makes none.
+    pub fn existing(source: &MasterKey) -> Result<Self, KeyringError> {
+        let master = read(source)?;
+        let identifiers = expand(&master, "identifier");
+        Ok(Self { master, identifiers })
+    }
+
     /// Whether the key at `source` is the one that this ring was made from. None is made.
     pub fn is_of(&self, source: &MasterKey) -> bool {
         read(source).is_ok_and(|master| bool::from(master.ct_eq(&*self.master)))

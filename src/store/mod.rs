@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::clock::UnixMillis;
 
+pub mod backup;
+mod copied;
 pub mod counter;
 pub mod keyring;
 pub mod seal;
@@ -19,6 +21,7 @@ pub mod sled;
 #[cfg(test)]
 mod conformance;
 
+pub use copied::{Copied, Leaf, Sort};
 pub use counter::{CounterRule, CounterState};
 
 /// The longest value an engine has to take, in bytes.
@@ -28,6 +31,9 @@ pub const MAX_ID: usize = 128;
 /// The most writes in one [`Store::commit`]: an enrolment behind a guard at a portal with as many
 /// cookies as a session may have, and all who are told of it.
 pub const MAX_WRITES: usize = 24;
+/// The record of [`Space::Config`] that holds the keys of session cookies. No copy of the store
+/// has it: whoever puts one back starts with new keys, so that no cookie from before counts.
+pub const SESSION_KEYS: &[u8] = b"session-signing-keys";
 
 /// Which table a key lives in: a fixed set that every engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +72,46 @@ pub enum Space {
 }
 
 impl Space {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 15] = [
+        Self::Factor,
+        Self::Recovery,
+        Self::Step,
+        Self::Counter,
+        Self::Session,
+        Self::Revoke,
+        Self::Config,
+        Self::Pending,
+        Self::Sight,
+        Self::Outbox,
+        Self::Device,
+        Self::Invite,
+        Self::Request,
+        Self::Token,
+        Self::Hook,
+    ];
+
+    /// What its records are, in a few words.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Factor => "users with a second factor",
+            Self::Recovery => "sets of recovery codes",
+            Self::Step => "codes that were spent",
+            Self::Counter => "counts of wrong codes",
+            Self::Session => "entries of sessions",
+            Self::Revoke => "ends of sessions",
+            Self::Config => "facts of the installation",
+            Self::Pending => "enrolments under way",
+            Self::Sight => "users who were seen",
+            Self::Outbox => "mails that wait",
+            Self::Device => "remembered devices",
+            Self::Invite => "invitations",
+            Self::Request => "entries of reset requests",
+            Self::Token => "tokens of the API",
+            Self::Hook => "events that wait for their webhook",
+        }
+    }
+
     /// Whether changes in this space are told to [`Store::watch`].
     pub const fn watched(self) -> bool {
         matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config)
@@ -183,6 +229,12 @@ pub struct Health {
     pub records: u64,
     /// Its size on disk, in bytes.
     pub bytes: u64,
+    /// Where it lies.
+    pub place: String,
+    /// The format that it is written in.
+    pub format: u16,
+    /// When a write counts as done, in words.
+    pub durability: &'static str,
 }
 
 /// Why the store did not do what was asked. Only [`StoreError::Conflict`] and
@@ -274,6 +326,10 @@ pub trait Store: Send + Sync + 'static {
         grace: Duration,
         budget: usize,
     ) -> Result<usize, StoreError>;
+
+    /// Gives every record of `spaces` to `out`, expired ones too, in steps that make up the store
+    /// as it is when this ends. Writes go on meanwhile. One copy is made at a time.
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError>;
 
     /// How the engine fares.
     async fn health(&self) -> Health;

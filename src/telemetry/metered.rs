@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::label::StoreOp;
 use super::metrics::Metrics;
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::store::{
-    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 
 /// The engine's name in the metrics.
@@ -89,6 +90,10 @@ impl<S: Store> Store for Metered<S> {
         budget: usize,
     ) -> Result<usize, StoreError> {
         self.timed(StoreOp::Sweep, self.store.sweep(now, grace, budget)).await
+    }
+
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        self.store.copy(spaces, out).await
     }
 
     async fn health(&self) -> Health {

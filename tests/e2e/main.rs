@@ -36,6 +36,7 @@ mod attacks {
     mod return_to;
     mod rotation;
     mod rules;
+    mod self_service;
     mod table;
     mod upstream_tls;
     mod websocket;
@@ -44,6 +45,7 @@ mod attacks {
 
 mod stories {
     mod assertion;
+    mod backup;
     mod calls;
     mod crash;
     mod cut_short;
@@ -55,12 +57,14 @@ mod stories {
     mod identified;
     mod idle;
     mod kept_work;
+    mod keys;
     mod mail;
     mod operations;
     mod probe;
     mod reload;
     mod rollout;
     mod rules;
+    mod self_service;
     mod sessions;
     mod spa;
     mod streams;

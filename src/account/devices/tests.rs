@@ -44,7 +44,7 @@ impl User {
         self.given += 1;
         let at = later(60 * self.given);
         let typed = code(&self.secret, at);
-        desk.accounts.verify(at, self.id, session, &typed).await.unwrap()
+        desk.accounts.verify(at, self.id, session, &told(session), &typed).await.unwrap()
     }
 
     /// Remembers a device as if the code had been given just now.
@@ -233,7 +233,8 @@ async fn a_recovery_code_remembers_nothing() {
     let id = account(&session);
     let codes = desk.accounts.take_new_codes(NOW, id, &enrolled).await.unwrap().unwrap();
     let session = desk.sign_in(1, 11).await;
-    let verified = desk.accounts.verify(NOW, id, &session, &codes[0]).await.unwrap();
+    let verified =
+        desk.accounts.verify(NOW, id, &session, &told(&session), &codes[0]).await.unwrap();
     let made = desk.accounts.remember_device(NOW, id, &verified, looks(), LIFETIME, None).await;
     assert!(made.unwrap().is_none());
     assert!(desk.accounts.devices(NOW, id).await.unwrap().is_empty());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AdmitFault, Gate, Need, Waits};
-use crate::account::tests::{Desk, NOW, account, code, desk, secret_of, under};
+use crate::account::tests::{Desk, NOW, account, code, desk, secret_of, told, under};
 use crate::account::{
     Confirmed, EnrolFault, Enrolling, InviteFault, MailFault, Sight, VerifyFault,
 };
@@ -271,7 +271,8 @@ async fn guesses_at_a_guard_and_at_a_factor_are_counted_together() {
     assert_eq!(desk.store.counter(NOW, &key).await.unwrap().failures, 3);
     enrolled(&desk, NOW, &under(&open, &session)).await.unwrap();
     let session = desk.sign_in(1, 11).await;
-    let wrong = desk.accounts.verify(NOW, account(&session), &session, "000000").await;
+    let wrong =
+        desk.accounts.verify(NOW, account(&session), &session, &told(&session), "000000").await;
     assert!(matches!(wrong, Err(VerifyFault::Wrong { tries_left: 4 })), "a success forgives");
 }
 

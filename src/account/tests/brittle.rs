@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::clock::UnixMillis;
 use crate::store::sled::SledStore;
 use crate::store::{
-    CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 
 /// How many commits there still are.
-pub(super) struct Fuse(AtomicUsize);
+pub(in crate::account) struct Fuse(AtomicUsize);
 
 impl Default for Fuse {
     fn default() -> Self {
@@ -23,11 +24,11 @@ impl Default for Fuse {
 }
 
 impl Fuse {
-    pub(super) fn blows_after(&self, commits: usize) {
+    pub(in crate::account) fn blows_after(&self, commits: usize) {
         self.0.store(commits, Ordering::SeqCst);
     }
 
-    pub(super) fn is_mended(&self) {
+    pub(in crate::account) fn is_mended(&self) {
         self.blows_after(usize::MAX);
     }
 
@@ -39,13 +40,13 @@ impl Fuse {
 }
 
 /// A store behind a fuse.
-pub(super) struct Brittle {
+pub(in crate::account) struct Brittle {
     inner: SledStore,
     fuse: Arc<Fuse>,
 }
 
 impl Brittle {
-    pub(super) fn new(inner: SledStore, fuse: Arc<Fuse>) -> Self {
+    pub(in crate::account) fn new(inner: SledStore, fuse: Arc<Fuse>) -> Self {
         Self { inner, fuse }
     }
 }
@@ -96,6 +97,10 @@ impl Store for Brittle {
         budget: usize,
     ) -> Result<usize, StoreError> {
         self.inner.sweep(now, grace, budget).await
+    }
+
+    async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError> {
+        self.inner.copy(spaces, out).await
     }
 
     async fn health(&self) -> Health {

@@ -50,7 +50,10 @@ async fn after_a_reset_nothing_is_left_and_nobody_else_is_touched() {
     assert!(desk.sessions.known(NOW, other.bind).is_some());
     assert!(desk.accounts.store.get(NOW, &device(2, 0)).await.unwrap().is_some());
     let later = NOW.plus(STEP);
-    let again = desk.accounts.verify(later, account(&other), &other, &code(&secret, later)).await;
+    let again = desk
+        .accounts
+        .verify(later, account(&other), &other, &told(&other), &code(&secret, later))
+        .await;
     assert!(again.is_ok());
 }
 
@@ -81,7 +84,7 @@ async fn who_proves_while_it_is_reset_is_ended_too() {
             let code = code(&secret, later);
             tokio::spawn(async move {
                 let account = account(&session);
-                desk.accounts.verify(later, account, &session, &code).await.is_ok()
+                desk.accounts.verify(later, account, &session, &told(&session), &code).await.is_ok()
             })
         };
         desk.accounts.reset(later, account(&session), &colleague(), &told(&session)).await.unwrap();
@@ -100,14 +103,14 @@ async fn unlocking_forgives_but_does_not_enable() {
     assert_eq!(state(NOW).await, State::Enrolled);
     assert!(!desk.accounts.unlock(NOW, account).await.unwrap());
     for _ in 0..5 {
-        let _wrong = desk.accounts.verify(NOW, account, &proven, "000000").await;
+        let _wrong = desk.accounts.verify(NOW, account, &proven, &told(&proven), "000000").await;
     }
     assert_eq!(state(NOW).await, State::Locked);
     assert!(desk.accounts.unlock(NOW, account).await.unwrap());
     assert_eq!(state(NOW).await, State::Enrolled);
     let mut now = NOW;
     for _ in 0..50 {
-        let _wrong = desk.accounts.verify(now, account, &proven, "000000").await;
+        let _wrong = desk.accounts.verify(now, account, &proven, &told(&proven), "000000").await;
         now = now.plus(Duration::from_secs(3600));
     }
     assert_eq!(state(now).await, State::Disabled);
@@ -152,7 +155,12 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
             let session = desk.sign_in(1, 12).await;
             let later = NOW.plus(STEP);
             let code = code(&secret, later);
-            assert!(desk.accounts.verify(later, account, &session, &code).await.is_ok());
+            assert!(
+                desk.accounts
+                    .verify(later, account, &session, &told(&session), &code)
+                    .await
+                    .is_ok()
+            );
         }
         assert!(desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.is_ok());
         assert!(desk.accounts.member(NOW, account).await.unwrap().is_none());

@@ -66,6 +66,12 @@ impl<'a> Asked<'a> {
         Entry::new(event, by).from(self.client, None)
     }
 
+    /// Makes sure that whoever asks may act at every portal, where what is asked for concerns
+    /// all of them.
+    pub(super) fn everywhere(&self) -> Result<(), Problem> {
+        if self.staff.portals.is_none() { Ok(()) } else { Err(Problem::not_for_all()) }
+    }
+
     /// Writes it down: on disk when this returns.
     pub(super) async fn note(&self, entry: Entry<'_>) -> Result<(), Problem> {
         Ok(self.parts.audit.note(self.now, entry).await?)

@@ -7,12 +7,14 @@ mod caller;
 mod devices;
 mod endpoint;
 mod invite;
+mod keys;
 mod origin;
 mod portals;
 mod problem;
 mod reset;
 mod rollout;
 mod sessions;
+mod store;
 mod users;
 mod view;
 mod wrong;
@@ -110,6 +112,9 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::EndSessions => sessions::end(asked, &person()?).await,
         Deed::Devices => devices::list(asked, &person()?).await,
         Deed::EndDevices => devices::end_all(asked, &person()?).await,
+        Deed::RotateKeys => keys::rotate(asked).await,
+        Deed::Store => store::show(asked).await,
+        Deed::ExportStore => store::export(asked).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
     }
 }

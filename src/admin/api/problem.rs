@@ -9,7 +9,9 @@ use crate::account::AccountError;
 use crate::account::requester::Refusal;
 use crate::audit::AuditError;
 use crate::config::desk::Role;
+use crate::session::KeyRingError;
 use crate::store::StoreError;
+use crate::store::backup::BackupError;
 
 use super::wrong::Wait;
 
@@ -69,6 +71,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
+    pub(super) fn not_for_all() -> Self {
+        let detail = "the token is for some portals alone, and this concerns all of them";
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
     pub(super) fn not_found(detail: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
@@ -124,6 +131,26 @@ impl From<AuditError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         AccountError::from(error).into()
+    }
+}
+
+impl From<BackupError> for Problem {
+    fn from(error: BackupError) -> Self {
+        tracing::error!(%error, "the store could not be exported");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("there is no export: {error}"))
+    }
+}
+
+impl From<KeyRingError> for Problem {
+    fn from(error: KeyRingError) -> Self {
+        match error {
+            KeyRingError::TooMany => Self::new(StatusCode::CONFLICT, error.to_string()),
+            KeyRingError::Store(_) | KeyRingError::Malformed | KeyRingError::Random(_) => {
+                tracing::error!(%error, "the keys could not be rotated");
+                let detail = "the keys could not be rotated, and the gateway's log says why";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            }
+        }
     }
 }
 

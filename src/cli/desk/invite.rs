@@ -13,6 +13,7 @@ use super::rollout::quoted;
 use super::table::{Table, cell, moment, shown};
 use super::user::counted;
 use super::{Desk, DeskError, Output, Told};
+use crate::cli::progress::Progress;
 
 /// Whom to invite, and how to print what they get.
 #[derive(Args)]
@@ -49,11 +50,19 @@ enum Format {
 pub(in crate::cli) fn run(arguments: &InviteArguments) -> u8 {
     super::run(&arguments.desk, async |gate| {
         let users = users(arguments)?;
-        let (invited, refused) = invite_all(&gate, &users, arguments.valid.as_deref()).await;
+        let mut progress = Progress::begin("inviting", users.len(), shows(arguments));
+        let valid = arguments.valid.as_deref();
+        let (invited, refused) = invite_all(&gate, &users, valid, &mut progress).await;
+        drop(progress);
         // What was made is printed whatever became of the others: it cannot be shown again.
         print(arguments, invited).map_err(DeskError::Output)?;
         if refused.is_empty() { Ok(Told::nothing()) } else { Err(DeskError::NotAll(refused)) }
     })
+}
+
+/// A bar is for people who look at a table or keep what is printed in a file.
+fn shows(arguments: &InviteArguments) -> bool {
+    arguments.desk.door.output == Output::Table
 }
 
 fn users(arguments: &InviteArguments) -> Result<Vec<String>, DeskError> {
@@ -68,10 +77,16 @@ fn users(arguments: &InviteArguments) -> Result<Vec<String>, DeskError> {
 }
 
 /// Invites each in turn. Gives what was made, and a line for each that was not.
-async fn invite_all(gate: &Gate, users: &[String], valid: Option<&str>) -> (Vec<Value>, String) {
+async fn invite_all(
+    gate: &Gate,
+    users: &[String],
+    valid: Option<&str>,
+    progress: &mut Progress,
+) -> (Vec<Value>, String) {
     let wish = valid.map(|valid| json!({ "valid": valid }));
     let (mut invited, mut refused) = (Vec::new(), String::new());
-    for user in users {
+    for (done, user) in users.iter().enumerate() {
+        progress.at(done);
         match gate.post(&format!("{}/invite", user_path(user)), wish.as_ref()).await {
             Ok(invitation) => invited.push(invitation),
             Err(error) => refused.push_str(&format!("  {}: {error}\n", shown(user))),
@@ -83,10 +98,10 @@ async fn invite_all(gate: &Gate, users: &[String], valid: Option<&str>) -> (Vec<
 fn print(arguments: &InviteArguments, invited: Vec<Value>) -> io::Result<()> {
     let text = match arguments.format {
         _ if invited.is_empty() => return Ok(()),
-        Format::Csv | Format::Letters if arguments.desk.output == Output::Json => {
+        Format::Csv | Format::Letters if arguments.desk.door.output == Output::Json => {
             return super::print(Output::Json, &told(invited));
         }
-        Format::Table => return super::print(arguments.desk.output, &told(invited)),
+        Format::Table => return super::print(arguments.desk.door.output, &told(invited)),
         Format::Csv => csv(&invited),
         Format::Letters => {
             let letters: Vec<String> = invited.iter().map(letter).collect();

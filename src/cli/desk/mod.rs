@@ -4,8 +4,10 @@
 pub(super) mod device;
 mod gate;
 mod invite;
+pub(super) mod keys;
 pub(super) mod rollout;
 pub(super) mod session;
+pub(super) mod store;
 mod table;
 pub(super) mod user;
 
@@ -20,12 +22,19 @@ use super::http::HttpError;
 use gate::Gate;
 use table::Table;
 
-/// Which gateway, by what right, and how to print what it says.
+/// Which portal of which gateway.
 #[derive(Args)]
 pub(super) struct Desk {
     /// The portal.
     #[arg(long, value_name = "NAME")]
     portal: String,
+    #[command(flatten)]
+    door: Door,
+}
+
+/// Which gateway, by what right, and how to print what it says.
+#[derive(Args)]
+pub(super) struct Door {
     /// The admin listener of the gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9443")]
     admin: Url,
@@ -39,7 +48,7 @@ pub(super) struct Desk {
 
 /// For whom it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
+pub(super) enum Output {
     /// For people.
     Table,
     /// For scripts.
@@ -74,6 +83,12 @@ enum DeskError {
     UsersFile { file: PathBuf, error: io::Error },
     #[error("not invited:\n{0}")]
     NotAll(String),
+    #[error("there is {} already; name a file that is not there yet", .0.display())]
+    Exists(PathBuf),
+    #[error("{} cannot be written: {error}", file.display())]
+    Unwritable { file: PathBuf, error: io::Error },
+    #[error("the gateway broke the export off, and its log says why; nothing was kept, try again")]
+    BrokenOff,
     #[error(transparent)]
     Http(#[from] HttpError),
     #[error("{0}")]
@@ -90,10 +105,12 @@ impl DeskError {
     /// 2 for what was asked wrongly, 1 for what failed.
     const fn code(&self) -> u8 {
         match self {
-            Self::NoToken | Self::NoGateway(_) | Self::Nobody => 2,
+            Self::NoToken | Self::NoGateway(_) | Self::Nobody | Self::Exists(_) => 2,
             Self::TokenFile { .. }
             | Self::UsersFile { .. }
             | Self::NotAll(_)
+            | Self::Unwritable { .. }
+            | Self::BrokenOff
             | Self::Http(_)
             | Self::Refused(_)
             | Self::Strange(_)
@@ -103,13 +120,27 @@ impl DeskError {
     }
 }
 
-/// Carries a command out through the gate, prints what came of it, and gives the exit code.
+/// Carries a command for one portal out through the gate, prints what came of it, and gives the
+/// exit code.
 fn run(desk: &Desk, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    run_at(&desk.door, Some(&desk.portal), command)
+}
+
+/// The same for what concerns all portals.
+fn run_for_all(door: &Door, command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>) -> u8 {
+    run_at(door, None, command)
+}
+
+fn run_at(
+    door: &Door,
+    portal: Option<&str>,
+    command: impl AsyncFnOnce(Gate) -> Result<Told, DeskError>,
+) -> u8 {
     let done = || {
-        let gate = Gate::open(desk)?;
+        let gate = Gate::open(door, portal)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let told = runtime.map_err(DeskError::Runtime)?.block_on(command(gate))?;
-        print(desk.output, &told).map_err(DeskError::Output)
+        print(door.output, &told).map_err(DeskError::Output)
     };
     match done() {
         Ok(()) => 0,

@@ -26,7 +26,7 @@ use crate::policy::{
     Challenge, Demand, Destination, Facts, PortalCookies, PortalSession, Stage, Standing, Verdict,
     Visitor, decide,
 };
-use crate::session::{FactorUsed, Learned, Level, SessionRecord};
+use crate::session::{FactorUsed, Learned, Level, Place, SessionRecord};
 use crate::site::Site;
 use crate::site::destination::{Origin, Purpose, Target, purpose, takes_password};
 use crate::user::{Opaque, UserName};
@@ -348,6 +348,7 @@ impl<'a> Journey<'a> {
             ends: recorded.at,
             level: Level::Proven { factor: FactorUsed::Totp, at: recorded.at },
             learned,
+            place: Place::default(),
         };
         self.guest = None;
         self.session = Some(Held { record, user });

@@ -29,6 +29,14 @@ fn enrolled(label: &str) -> Mail {
 fn mails() -> Vec<Mail> {
     vec![
         enrolled("my phone"),
+        Mail::Added { label: "my phone".to_owned(), at: AT },
+        Mail::Renamed { from: "my phone".to_owned(), to: "old".to_owned(), at: AT },
+        Mail::Removed { label: "my phone".to_owned(), at: AT },
+        Mail::Moved { from: "my phone".to_owned(), to: "new".to_owned(), at: AT },
+        Mail::RecoveryCodeUsed { left: 0, at: AT },
+        Mail::RecoveryCodeUsed { left: 3, at: AT },
+        Mail::RecoveryCodeUsed { left: 9, at: AT },
+        Mail::RecoveryCodesMade { at: AT },
         Mail::DeviceAlarm { at: AT },
         Mail::Code { code: "482 193".to_owned(), minutes: 10 },
         Mail::Reset { by: Speaker::Colleague, at: AT },

@@ -3,6 +3,8 @@
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
+
 /// What every page shows around its own matter.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -49,13 +51,54 @@ pub enum Page<'a> {
     RecoveryCodes {
         /// In the order in which they were made.
         codes: &'a [String],
+        /// Whether they take the place of others.
+        renewed: bool,
         /// Where the user was going.
         return_to: &'a str,
     },
-    /// The recovery codes were shown before.
+    /// The recovery codes were shown before; new ones can be made.
     RecoveryCodesShown {
+        /// How many are unused.
+        left: u32,
+        /// Whether the user signed in with one just now.
+        used: bool,
         /// Where the user was going.
         return_to: &'a str,
+        /// Why no new ones were made, as a sentence.
+        fault: Option<&'a str>,
+    },
+    /// The authenticators, and what can be done with each.
+    Authenticators {
+        /// In the order in which they were added.
+        authenticators: &'a [AuthenticatorLine],
+        /// Whether one more may be added.
+        room: bool,
+        /// How many recovery codes are unused.
+        recovery_left: u32,
+        /// What was done just now.
+        done: Option<Done>,
+        /// Why nothing was done, as a sentence.
+        fault: Option<&'a str>,
+    },
+    /// One more authenticator is set up, or one in the place of another.
+    NewPhone {
+        /// Markup from [`crate::pages::qr::svg`], put in unescaped.
+        qr_svg: &'a str,
+        /// The secret in base32, in groups of four.
+        secret_groups: &'a [String],
+        /// The same as a link for an app on this device.
+        otpauth: &'a str,
+        /// Whose place it takes.
+        before: Option<&'a AuthenticatorLine>,
+        /// What was wrong with the form that was sent, as a sentence.
+        fault: Option<&'a str>,
+    },
+    /// Where the user is signed in.
+    Sessions {
+        /// The one that asks first.
+        sessions: &'a [SessionLine],
+        /// Whether some were ended just now.
+        ended: bool,
     },
     /// A code is asked for.
     Verify {
@@ -88,11 +131,11 @@ pub enum Page<'a> {
         /// Whether there is one to give.
         enrolled: bool,
         /// Only for a session that is proven.
-        authenticators: &'a [AuthenticatorLine<'a>],
+        authenticators: &'a [AuthenticatorLine],
         /// How many recovery codes are unused.
         recovery_left: u32,
         /// Only for a session that is proven.
-        sessions: &'a [SessionLine<'a>],
+        sessions: &'a [SessionLine],
         /// Whether devices can be remembered here.
         remembers: bool,
     },
@@ -217,43 +260,6 @@ impl<'a> KeptNotice<'a> {
     }
 }
 
-/// An authenticator of the user.
-#[derive(Clone, Copy, Debug)]
-pub struct AuthenticatorLine<'a> {
-    /// What the user called it.
-    pub label: &'a str,
-    /// The day it was added, as the user reads dates.
-    pub added: &'a str,
-}
-
-/// A session of the user.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionLine<'a> {
-    /// When it began, as the user reads the time.
-    pub since: &'a str,
-    /// Whether it is the one that asks.
-    pub current: bool,
-}
-
-/// A remembered device of the user.
-#[derive(Clone, Debug)]
-pub struct DeviceLine {
-    /// What the form names it by.
-    pub series: String,
-    /// What the browser said it was.
-    pub browser: String,
-    /// The network it was last seen in; empty if that is not known.
-    pub network: String,
-    /// When it was remembered, as the user reads the time.
-    pub made: String,
-    /// When it was used last.
-    pub used: String,
-    /// Until when it is remembered.
-    pub until: String,
-    /// Whether it is the one that asks.
-    pub here: bool,
-}
-
 impl Frame<'_> {
     pub(super) fn values(&self, brand: &str) -> Value {
         context! {
@@ -275,6 +281,9 @@ impl Page<'_> {
             Page::Invite { .. } => "invite.html",
             Page::RecoveryCodes { .. } => "recovery-codes.html",
             Page::RecoveryCodesShown { .. } => "recovery-codes-shown.html",
+            Page::Authenticators { .. } => "authenticators.html",
+            Page::NewPhone { .. } => "new-phone.html",
+            Page::Sessions { .. } => "sessions.html",
             Page::Verify { .. } => "verify.html",
             Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
@@ -300,12 +309,33 @@ impl Page<'_> {
                 later,
                 ..guard(mail, state, local(return_to))
             },
-            Page::RecoveryCodes { codes, return_to } => context! {
+            Page::RecoveryCodes { codes, renewed, return_to } => context! {
+                renewed,
                 codes => texts(codes),
                 download => text_file(codes, frame),
                 return_to => local(return_to),
             },
-            Page::RecoveryCodesShown { return_to } => context! { return_to => local(return_to) },
+            Page::RecoveryCodesShown { left, used, return_to, fault } => {
+                context! { left, used, return_to => local(return_to), fault }
+            }
+            Page::Authenticators { authenticators, room, recovery_left, done, fault } => context! {
+                authenticators => Value::from_iter(authenticators.iter().map(AuthenticatorLine::values)),
+                room,
+                recovery_left,
+                done => done.map(Done::as_str),
+                fault,
+            },
+            Page::NewPhone { qr_svg, secret_groups, otpauth, before, fault } => context! {
+                qr_svg => Value::from_safe_string(qr_svg.to_owned()),
+                secret_groups => texts(secret_groups),
+                otpauth,
+                before => before.map(AuthenticatorLine::values),
+                fault,
+            },
+            Page::Sessions { sessions, ended } => context! {
+                sessions => Value::from_iter(sessions.iter().map(SessionLine::values)),
+                ended,
+            },
             Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up } => {
                 context! {
                     remember,
@@ -320,32 +350,15 @@ impl Page<'_> {
                 context! {
                     proven,
                     enrolled,
-                    authenticators => Value::from_iter(authenticators.iter().map(
-                        |line| context! { label => line.label, added => line.added },
-                    )),
+                    authenticators =>
+                        Value::from_iter(authenticators.iter().map(AuthenticatorLine::values)),
                     recovery_left,
-                    sessions => Value::from_iter(sessions.iter().map(
-                        |line| context! { since => line.since, current => line.current },
-                    )),
+                    sessions => Value::from_iter(sessions.iter().map(SessionLine::values)),
                     remembers,
                 }
             }
             Page::Help {} | Page::Logout {} => context! {},
             Page::Error { status, title, text } => context! { status, title, text },
-        }
-    }
-}
-
-impl DeviceLine {
-    fn values(&self) -> Value {
-        context! {
-            series => self.series.as_str(),
-            browser => self.browser.as_str(),
-            network => self.network.as_str(),
-            made => self.made.as_str(),
-            used => self.used.as_str(),
-            until => self.until.as_str(),
-            here => self.here,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    AuthenticatorLine, CodeField, DeviceLine, Frame, GuardState, KeptNotice, MailWay, Page,
+    AuthenticatorLine, CodeField, DeviceLine, Done, Frame, GuardState, KeptNotice, MailWay, Page,
     RenderError, Renderer, SessionLine, VerifyState,
 };
 
@@ -23,6 +23,31 @@ static DEVICES: LazyLock<[DeviceLine; 2]> = LazyLock::new(|| {
         used: "4 May 2026, 08:30 UTC".to_owned(),
         until: "2 June 2026, 09:12 UTC".to_owned(),
         here,
+    })
+});
+
+/// What may have been done just now.
+const DONE: [Option<Done>; 5] =
+    [None, Some(Done::Added), Some(Done::Renamed), Some(Done::Removed), Some(Done::Moved)];
+
+/// Authenticators as a user sees them.
+static APPS: LazyLock<[AuthenticatorLine; 2]> = LazyLock::new(|| {
+    ["phone", "tablet"].map(|label| AuthenticatorLine {
+        id: "made-up".to_owned(),
+        label: label.to_owned(),
+        added: "3 May 2026, 09:12 UTC".to_owned(),
+    })
+});
+
+/// Sessions as a user sees them: with all that can be known of one, and with nothing.
+static SESSIONS: LazyLock<[SessionLine; 2]> = LazyLock::new(|| {
+    [true, false].map(|known| SessionLine {
+        name: "made-up".to_owned(),
+        place: if known { "192.0.2.7".to_owned() } else { String::new() },
+        browser: if known { "Firefox on Linux".to_owned() } else { String::new() },
+        since: "3 May 2026, 09:12 UTC".to_owned(),
+        proven: known,
+        current: known,
     })
 });
 
@@ -60,9 +85,13 @@ pub(super) fn every_page(renderer: &Renderer) -> Result<(), RenderError> {
 /// Whether the page is of no use without its form.
 fn sends(page: &Page<'_>) -> bool {
     match page {
-        Page::Enrol { .. } | Page::RecoveryCodes { .. } | Page::Notice { .. } | Page::Logout {} => {
-            true
-        }
+        Page::Enrol { .. }
+        | Page::NewPhone { .. }
+        | Page::Authenticators { .. }
+        | Page::RecoveryCodes { .. }
+        | Page::RecoveryCodesShown { .. }
+        | Page::Notice { .. }
+        | Page::Logout {} => true,
         Page::Verify { state, .. } => match state {
             VerifyState::Ask
             | VerifyState::Copied
@@ -73,10 +102,9 @@ fn sends(page: &Page<'_>) -> bool {
         Page::Invite { state, .. } => matches!(state, GuardState::Ask { .. }),
         // Without a device there is nothing to end.
         Page::Devices { devices } => !devices.is_empty(),
-        Page::RecoveryCodesShown { .. }
-        | Page::Home { .. }
-        | Page::Help {}
-        | Page::Error { .. } => false,
+        // The one that asks is ended elsewhere.
+        Page::Sessions { sessions, .. } => sessions.iter().any(|line| !line.current),
+        Page::Home { .. } | Page::Help {} | Page::Error { .. } => false,
     }
 }
 
@@ -91,8 +119,10 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
     let mut pages = vec![
         Page::Devices { devices: &[] },
         Page::Devices { devices: &*DEVICES },
-        Page::RecoveryCodes { codes, return_to: "/" },
-        Page::RecoveryCodesShown { return_to: "/" },
+        Page::RecoveryCodes { codes, renewed: false, return_to: "/" },
+        Page::RecoveryCodes { codes, renewed: true, return_to: "/" },
+        Page::Sessions { sessions: &SESSIONS[..1], ended: false },
+        Page::Sessions { sessions: &*SESSIONS, ended: true },
         Page::Notice { until: Some("1 December 2026, 00:00 UTC"), return_to: "/" },
         Page::Notice { until: None, return_to: "/" },
         Page::Help {},
@@ -106,9 +136,38 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
         return_to: "/",
         fault,
     }));
+    pages.extend(changes(codes));
     pages.extend(guards());
     pages.extend(verifications());
     pages.extend(homes());
+    pages
+}
+
+/// What a user changes, in each state.
+fn changes(codes: &[String]) -> Vec<Page<'_>> {
+    let mut pages = Vec::new();
+    for fault in [None, Some("Nothing was changed.")] {
+        for (recovery_left, used) in [(0, true), (1, true), (3, true), (9, false)] {
+            let left = recovery_left;
+            pages.push(Page::RecoveryCodesShown { left, used, return_to: "/", fault });
+            for (apps, room) in [(&APPS[..1], true), (&APPS[..], false)] {
+                pages.extend(DONE.map(|done| Page::Authenticators {
+                    authenticators: apps,
+                    room,
+                    recovery_left,
+                    done,
+                    fault,
+                }));
+            }
+        }
+        pages.extend([None, APPS.first()].map(|before| Page::NewPhone {
+            qr_svg: "<svg></svg>",
+            secret_groups: codes,
+            otpauth: "otpauth://totp/made-up",
+            before,
+            fault,
+        }));
+    }
     pages
 }
 
@@ -179,12 +238,9 @@ fn homes() -> Vec<Page<'static>> {
             pages.push(Page::Home {
                 proven,
                 enrolled,
-                authenticators: &[AuthenticatorLine { label: "phone", added: "3 May 2026" }],
+                authenticators: &*APPS,
                 recovery_left,
-                sessions: &[
-                    SessionLine { since: "3 May 2026, 09:12 UTC", current: true },
-                    SessionLine { since: "2 May 2026, 17:40 UTC", current: false },
-                ],
+                sessions: &*SESSIONS,
                 remembers: recovery_left == 9,
             });
         }

@@ -14,6 +14,8 @@ use crate::config::Branding;
 use crate::net::language::Languages;
 use crate::overrides::OverrideError;
 
+mod own;
+
 const HOSTILE: &str = "\"><script>alert('x')</script> style=\"color:red\" onload=\"x\"";
 
 const ALICE: Frame<'static> = Frame {
@@ -57,6 +59,22 @@ fn enrol(otpauth: &str, return_to: &str, fault: Option<&str>) -> String {
     let page =
         Page::Enrol { qr_svg: &qr_svg, secret_groups: &secret_groups, otpauth, return_to, fault };
     rendered(page)
+}
+
+fn shown_before<'a>(return_to: &'a str, fault: Option<&'a str>) -> Page<'a> {
+    Page::RecoveryCodesShown { left: 7, used: true, return_to, fault }
+}
+
+/// An authenticator of which everything is this text.
+fn app(text: &str) -> AuthenticatorLine {
+    AuthenticatorLine { id: text.to_owned(), label: text.to_owned(), added: text.to_owned() }
+}
+
+/// A session likewise.
+fn session(text: &str) -> SessionLine {
+    let all = || text.to_owned();
+    let (name, place, browser, since) = (all(), all(), all(), all());
+    SessionLine { name, place, browser, since, proven: true, current: false }
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -162,8 +180,8 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             return_to: HOSTILE,
             fault: Some(HOSTILE),
         },
-        Page::RecoveryCodes { codes: &hostile, return_to: HOSTILE },
-        Page::RecoveryCodesShown { return_to: HOSTILE },
+        Page::RecoveryCodes { codes: &hostile, renewed: true, return_to: HOSTILE },
+        shown_before(HOSTILE, Some(HOSTILE)),
         Page::Verify {
             state: VerifyState::Locked { seconds: 1, until: HOSTILE },
             field: CodeField::App,
@@ -177,9 +195,9 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
         Page::Home {
             proven: true,
             enrolled: true,
-            authenticators: &[AuthenticatorLine { label: HOSTILE, added: HOSTILE }],
+            authenticators: &[app(HOSTILE)],
             recovery_left: 1,
-            sessions: &[SessionLine { since: HOSTILE, current: true }],
+            sessions: &[session(HOSTILE)],
             remembers: true,
         },
         Page::Help {},
@@ -242,7 +260,7 @@ fn a_fault_is_announced_and_tied_to_the_field() {
 #[test]
 fn recovery_codes_are_listed_and_offered_as_a_file() {
     let codes = texts(&["AAAA-BBBB", "CCCC-DDDD"]);
-    let html = rendered(Page::RecoveryCodes { codes: &codes, return_to: "/wiki" });
+    let html = rendered(Page::RecoveryCodes { codes: &codes, renewed: false, return_to: "/wiki" });
     for code in &codes {
         assert!(html.contains(&format!("<code class=\"recovery-code\">{code}</code>")), "{html}");
     }
@@ -259,7 +277,7 @@ fn recovery_codes_are_listed_and_offered_as_a_file() {
 
 #[test]
 fn codes_that_were_shown_are_not_shown_again_and_the_way_goes_on() {
-    let html = rendered(Page::RecoveryCodesShown { return_to: "/wiki" });
+    let html = rendered(shown_before("/wiki", None));
     assert!(html.contains("<a class=\"button\" href=\"/wiki\">"), "{html}");
     assert!(!html.contains("class=\"recovery-code\""));
 }
@@ -267,7 +285,7 @@ fn codes_that_were_shown_are_not_shown_again_and_the_way_goes_on() {
 #[test]
 fn no_link_leads_to_another_host() {
     for elsewhere in ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:x"] {
-        let html = rendered(Page::RecoveryCodesShown { return_to: elsewhere });
+        let html = rendered(shown_before(elsewhere, None));
         assert!(!html.contains("evil") && !html.contains("javascript"), "{html}");
         assert!(html.contains("<a class=\"button\" href=\"/\">"), "{html}");
     }
@@ -336,27 +354,6 @@ fn recovery_codes_are_offered_as_long_as_there_are_some() {
     assert!(!with_none.contains("with=recovery"), "{with_none}");
     assert!(with_none.contains("/.mfa/help#reset"), "{with_none}");
     assert!(!shown(&rendered(page(None))).contains("left)"));
-}
-
-#[test]
-fn home_shows_each_visitor_the_one_next_step() {
-    let home = |proven, enrolled| Page::Home {
-        proven,
-        enrolled,
-        authenticators: &[AuthenticatorLine { label: "Work phone", added: "3 May 2026" }],
-        recovery_left: 9,
-        sessions: &[SessionLine { since: "4 May 2026", current: true }],
-        remembers: true,
-    };
-    assert!(rendered(home(false, false)).contains("class=\"button\" href=\"/.mfa/enrol\""));
-    assert!(rendered(home(false, true)).contains("class=\"button\" href=\"/.mfa/verify\""));
-    let proven = rendered(home(true, true));
-    assert!(shown(&proven).contains("Work phone added 3 May 2026"), "{proven}");
-    assert!(shown(&proven).contains("Since 4 May 2026 this one"), "{proven}");
-    assert!(proven.contains("<form class=\"apart\" method=\"post\" action=\"/.mfa/logout\">"));
-    for unproven in [home(false, false), home(false, true)] {
-        assert!(!rendered(unproven).contains("Work phone"), "the password alone shows no factor");
-    }
 }
 
 #[test]
@@ -487,7 +484,7 @@ fn a_page_that_fails_later_does_not_tell_its_values() {
     fs::write(folder.path().join("recovery-codes.html"), source).expect("a file");
     let renderer = Renderer::new(&branding(Some(folder.path().into()))).expect("overrides");
     let codes = texts(&["SECRET-CODE"]);
-    let page = Page::RecoveryCodes { codes: &codes, return_to: "/" };
+    let page = Page::RecoveryCodes { codes: &codes, renewed: false, return_to: "/" };
     let frame = Frame { user: Some("bob"), ..ALICE };
     let error = renderer.render(&frame, &page).expect_err("a failure");
     assert!(matches!(error, RenderError::Failed { line: 2, .. }), "{error:?}");

@@ -42,6 +42,7 @@ fn record(user: u8, bind: u8, parts: &[u8]) -> SessionRecord {
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },
         learned: Learned::default(),
+        place: Default::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::super::keys::KeyRing;
-use super::super::record::{FactorUsed, Learned, Level, SessionRecord};
+use super::super::record::{FactorUsed, Learned, Level, Place, SessionRecord};
 use super::{Claims, Grade, Token, TokenError};
 use crate::clock::UnixMillis;
 use crate::config::SessionLimits;
@@ -36,6 +36,7 @@ fn record(level: Level) -> SessionRecord {
         ends: NOW.plus(LIMITS.lifetime),
         level,
         learned: Learned::default(),
+        place: Place::default(),
     }
 }
 

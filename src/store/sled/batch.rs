@@ -10,7 +10,10 @@ use super::disk::{Change, Disk};
 use super::records::{Entry, Header, Kind, address};
 use super::state::State;
 use crate::clock::UnixMillis;
-use crate::store::{CounterRule, CounterState, Event, Expect, Key, Op, StoreError, Version, Write};
+use crate::store::{
+    Copied, CounterRule, CounterState, Event, Expect, Key, Leaf, Op, Sort, StoreError, Version,
+    Write,
+};
 
 /// The batch under way.
 pub(super) struct Batch<'a> {
@@ -113,6 +116,33 @@ impl<'a> Batch<'a> {
         let swept = effects.len();
         self.take(now, version, effects);
         Ok(swept)
+    }
+
+    /// Takes up steps of a copy. Each has to meet what those before it left, so that a copy with
+    /// a step too few or too many is found out.
+    pub(super) fn fill(
+        &mut self,
+        now: UnixMillis,
+        floor: u64,
+        steps: &[Copied],
+    ) -> Result<(), StoreError> {
+        for step in steps {
+            let version = self.state.sequence.saturating_add(1);
+            let address = address(step.key());
+            let is_there = self.entry(&address)?.is_some();
+            let (after, expects) = match step {
+                Copied::New(_, leaf) => (Some(filled(version, leaf)), false),
+                Copied::Again(_, leaf) => (Some(filled(version, leaf)), true),
+                Copied::Gone(_) => (None, true),
+            };
+            if is_there != expects {
+                return Err(StoreError::Invalid("the steps of the copy do not fit each other"));
+            }
+            let effect = self.effect(address, after.as_ref())?;
+            self.take(now, version, vec![effect]);
+        }
+        self.state.floor = self.state.floor.max(floor);
+        Ok(())
     }
 
     fn entry(&self, address: &[u8]) -> Result<Option<Entry>, StoreError> {
@@ -223,6 +253,14 @@ fn register_of(entry: &Entry) -> Result<u64, StoreError> {
     }
     let bytes = entry.payload.first_chunk::<8>();
     bytes.map(|it| u64::from_be_bytes(*it)).ok_or_else(|| StoreError::Corrupt("a register".into()))
+}
+
+fn filled(version: u64, leaf: &Leaf) -> Entry {
+    let kind = match leaf.sort {
+        Sort::Value => Kind::Value,
+        Sort::Counter => Kind::Counter,
+    };
+    Entry { kind, version, expires_at: leaf.expires_at, payload: leaf.payload.clone() }
 }
 
 fn put(

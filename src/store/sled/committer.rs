@@ -13,7 +13,7 @@ use super::records::Header;
 use super::state::State;
 use super::view::unwinding;
 use crate::clock::UnixMillis;
-use crate::store::{CounterRule, CounterState, Event, Key, Op, StoreError, Version, Write};
+use crate::store::{Copied, CounterRule, CounterState, Event, Key, Op, StoreError, Version, Write};
 
 /// The most transactions in one batch.
 const MOST: usize = 256;
@@ -22,10 +22,33 @@ const ENOUGH: usize = 512 * 1024;
 
 /// What the committer is asked to do, and whom to answer.
 pub(super) enum Job {
-    Commit { now: UnixMillis, tx: Vec<Write>, answer: Answer<Vec<Version>> },
-    Hit { now: UnixMillis, key: Key, rule: CounterRule, answer: Answer<CounterState> },
-    Sweep { now: UnixMillis, grace: Duration, budget: usize, answer: Answer<usize> },
-    Close { answer: Answer<()> },
+    Commit {
+        now: UnixMillis,
+        tx: Vec<Write>,
+        answer: Answer<Vec<Version>>,
+    },
+    Hit {
+        now: UnixMillis,
+        key: Key,
+        rule: CounterRule,
+        answer: Answer<CounterState>,
+    },
+    Sweep {
+        now: UnixMillis,
+        grace: Duration,
+        budget: usize,
+        answer: Answer<usize>,
+    },
+    /// For a store that nobody uses yet: takes records as they are, and raises the floor.
+    Fill {
+        now: UnixMillis,
+        steps: Vec<Copied>,
+        floor: u64,
+        answer: Answer<()>,
+    },
+    Close {
+        answer: Answer<()>,
+    },
 }
 
 /// Where an outcome is awaited. Nobody waits where the request was given up.
@@ -116,6 +139,9 @@ impl Committer {
                     due.extend(taken);
                     answer.later(batch.sweep(now, deadline, addresses))
                 }
+                Job::Fill { now, steps, floor, answer } => {
+                    answer.later(batch.fill(now, floor, &steps))
+                }
                 Job::Close { answer } => answer.later(Ok(())),
             });
         }
@@ -204,6 +230,7 @@ fn weight(job: &Job) -> usize {
                 Op::Delete | Op::Check | Op::Raise { .. } => 0,
             })
             .sum(),
+        Job::Fill { steps, .. } => steps.len().saturating_mul(1024),
         Job::Hit { .. } | Job::Sweep { .. } | Job::Close { .. } => 0,
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, mpsc as channel, oneshot};
 use tokio::task::spawn_blocking;
 
 use self::committer::{Answer, Committer, Job};
@@ -20,15 +20,17 @@ use self::records::{address, within};
 use self::view::View;
 use super::keyring::Keyring;
 use super::{
-    CounterRule, CounterState, Event, Health, Key, MAX_ID, MAX_VALUE, MAX_WRITES, Op, Record,
-    Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, MAX_ID, MAX_VALUE, MAX_WRITES, Op,
+    Record, Space, Store, StoreError, Version, Write,
 };
 use crate::clock::UnixMillis;
 
 mod batch;
 mod committer;
+mod copy;
 mod disk;
 mod head;
+mod new;
 mod open;
 mod records;
 mod refusal;
@@ -38,6 +40,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use new::NewStore;
 pub use refusal::OpenError;
 
 /// The most records that one scan gives.
@@ -174,6 +177,17 @@ impl Store for SledStore {
         }
     }
 
+    async fn copy(&self, spaces: &[Space], out: channel::Sender<Copied>) -> Result<(), StoreError> {
+        self.view.check()?;
+        let (view, spaces) = (Arc::clone(&self.view), spaces.to_vec());
+        let nobody = || StoreError::Unavailable("nobody takes the copy any more".to_owned());
+        let copying = spawn_blocking(move || {
+            let mut give = |copied| out.blocking_send(copied).map_err(|_| nobody());
+            copy::copy(&view, &spaces, &mut give)
+        });
+        copying.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
     async fn health(&self) -> Health {
         let folder = self.folder.clone();
         let bytes = spawn_blocking(move || size(&folder)).await.unwrap_or_default();
@@ -182,6 +196,9 @@ impl Store for SledStore {
             engine: "sled",
             records: self.view.records(),
             bytes,
+            place: self.folder.display().to_string(),
+            format: records::FORMAT.into(),
+            durability: "on this machine's disk, synced before it is answered",
         }
     }
 

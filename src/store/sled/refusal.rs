@@ -37,6 +37,12 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("the store {} is in use by another process; stop that one first, each gateway needs a store of its own", .folder.display())]
     Locked { folder: PathBuf },
+    /// A copy was to be taken in where a store is.
+    #[error("there is a store at {} already, and a copy is taken in where none is; stop the gateway, move {} and {} away together, and import again", .folder.display(), .folder.display(), .head.display())]
+    NotEmpty { folder: PathBuf, head: PathBuf },
+    /// What another import left behind.
+    #[error("an import was broken off, or one is under way: {} is there; unless one is under way, remove {} and {} and import again", .folder.display(), .folder.display(), .head.display())]
+    HalfFilled { folder: PathBuf, head: PathBuf },
     /// The clock stands before the last write.
     #[error("the clock stands at {now} ms since 1970, but the store {} was written at {latest}; codes from then would be good again, so set the clock right (NTP) and start again", .folder.display())]
     ClockBehind { folder: PathBuf, now: u64, latest: u64 },

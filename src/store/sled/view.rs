@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use ::sled::{IVec, Tree};
 
+use super::copy::Trail;
 use super::records::{Codec, Entry};
 use crate::store::StoreError;
 
@@ -26,6 +29,8 @@ struct Seen {
     /// What stood before the batch under way, by address.
     before: BTreeMap<Vec<u8>, Option<IVec>>,
     records: u64,
+    /// What changes while a copy is made.
+    trail: Mutex<Option<Trail>>,
 }
 
 /// Part of a scan.
@@ -38,7 +43,8 @@ pub(super) struct Page {
 
 impl View {
     pub(super) fn new(tree: Tree, codec: Codec, records: u64) -> Self {
-        let seen = Seen { tree: Some(tree), before: BTreeMap::new(), records };
+        let (before, trail) = (BTreeMap::new(), Mutex::default());
+        let seen = Seen { tree: Some(tree), before, records, trail };
         Self { seen: RwLock::new(seen), refusal: OnceLock::new(), codec }
     }
 
@@ -68,20 +74,67 @@ impl View {
 
     /// The entry at `address`, expired or not.
     pub(super) fn entry(&self, address: &[u8]) -> Result<Option<Entry>, StoreError> {
-        let stored = {
-            let seen = self.read();
-            match seen.before.get(address) {
-                Some(before) => before.clone(),
-                None => self.guard(|| self.tree(&seen)?.get(address).map_err(in_doubt))?,
-            }
-        };
+        let stored = self.stands(&self.read(), address)?;
         stored.map(|stored| self.codec.decode(address, &stored)).transpose()
     }
 
     /// The next entries from `from` on whose address starts with `prefix`.
     pub(super) fn page(&self, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {
+        self.page_of(&self.read(), from, prefix)
+    }
+
+    /// The same for a copy: `then` takes note of the page before anything can change.
+    pub(super) fn page_then(
+        &self,
+        from: Bound<&[u8]>,
+        prefix: &[u8],
+        then: impl FnOnce(&mut Trail, &mut Page),
+    ) -> Result<Page, StoreError> {
         let seen = self.read();
-        let mut page = self.guard(|| first_page(self.tree(&seen)?, from, prefix))?;
+        let mut page = self.page_of(&seen, from, prefix)?;
+        then(trail_of(&seen).as_mut().ok_or_else(no_trail)?, &mut page);
+        Ok(page)
+    }
+
+    /// Looks at the trail of a copy together with what stands, while nothing can change.
+    pub(super) fn with_trail<T>(
+        &self,
+        look: impl FnOnce(
+            &mut Trail,
+            &dyn Fn(&[u8]) -> Result<Option<IVec>, StoreError>,
+        ) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let seen = self.read();
+        let mut trail = trail_of(&seen);
+        look(trail.as_mut().ok_or_else(no_trail)?, &|address| self.stands(&seen, address))
+    }
+
+    /// Notes what changes from now on. One copy is made at a time.
+    pub(super) fn begin_trail(&self, trail: Trail) -> Result<(), StoreError> {
+        let seen = self.read();
+        let mut place = trail_of(&seen);
+        if place.is_some() {
+            let busy = "a copy of it is being made already";
+            return Err(StoreError::Unavailable(busy.to_owned()));
+        }
+        *place = Some(trail);
+        Ok(())
+    }
+
+    /// Notes changes no longer.
+    pub(super) fn end_trail(&self) {
+        *trail_of(&self.read()) = None;
+    }
+
+    fn stands(&self, seen: &Seen, address: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match seen.before.get(address) {
+            Some(before) => Ok(before.clone()),
+            None => self.guard(|| self.tree(seen)?.get(address).map_err(in_doubt)),
+        }
+    }
+
+    fn page_of(&self, seen: &Seen, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {
+        let mut page = self.guard(|| first_page(self.tree(seen)?, from, prefix))?;
         let end = page.rest.clone();
         let hidden = seen
             .before
@@ -105,7 +158,12 @@ impl View {
     /// Shows what the tree holds, now that it is on disk.
     pub(super) fn show(&self, records: u64) {
         let mut seen = self.write();
-        seen.before = BTreeMap::new();
+        let before = std::mem::take(&mut seen.before);
+        if let Some(trail) = seen.trail.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            for (address, before) in &before {
+                trail.note(address, before.as_ref());
+            }
+        }
         seen.records = records;
     }
 
@@ -131,6 +189,14 @@ impl View {
     fn write(&self) -> RwLockWriteGuard<'_, Seen> {
         self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn trail_of(seen: &Seen) -> MutexGuard<'_, Option<Trail>> {
+    seen.trail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn no_trail() -> StoreError {
+    StoreError::Unavailable("the copy was broken off".to_owned())
 }
 
 fn first_page(tree: &Tree, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {

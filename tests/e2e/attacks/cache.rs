@@ -6,7 +6,11 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{enrol, give_code, sign_in, sign_in_again};
 use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 
-const OURS: [&str; 8] = [
+const OURS: [&str; 12] = [
+    "/.mfa/authenticators",
+    "/.mfa/authenticators/add",
+    "/.mfa/authenticators/move",
+    "/.mfa/sessions",
     "/.mfa/",
     "/.mfa/enrol",
     "/.mfa/verify",

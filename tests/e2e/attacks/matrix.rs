@@ -15,13 +15,17 @@ const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 12] = [
+const NOBODY: [Row; 16] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
     ("/.mfa/verify", "/login", "=", "/login"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/login", "=", "/login"),
+    ("/.mfa/authenticators", "/login", "=", "/login"),
+    ("/.mfa/authenticators/add", "/login", "=", "/login"),
+    ("/.mfa/authenticators/move", "/login", "=", "/login"),
+    ("/.mfa/sessions", "/login", "=", "/login"),
     ("/.mfa/logout", "/login", "=", "/login"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -30,13 +34,27 @@ const NOBODY: [Row; 12] = [
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 12] = [
+const NOT_ENROLLED: [Row; 16] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "/.mfa/enrol?return_to=%2F", "=", "/.mfa/enrol?return_to=%2F"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
+    ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
+    (
+        "/.mfa/authenticators/add",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fadd",
+        "=",
+        "403",
+    ),
+    (
+        "/.mfa/authenticators/move",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fmove",
+        "=",
+        "403",
+    ),
+    ("/.mfa/sessions", "/.mfa/verify?return_to=%2F%2Emfa%2Fsessions", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -45,13 +63,27 @@ const NOT_ENROLLED: [Row; 12] = [
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 12] = [
+const ENROLLED: [Row; 16] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "200", "=", "403"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
+    ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
+    (
+        "/.mfa/authenticators/add",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fadd",
+        "=",
+        "403",
+    ),
+    (
+        "/.mfa/authenticators/move",
+        "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators%2Fmove",
+        "=",
+        "403",
+    ),
+    ("/.mfa/sessions", "/.mfa/verify?return_to=%2F%2Emfa%2Fsessions", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -60,13 +92,17 @@ const ENROLLED: [Row; 12] = [
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 12] = [
+const PROVEN: [Row; 16] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
     ("/.mfa/verify", "/", "=", "/"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "200", "=", "403"),
+    ("/.mfa/authenticators", "200", "=", "403"),
+    ("/.mfa/authenticators/add", "200", "=", "403"),
+    ("/.mfa/authenticators/move", "200", "=", "403"),
+    ("/.mfa/sessions", "200", "=", "403"),
     ("/.mfa/logout", "200", "=", "403"),
     ("/.mfa/style.css", "200", "=", "405"),
     ("/.mfa/spa.js", "200", "=", "405"),
@@ -76,9 +112,9 @@ const PROVEN: [Row; 12] = [
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 12] {
+fn held(challenge: &'static str) -> [Row; 16] {
     let mut rows = ENROLLED;
-    rows[11] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[15] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 

@@ -21,6 +21,7 @@ pub struct Token {
 pub const VIEWER: Token = token("eyes", "viewer", "vU3xTq8LbYw2ZkPfS6nRgHdJ");
 pub const DESK: Token = token("desk", "desk", "kWmXU3Qd0nX6o1yR2b4v5aZpT8sLhJcE");
 pub const MANAGER: Token = token("manager", "account_manager", "m9QeRtYu7IoPaSdFgHjKl3Zx");
+pub const ADMIN: Token = token("ops", "admin", "oP5tHeWhOlEhOuSeZxCvBnMqWe");
 
 /// Whose word counts at the portals of these stories.
 pub const ORGANISATION: &str =
@@ -64,6 +65,19 @@ pub struct Said {
 pub fn command(gateway: &Gateway, token: Token, words: &[&str]) -> Said {
     let admin = format!("http://{}", gateway.admin());
     said(&[words, &["--admin", &admin]].concat(), Some(token.secret))
+}
+
+/// Runs a command of the desk with this token before somebody's eyes; gives all that a terminal
+/// was sent.
+pub fn watched(gateway: &Gateway, token: Token, words: &[&str]) -> String {
+    let words = words.join(" ");
+    let line =
+        format!("{} {words} --admin http://{}", env!("CARGO_BIN_EXE_portcullis"), gateway.admin());
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("PORTCULLIS_ADMIN_TOKEN", token.secret);
+    let output = script.output().expect("script is missing: apt-get install bsdutils");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs a command as it is, with or without a token.

@@ -316,10 +316,25 @@ impl Gateway {
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     }
 
+    /// Runs a command on its configuration, by its clock, whether or not it runs itself.
+    pub fn offline(&self, words: &[&str]) -> desk::Said {
+        let output = self.command_of(words).output().unwrap();
+        desk::Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            complaint: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     fn command(&self) -> Command {
+        self.command_of(&["serve"])
+    }
+
+    fn command_of(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         command
-            .args(["serve", "--config"])
+            .args(words)
+            .arg("--config")
             .arg(self.folder.path().join("portcullis.yaml"))
             .env("LD_PRELOAD", faketime())
             .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"))

@@ -16,6 +16,7 @@ pub mod line;
 pub mod mailbox;
 pub mod notes;
 pub mod office;
+pub mod own;
 pub mod phone;
 pub mod portal;
 pub mod probed;

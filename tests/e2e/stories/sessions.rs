@@ -265,7 +265,7 @@ async fn two_browsers_are_two_sessions() {
 /// How many sessions `/.mfa/` lists, and how many of them as the one that looks.
 fn sessions_shown(page: &Shown) -> (usize, usize) {
     let text = page.text();
-    (text.matches("Since ").count(), text.matches("this one").count())
+    (text.matches("since ").count(), text.matches("this one").count())
 }
 
 fn our_line(answer: &Shown) -> String {

@@ -11,6 +11,7 @@ use crate::config::{MasterKey, Secret};
 use crate::store::conformance::{Engine, NOW, conformance};
 use crate::store::{Expect, Write};
 
+mod copy;
 mod damage;
 mod doubt;
 mod kill;
