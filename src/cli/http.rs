@@ -235,7 +235,7 @@ impl Client {
         let coming = begun.map_err(|error| told(url, error))?;
         let (status, headers) = coming.head().map_err(|error| told(url, error))?;
         let cookies = set_cookie::changes(&headers, SystemClock.now());
-        Ok((session, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
+        Ok((coming, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
     }
 
     /// Where a portal calls itself by its public name, what it says leads back here.
