@@ -151,6 +151,7 @@ impl House {
         let (mails, orders) = mpsc::unbounded_channel();
         let _heard = mails.send(ready.mailing);
         let in_force = InForce::new(ready.parts, ready.certificates);
+        tell_of_import(&lasting, &in_force).await?;
         Ok((Self { lasting: Arc::new(lasting), in_force, mails }, orders))
     }
 
@@ -189,7 +190,6 @@ async fn serve(
     let (clock, metrics) = (Arc::clone(&lasting.clock), Arc::clone(&lasting.metrics));
     let store = Arc::clone(&lasting.store);
     services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
-    tell_of_import(lasting, in_force).await?;
     services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     ready(&lines);
     tokio::select! {

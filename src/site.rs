@@ -4,6 +4,7 @@
 pub mod destination;
 pub mod held;
 mod kept;
+pub mod resets;
 
 use std::collections::HashMap;
 use std::sync::Arc;

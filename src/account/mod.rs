@@ -13,11 +13,13 @@ mod invite;
 mod mailed_code;
 mod record;
 pub mod requester;
+pub mod requests;
 mod reset;
 pub mod rollout;
 mod roster;
 mod sight;
 mod verify;
+pub mod voucher;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,9 +208,30 @@ impl Accounts {
         to: &Addressee<'_>,
         mail: Mail,
     ) -> Result<Vec<Write>, AccountError> {
+        let to = self.spoken_to(now, account, to).await?;
+        self.mail_to(now, &to, mail)
+    }
+
+    /// The user as `to` has it, with the language to write in.
+    async fn spoken_to<'a>(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        to: &Addressee<'a>,
+    ) -> Result<Addressee<'a>, AccountError> {
+        let sight = self.sight(now, account).await?;
+        Ok(Addressee { language: sight.and_then(|sight| sight.language), ..*to })
+    }
+
+    /// The writes that let a mail wait in the language of `to`.
+    fn mail_to(
+        &self,
+        now: UnixMillis,
+        to: &Addressee<'_>,
+        mail: Mail,
+    ) -> Result<Vec<Write>, AccountError> {
         let Some(post) = &self.post else { return Ok(Vec::new()) };
-        let language = self.sight(now, account).await?.and_then(|sight| sight.language);
-        Ok(post.queued(now, &Addressee { language, ..*to }, mail)?)
+        Ok(post.queued(now, to, mail)?)
     }
 
     /// Tells another system of what happened to the user of `session` outside of a transaction.

@@ -1,9 +1,9 @@
 //! On whose word a second factor is reset: a pure rule. Never on the word of the user, who may
 //! be anybody who has the password; but on that of a colleague or of the account manager.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::config::desk::Organisation;
+use crate::config::desk::{Organisation, Role};
 use crate::config::identity::UsernameRule;
 use crate::identity::normalise;
 use crate::net::mail_address::MailAddress;
@@ -13,7 +13,7 @@ use crate::telemetry::label::ResetLabel;
 use crate::user::UserName;
 
 /// As what somebody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// As a colleague from the user's own organisation.
@@ -28,6 +28,15 @@ impl Channel {
         match self {
             Self::Colleague => "colleague",
             Self::AccountManager => "account_manager",
+        }
+    }
+
+    /// The least role that may act on a word that came by this channel: an account manager's
+    /// goes past the organisation, so fewer may take it.
+    pub const fn needs(self) -> Role {
+        match self {
+            Self::Colleague => Role::Desk,
+            Self::AccountManager => Role::AccountManager,
         }
     }
 }
@@ -48,6 +57,11 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// Whose word was judged by a rule beside this one, or before it was written down.
+    pub(super) const fn judged(channel: Channel) -> Self {
+        Self { channel }
+    }
+
     /// As what.
     pub fn channel(&self) -> Channel {
         self.channel
@@ -136,13 +150,13 @@ pub fn judge(
 /// Whether an address may be the user's own. A portal's names are addresses or what stands
 /// before the sign, and an organisation has several domains for one mailbox; so mailboxes are
 /// compared, whatever the domain. Who is refused for a chance likeness asks somebody else.
-fn is_user(address: &MailAddress, rule: &UsernameRule, user: &UserName) -> bool {
+pub(super) fn is_user(address: &MailAddress, rule: &UsernameRule, user: &UserName) -> bool {
     let same_name = normalise(rule, address.mailbox()).is_some_and(|name| name == *user);
     same_name || address.mailbox() == mailbox_of(user.as_str())
 }
 
 /// What a name would be before the sign: `alice` of `alice`, `Alice+x@example.com`, `DOM\alice`.
-fn mailbox_of(name: &str) -> String {
+pub(super) fn mailbox_of(name: &str) -> String {
     let within = name.rsplit(['\\', '/']).next().unwrap_or_default();
     let local = within.split('@').next().unwrap_or_default();
     local.split('+').next().unwrap_or_default().trim().to_lowercase()

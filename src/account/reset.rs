@@ -36,16 +36,18 @@ impl Accounts {
     ///
     /// The factor goes last, in one step with its codes and its counter: when this is broken
     /// off, the user has no session and no device left, and either signs in with the factor as
-    /// before or has none and enrols. In that step `to` is told, where there was a factor.
+    /// before or has none and enrols. In that step `to` is told, where there was a factor, and
+    /// `also` is written, or nothing is.
     ///
     /// # Errors
     /// When not all of it is on disk; then it has to be repeated.
-    pub async fn reset(
+    pub(super) async fn reset(
         &self,
         now: UnixMillis,
         account: AccountId,
         on_the_word_of: &Requester,
         to: &Addressee<'_>,
+        also: Vec<Write>,
     ) -> Result<Reset, AccountError> {
         // Most of the work, while others go on proving.
         let mut sessions_ended = self.sessions.end_user(now, account.sub).await?;
@@ -63,6 +65,7 @@ impl Accounts {
             let mail = Mail::Reset { by: on_the_word_of.speaker(), at: now };
             writes.extend(self.queued(now, account, to, mail).await?);
         }
+        writes.extend(also);
         self.store.commit(now, writes).await?;
         Ok(Reset { was_enrolled, sessions_ended })
     }

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use crate::telemetry::Metrics;
 
 mod api;
+mod deeds;
 mod host;
 
 pub use api::House;

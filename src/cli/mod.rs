@@ -9,6 +9,7 @@ mod http;
 mod import;
 mod jar;
 mod mail;
+mod memory;
 mod probe;
 mod progress;
 pub mod schema;
@@ -59,6 +60,9 @@ enum Command {
     /// See and forget the remembered devices of a user, over the API of a running gateway.
     #[command(subcommand)]
     Device(desk::device::DeviceCommand),
+    /// See, approve and deny resets that were asked for, over the API of a running gateway.
+    #[command(subcommand)]
+    ResetRequest(desk::reset_request::ResetRequestCommand),
     /// Show where a portal stands on the way to the second factor, and who is missing, over the
     /// API of a running gateway.
     Rollout(desk::rollout::RolloutArguments),
@@ -84,6 +88,9 @@ enum Command {
 /// Carries out what was asked for. 0 done, 1 it failed, 2 wrong usage, 3 wrong
 /// configuration.
 pub fn run(arguments: Arguments) -> ExitCode {
+    if let Err(error) = memory::keep_to_ourselves() {
+        return ExitCode::from(serve::failed(&error));
+    }
     let code = match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config, offline } => check::run(&config, offline),
@@ -92,6 +99,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::User(command) => desk::user::run(&command),
         Command::Session(command) => desk::session::run(&command),
         Command::Device(command) => desk::device::run(&command),
+        Command::ResetRequest(command) => desk::reset_request::run(&command),
         Command::Rollout(arguments) => desk::rollout::run(&arguments),
         Command::Keys(command) => desk::keys::run(&command),
         Command::Store(command) => desk::store::run(&command),

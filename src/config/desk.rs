@@ -1,9 +1,10 @@
 //! Who may work at the desk, and on whose word, as used.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -49,12 +50,23 @@ pub struct Staff {
 }
 
 /// By what somebody at the desk is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StaffKind {
     /// A token of the API.
     Token,
     /// A name, a password and a code at the console.
     Person,
+}
+
+impl StaffKind {
+    /// The word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Person => "person",
+        }
+    }
 }
 
 impl Staff {
@@ -104,4 +116,34 @@ pub struct Organisation {
     pub domains: Vec<String>,
     /// Who may speak for it where there is no colleague.
     pub managers: Vec<MailAddress>,
+}
+
+/// How many at the desk have to approve a reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", expecting = "a word")]
+pub enum Approval {
+    /// One.
+    #[default]
+    One,
+    /// Two who are not the same.
+    Two,
+}
+
+impl Approval {
+    /// As a number.
+    pub const fn needed(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
+/// What a reset needs beside the word of who asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResetTerms {
+    /// How many approve it.
+    pub approval: Approval,
+    /// How long it waits then, 0 to 7 days, for the user to stop it.
+    pub wait: Duration,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file_desk::{OrganisationFile, TokenFile};
+use super::file_desk::{OrganisationFile, ResetFile, TokenFile};
 use super::file_device::RememberDeviceFile;
 use super::file_enforcement::EnforcementFile;
 use super::file_enrolment::EnrolmentFile;
@@ -208,6 +208,9 @@ pub(super) struct PortalFile {
     pub(super) spa: Option<bool>,
     /// On whose word the desk resets a user's second factor; on nobody's unless set.
     pub(super) organisation: Option<OrganisationFile>,
+    /// How many at the desk approve a reset, and how long it waits then; one and not at all
+    /// unless set.
+    pub(super) reset: Option<ResetFile>,
     /// Devices that need no code for a while. Absent: none, a code at every sign-in.
     pub(super) remember_device: Option<RememberDeviceFile>,
     /// What the portal is told of a visitor who gave the second factor. Absent: nothing.

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::desk::Role;
+use super::desk::{Approval, Role};
 use super::file::List;
 use super::secret::SecretSource;
+use super::units::Span;
 
 /// A key to the admin API.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -34,4 +35,15 @@ pub(super) struct OrganisationFile {
     pub(super) domains: Option<List<String>>,
     /// Addresses of the account managers who may speak for it; none unless set.
     pub(super) managers: Option<List<String>>,
+}
+
+/// What a reset needs beside the word of who asks for it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct ResetFile {
+    /// How many at the desk have to approve, none of whom may be who asks: one or two; one
+    /// unless set.
+    pub(super) approval: Option<Approval>,
+    /// How long an approved reset waits, in which the user can stop it: 0s to 7d, 0s unless set.
+    pub(super) wait: Option<Span>,
 }

@@ -192,6 +192,8 @@ pub struct Portal {
     pub spa: bool,
     /// On whose word its users' second factors are reset; without one, on nobody's.
     pub organisation: Option<desk::Organisation>,
+    /// What a reset needs beside that word.
+    pub reset: desk::ResetTerms,
     /// Whether its users may have a device remembered.
     pub remember_device: Option<RememberDevice>,
     /// What it is told of a proven visitor.

@@ -58,6 +58,7 @@ pub(crate) fn show_duration(duration: Duration) -> String {
     match whole {
         Some((_, "d")) if millis == 86_400_000 => "24h".to_owned(),
         Some((size, unit)) => format!("{}{unit}", millis / size),
+        None if millis == 0 => "0s".to_owned(),
         None => format!("{millis}ms"),
     }
 }

@@ -5,13 +5,14 @@
 pub struct ReturnTo(String);
 
 /// Our own pages that one may be led back to.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "/",
     "/authenticators",
     "/authenticators/add",
     "/authenticators/move",
     "/recovery-codes",
     "/sessions",
+    "/vouch",
 ];
 /// What may stand behind one of them: which authenticator is meant.
 const WHICH: &str = "/authenticators/move?id=";
@@ -187,7 +188,7 @@ mod tests {
     fn a_code_leads_back_to_a_few_pages_of_ours_alone() {
         let id = "A".repeat(22);
         let moving = format!("/.mfa/authenticators/move?id={id}");
-        for page in ["/.mfa/", "/.mfa/authenticators", "/.mfa/sessions", &moving] {
+        for page in ["/.mfa/", "/.mfa/authenticators", "/.mfa/sessions", "/.mfa/vouch", &moving] {
             let kept = ReturnTo::parse_ours(page, "/.mfa");
             assert!(kept.as_str() == page && kept.is_ours("/.mfa"));
             assert_eq!(ReturnTo::parse(page, "/.mfa").as_str(), "/", "{page}");
@@ -197,6 +198,8 @@ mod tests {
             "/.mfa/logout",
             "/.mfa/verify",
             "/.mfa/verify?return_to=/.mfa/verify",
+            "/.mfa/reset",
+            "/.mfa/vouch?colleague=alice",
             "/.mfa/authenticators/",
             "/.mfa/authenticators?action=remove",
             "/.mfa/authenticators/move?id=1",

@@ -157,6 +157,9 @@ impl Letters {
             Mail::DeviceAlarm { at },
             Mail::Code { code: CODE.to_owned(), minutes: 1 },
             Mail::Code { code: CODE.to_owned(), minutes: 10 },
+            Mail::ResetWaiting { by: Speaker::Colleague, until: at },
+            Mail::ResetWaiting { by: Speaker::AccountManager, until: at },
+            Mail::ResetStopped { at },
             Mail::Reset { by: Speaker::Colleague, at },
             Mail::Reset { by: Speaker::AccountManager, at },
         ];
@@ -226,6 +229,8 @@ const fn template(mail: &Mail) -> &'static str {
         Mail::RecoveryCodesMade { .. } => "recovery-codes-made.txt",
         Mail::DeviceAlarm { .. } => "device-alarm.txt",
         Mail::Code { .. } => "code.txt",
+        Mail::ResetWaiting { .. } => "reset-waiting.txt",
+        Mail::ResetStopped { .. } => "reset-stopped.txt",
         Mail::Reset { .. } => "reset.txt",
     }
 }
@@ -240,23 +245,14 @@ fn values(language: Language, mail: &Mail) -> Value {
             context! { from => words_alone(from), to => words_alone(to), when => when(at) }
         }
         Mail::RecoveryCodeUsed { left, at } => context! { left, when => when(at) },
-        Mail::RecoveryCodesMade { at } | Mail::DeviceAlarm { at } => context! { when => when(at) },
+        Mail::RecoveryCodesMade { at } | Mail::DeviceAlarm { at } | Mail::ResetStopped { at } => {
+            context! { when => when(at) }
+        }
         Mail::Code { code, minutes } => context! { code => plain(code), minutes },
-        Mail::Reset { by, at } => context! { by => speaker(language, *by), when => when(at) },
-    }
-}
-
-/// Who had a reset done, as the user may be told.
-const fn speaker(language: Language, by: Speaker) -> &'static str {
-    match (language, by) {
-        (Language::En, Speaker::Colleague) => "a colleague",
-        (Language::En, Speaker::AccountManager) => "your account manager",
-        (Language::Nl, Speaker::Colleague) => "een collega",
-        (Language::Nl, Speaker::AccountManager) => "uw accountmanager",
-        (Language::De, Speaker::Colleague) => "jemanden aus Ihrem Haus",
-        (Language::De, Speaker::AccountManager) => "Ihren Kundenbetreuer",
-        (Language::Fr, Speaker::Colleague) => "un collègue",
-        (Language::Fr, Speaker::AccountManager) => "votre gestionnaire de compte",
+        Mail::ResetWaiting { by, until } => {
+            context! { by => by.in_words(language), until => when(until) }
+        }
+        Mail::Reset { by, at } => context! { by => by.in_words(language), when => when(at) },
     }
 }
 

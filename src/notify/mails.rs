@@ -83,6 +83,8 @@ impl Carrier for Mails {
                 tracing::warn!(mail, portal, "a code could not be sent while it held");
             }
             Mail::Enrolled { .. }
+            | Mail::ResetWaiting { .. }
+            | Mail::ResetStopped { .. }
             | Mail::Added { .. }
             | Mail::Renamed { .. }
             | Mail::Removed { .. }

@@ -12,6 +12,7 @@ mod news;
 mod outbox;
 mod queue;
 mod smtp;
+mod speaker;
 mod templates;
 mod worker;
 
@@ -29,6 +30,7 @@ pub use mails::Mails;
 pub use news::News;
 pub use outbox::{Post, Ways};
 pub use smtp::Courier;
+pub use speaker::Speaker;
 pub use worker::{send_mails, send_news};
 
 /// What somebody is told. Whatever stands in it is shown to its addressee.
@@ -98,6 +100,18 @@ pub enum Mail {
         /// How long it holds, in minutes; afterwards it is not sent any more.
         minutes: u64,
     },
+    /// A reset is approved, and waits for the user to stop it.
+    ResetWaiting {
+        /// On whose word.
+        by: Speaker,
+        /// When it is carried out.
+        until: UnixMillis,
+    },
+    /// A reset that waited was stopped.
+    ResetStopped {
+        /// When.
+        at: UnixMillis,
+    },
     /// Every factor was removed.
     Reset {
         /// On whose word.
@@ -105,18 +119,6 @@ pub enum Mail {
         /// When.
         at: UnixMillis,
     },
-}
-
-/// On whose word a reset was done, as far as the user is told: a role, never a name, which may be
-/// made up or tell too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Speaker {
-    /// A colleague's.
-    #[serde(rename = "a colleague")]
-    Colleague,
-    /// The account manager's.
-    #[serde(rename = "your account manager")]
-    AccountManager,
 }
 
 /// Why news cannot be queued or sent.

@@ -88,6 +88,7 @@ impl News {
             Mail::Reset { .. } => Some(Self::ResetDone),
             // Somebody wants to enrol: that is told when it is done.
             Mail::Code { .. } => None,
+            Mail::ResetWaiting { .. } | Mail::ResetStopped { .. } => None,
         }
     }
 }

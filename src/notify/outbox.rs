@@ -129,6 +129,8 @@ impl Waiting {
         let until = match &mail {
             Mail::Code { minutes, .. } => now.plus(Duration::from_secs(minutes.saturating_mul(60))),
             Mail::Enrolled { .. }
+            | Mail::ResetWaiting { .. }
+            | Mail::ResetStopped { .. }
             | Mail::Added { .. }
             | Mail::Renamed { .. }
             | Mail::Removed { .. }
@@ -180,6 +182,9 @@ fn within_bounds(mail: Mail) -> Mail {
         Mail::RecoveryCodeUsed { left, at } => Mail::RecoveryCodeUsed { left, at },
         Mail::RecoveryCodesMade { at } => Mail::RecoveryCodesMade { at },
         Mail::Code { code, minutes } => Mail::Code { code: letters::plain(&code), minutes },
-        Mail::Reset { .. } | Mail::DeviceAlarm { .. } => mail,
+        Mail::Reset { .. }
+        | Mail::ResetWaiting { .. }
+        | Mail::ResetStopped { .. }
+        | Mail::DeviceAlarm { .. } => mail,
     }
 }

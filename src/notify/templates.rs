@@ -28,6 +28,8 @@ mails!(
     "recovery-code-used.txt",
     "recovery-codes-made.txt",
     "reset.txt",
+    "reset-stopped.txt",
+    "reset-waiting.txt",
 );
 
 #[cfg(test)]

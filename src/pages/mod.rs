@@ -19,10 +19,12 @@ mod new_phone;
 mod notice;
 mod recovery_codes;
 mod remembered;
+mod reset;
 mod sessions;
 pub mod spa;
 pub mod times;
 mod verify;
+mod vouch;
 
 use std::net::IpAddr;
 
@@ -158,6 +160,12 @@ pub async fn respond(request: &PageRequest<'_>) -> Result<PageAnswer, PageError>
         ("/devices", Action::Send(form)) if devices::is_here(request) => {
             devices::send(request, form).await
         }
+        ("/vouch", Action::Show) if vouch::is_here(request) => vouch::show(request),
+        ("/vouch", Action::Send(form)) if vouch::is_here(request) => {
+            vouch::send(request, form).await
+        }
+        ("/reset", Action::Show) => reset::show(request).await,
+        ("/reset", Action::Send(form)) => reset::send(request, form).await,
         ("/notice", Action::Show) => notice::show(request).await,
         ("/notice", Action::Send(form)) => notice::send(request, form),
         ("/logout", Action::Show) => logout::show(request),

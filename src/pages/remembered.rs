@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Action, PageAnswer, PageError, PageRequest, Standing, Who, field, verify};
+use super::{Action, PageAnswer, PageError, PageRequest, Standing, Who, field, reset, verify};
 use crate::account::{DeviceSecret, Looks, Presented, Remembered, Taken, Verified};
 use crate::config::RememberDevice;
 use crate::net::return_to::ReturnTo;
@@ -54,8 +54,9 @@ pub(super) async fn pass(
         Taken::Proven { session, next } => {
             metrics.verification(FactorLabel::Device, VerificationLabel::Accepted);
             let token = request.site.token.mint(&request.parts.keys, request.now, &session)?;
-            let mut answer = PageAnswer::to(return_to.as_str().to_owned())
-                .with_cookie(cookie_line::set_session(&token));
+            let detour = reset::detour(request, &session, return_to).await?;
+            let answer = detour.unwrap_or_else(|| PageAnswer::to(return_to.as_str().to_owned()));
+            let mut answer = answer.with_cookie(cookie_line::set_session(&token));
             answer.cookies.extend(next.as_ref().map(line));
             Ok(Some(answer))
         }

@@ -12,9 +12,11 @@ use crate::overrides::{Ours, OverrideError, Overrides};
 mod line;
 mod page;
 mod rehearse;
+mod reset;
 
 pub use line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
 pub use page::{CodeField, Frame, GuardState, KeptNotice, MailWay, Page, VerifyState};
+pub use reset::{HelpPage, ResetPage, VouchPage};
 
 #[cfg(test)]
 mod tests;
@@ -36,11 +38,13 @@ const OURS: Ours = &[
     ("notice.html", include_str!("../../templates/notice.html")),
     ("recovery-codes-shown.html", include_str!("../../templates/recovery-codes-shown.html")),
     ("recovery-codes.html", include_str!("../../templates/recovery-codes.html")),
+    ("reset.html", include_str!("../../templates/reset.html")),
     ("recovery-left.html", include_str!("../../templates/recovery-left.html")),
     ("scan.html", include_str!("../../templates/scan.html")),
     ("sessions.html", include_str!("../../templates/sessions.html")),
     (STYLESHEET, include_str!("../../templates/style.css")),
     ("verify.html", include_str!("../../templates/verify.html")),
+    ("vouch.html", include_str!("../../templates/vouch.html")),
 ];
 
 /// Why there is no page.

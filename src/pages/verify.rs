@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::render::{CodeField, KeptNotice, VerifyState};
 use super::{
     Page, PageAnswer, PageError, PageRequest, Standing, StatusCode, VerifyFault, Who, field,
-    recovery_codes, remembered, times,
+    recovery_codes, remembered, reset, times,
 };
 use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
@@ -117,7 +117,11 @@ pub(super) async fn send(
     match judge(request, session, form).await? {
         Judged::Proven { cookies, recovery_left } => {
             let few = recovery_left.is_some_and(|left| left <= recovery_codes::FEW);
-            let answer = onward(request, &return_to, few && waiting.is_none());
+            let answer = match waiting.is_some() {
+                // A form that waits goes to the portal first.
+                true => PageAnswer::to(return_to.as_str().to_owned()),
+                false => onward(request, session, &return_to, few).await?,
+            };
             Ok(PageAnswer { kept: waiting, cookies, ..answer })
         }
         Judged::NotEnrolled => Ok(request.go("/enrol", &return_to)),
@@ -125,13 +129,21 @@ pub(super) async fn send(
     }
 }
 
-/// Where a right code leads: where the user wanted to go, past a warning that is due. Our own
-/// pages warn by themselves.
-fn onward(request: &PageRequest<'_>, return_to: &ReturnTo, warns: bool) -> PageAnswer {
-    match warns && !return_to.is_ours(&request.site.portal.prefix) {
+/// Where a right code leads: where the user wanted to go, past a reset that waits or a warning
+/// that is due. Our own pages warn by themselves.
+async fn onward(
+    request: &PageRequest<'_>,
+    session: &SessionRecord,
+    return_to: &ReturnTo,
+    warns: bool,
+) -> Result<PageAnswer, PageError> {
+    if let Some(detour) = reset::detour(request, session, return_to).await? {
+        return Ok(detour);
+    }
+    Ok(match warns && !return_to.is_ours(&request.site.portal.prefix) {
         true => recovery_codes::warn(request, return_to),
         false => PageAnswer::to(return_to.as_str().to_owned()),
-    }
+    })
 }
 
 /// What came of a code.
@@ -268,6 +280,9 @@ async fn ask(
     let remember = remember.as_deref();
     // Whoever has given a code already is asked for another one here alone.
     let step_up = matches!(request.visit.who, Who::Proven(..));
-    let page = Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up };
+    let reset = reset::told(request, session).await?;
+    let reset = reset.as_deref();
+    let page =
+        Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up, reset };
     Ok(PageAnswer { retry_after, ..request.page(status, &page)? })
 }

@@ -11,6 +11,8 @@ use crate::store::Store;
 
 /// How often what is over is forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often resets are looked for whose time has come.
+const RESETS_EVERY: Duration = Duration::from_secs(1);
 /// How often the gauges are read off.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// How long after its end a record is kept, for gateways whose clocks differ.
@@ -28,9 +30,11 @@ pub(super) async fn keep(
     tokio::pin!(stop);
     let mut every = tokio::time::interval(SWEEP_EVERY);
     let mut often = tokio::time::interval(GAUGES_EVERY);
+    let mut resets = tokio::time::interval(RESETS_EVERY);
     loop {
         tokio::select! {
             _ = every.tick() => sweep(&in_force.now().parts, &*store).await,
+            _ = resets.tick() => ripen(&in_force.now().parts).await,
             _ = often.tick() => refresh_gauges(&in_force.now().parts),
             () = &mut stop => return,
         }
@@ -44,6 +48,13 @@ async fn sweep(parts: &Parts, store: &dyn Store) {
     refresh_keys(parts, store).await;
     if let Err(error) = store.sweep(now, SWEEP_GRACE, SWEEP_BUDGET).await {
         tracing::error!(%error, "what is over could not be removed from the store");
+    }
+}
+
+/// Carries out the resets whose time has come. A clock that went back only delays them.
+async fn ripen(parts: &Parts) {
+    if let Err(error) = parts.ripen_resets(parts.now()).await {
+        tracing::error!(%error, "a reset that is due could not be carried out; it is tried again");
     }
 }
 

@@ -16,6 +16,7 @@ mod dsl;
 mod chromium;
 mod editor;
 mod frames;
+mod injected;
 mod person;
 mod spa;
 mod story;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use portcullis::config::desk::{Role, TokenHash};
+use portcullis::config::desk::{Approval, ResetTerms, Role, TokenHash};
 
 use crate::cases::{Folder, edited};
 
@@ -161,5 +162,27 @@ fn an_organisation_has_mail_of_its_own() {
     ] {
         let faults = Folder::new().faults(&with(organisation));
         assert_eq!(faults, [format!("gateway.yaml:{at}: {sentence}")]);
+    }
+}
+
+#[test]
+fn a_reset_is_approved_by_one_at_once_unless_set() {
+    let with =
+        |reset: &str| edited(&[("    prefix:", &format!("    reset: {reset}\n    prefix:"))]);
+    let terms = |yaml: &str| Folder::new().config(yaml).portals[0].reset;
+    assert_eq!(terms(&edited(&[])), ResetTerms::default());
+    assert_eq!(terms(&with("{}")), ResetTerms::default());
+    let wait = Duration::from_secs(7 * 24 * 3600);
+    let strict = ResetTerms { approval: Approval::Two, wait };
+    assert_eq!(terms(&with("{ approval: two, wait: 7d }")), strict);
+    for (reset, fault) in [
+        ("{ approval: three }", "19:24: portals.wiki.reset.approval: is not a word"),
+        ("{ wait: 8d }", "19:20: portals.wiki.reset.wait: "),
+        ("{ wait: soon }", "19:20: portals.wiki.reset.wait: "),
+        ("{ approvals: two }", "19:14: portals.wiki.reset.approvals: "),
+    ] {
+        let faults = Folder::new().faults(&with(reset));
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with(&format!("gateway.yaml:{fault}")), "{faults:?}");
     }
 }

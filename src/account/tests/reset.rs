@@ -33,8 +33,11 @@ async fn after_a_reset_nothing_is_left_and_nobody_else_is_touched() {
     let others = Write::put(device(2, 0), vec![1], None);
     desk.accounts.store.commit(NOW, vec![others]).await.unwrap();
 
-    let reset =
-        desk.accounts.reset(NOW, account(&proven), &colleague(), &told(&proven)).await.unwrap();
+    let reset = desk
+        .accounts
+        .reset(NOW, account(&proven), &colleague(), &told(&proven), Vec::new())
+        .await
+        .unwrap();
     assert_eq!((reset.was_enrolled, reset.sessions_ended), (true, 2));
     let standing = desk.accounts.standing(NOW, account(&proven)).await.unwrap();
     assert_eq!(standing, Standing::NotEnrolled);
@@ -63,9 +66,14 @@ async fn a_reset_can_be_repeated() {
     let (_, proven) = desk.enrol(&*desk.sign_in(1, 10).await).await;
     let account = account(&proven);
     assert!(
-        desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.unwrap().was_enrolled
+        desk.accounts
+            .reset(NOW, account, &colleague(), &told(&proven), Vec::new())
+            .await
+            .unwrap()
+            .was_enrolled
     );
-    let again = desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.unwrap();
+    let again =
+        desk.accounts.reset(NOW, account, &colleague(), &told(&proven), Vec::new()).await.unwrap();
     assert_eq!((again.was_enrolled, again.sessions_ended), (false, 0));
     assert_eq!(desk.mails().await, 2, "what did not happen twice was told twice");
     let (_, anew) = desk.enrol(&*desk.sign_in(1, 12).await).await;
@@ -87,7 +95,10 @@ async fn who_proves_while_it_is_reset_is_ended_too() {
                 desk.accounts.verify(later, account, &session, &told(&session), &code).await.is_ok()
             })
         };
-        desk.accounts.reset(later, account(&session), &colleague(), &told(&session)).await.unwrap();
+        desk.accounts
+            .reset(later, account(&session), &colleague(), &told(&session), Vec::new())
+            .await
+            .unwrap();
         let _either = proving.await.unwrap();
         let standing = desk.sessions.of_user(later, session.sub).await.unwrap();
         assert!(standing.is_empty(), "{standing:?}");
@@ -117,7 +128,11 @@ async fn unlocking_forgives_but_does_not_enable() {
     let refused = desk.accounts.unlock(now, account).await;
     assert!(matches!(refused, Err(UnlockFault::Disabled)));
     assert!(
-        desk.accounts.reset(now, account, &colleague(), &told(&proven)).await.unwrap().was_enrolled
+        desk.accounts
+            .reset(now, account, &colleague(), &told(&proven), Vec::new())
+            .await
+            .unwrap()
+            .was_enrolled
     );
 }
 
@@ -137,7 +152,8 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
             .await
             .unwrap();
         fuse.blows_after(commits);
-        let done = desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await;
+        let done =
+            desk.accounts.reset(NOW, account, &colleague(), &told(&proven), Vec::new()).await;
         fuse.is_mended();
 
         // As the next start finds it.
@@ -162,7 +178,12 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
                     .is_ok()
             );
         }
-        assert!(desk.accounts.reset(NOW, account, &colleague(), &told(&proven)).await.is_ok());
+        assert!(
+            desk.accounts
+                .reset(NOW, account, &colleague(), &told(&proven), Vec::new())
+                .await
+                .is_ok()
+        );
         assert!(desk.accounts.member(NOW, account).await.unwrap().is_none());
         if done.is_ok() {
             break;

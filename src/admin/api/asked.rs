@@ -9,9 +9,10 @@ use axum::http::{StatusCode, header, request};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::audit::{By, Entry, Event};
+use crate::admin::deeds::Acting;
+use crate::audit::{Entry, Event};
 use crate::clock::UnixMillis;
-use crate::config::desk::{Staff, StaffKind};
+use crate::config::desk::Staff;
 use crate::site::Parts;
 
 /// The longest body, in bytes.
@@ -59,11 +60,13 @@ impl<'a> Asked<'a> {
 
     /// Something that this request did, for the audit log.
     pub(super) fn entry(&self, event: Event) -> Entry<'_> {
-        let by = match self.staff.kind {
-            StaffKind::Token => By::Token(&self.staff.name),
-            StaffKind::Person => By::Person(&self.staff.name),
-        };
-        Entry::new(event, by).from(self.client, None)
+        Entry::new(event, self.acting().by()).from(self.client, None)
+    }
+
+    /// Who asks, as somebody who does something at the desk.
+    pub(super) fn acting(&self) -> Acting<'a> {
+        let Self { parts, now, staff, client, .. } = *self;
+        Acting { parts, now, staff, client }
     }
 
     /// Makes sure that whoever asks may act at every portal, where what is asked for concerns
@@ -123,16 +126,11 @@ impl<'a> Asked<'a> {
             let detail = "the body has to be application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
+        // A list would be taken for an object whose members come in their order.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::bad("the body is not as it has to be: it is no JSON object"));
+        }
         serde_json::from_slice(&self.body)
             .map_err(|error| Problem::bad(format!("the body is not as it has to be: {error}")))
     }
-}
-
-/// A text of the desk's own: short, on one line, with something in it.
-pub(super) fn plain<'a>(name: &str, text: &'a str, longest: usize) -> Result<&'a str, Problem> {
-    let is_plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    if is_plain && text.chars().count() <= longest {
-        return Ok(text);
-    }
-    Err(Problem::bad(format!("{name} has to be 1 to {longest} letters on one line")))
 }

@@ -3,7 +3,6 @@
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
-use crate::account::requester::Channel;
 use crate::config::desk::Role;
 
 /// What an endpoint does.
@@ -21,6 +20,9 @@ pub(super) enum Deed {
     Devices,
     EndDevices,
     EndDevice,
+    Requests,
+    Approve,
+    Deny,
     RotateKeys,
     Store,
     ExportStore,
@@ -28,7 +30,7 @@ pub(super) enum Deed {
 
 struct Endpoint {
     method: &'static str,
-    /// `{portal}`, `{user}` and `{series}` stand for one segment each.
+    /// `{portal}`, `{user}`, `{series}` and `{id}` stand for one segment each.
     path: &'static str,
     /// The least role that may do it.
     needs: Role,
@@ -54,19 +56,13 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET",    "/api/v1/portals/{portal}/users/{user}/devices",  Role::Viewer, Deed::Devices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices",  Role::Desk,   Deed::EndDevices),
     endpoint("DELETE", "/api/v1/portals/{portal}/users/{user}/devices/{series}", Role::Desk, Deed::EndDevice),
+    endpoint("GET",    "/api/v1/reset-requests",                         Role::Viewer, Deed::Requests),
+    endpoint("POST",   "/api/v1/reset-requests/{id}/approve",            Role::Desk,   Deed::Approve),
+    endpoint("POST",   "/api/v1/reset-requests/{id}/deny",               Role::Desk,   Deed::Deny),
     endpoint("POST",   "/api/v1/keys/rotate",                            Role::Admin,  Deed::RotateKeys),
     endpoint("GET",    "/api/v1/store",                                  Role::Admin,  Deed::Store),
     endpoint("POST",   "/api/v1/store/export",                           Role::Admin,  Deed::ExportStore),
 ];
-
-/// The least role that may reset on the word of somebody who asks by this channel: an account
-/// manager's word goes past the organisation, so fewer may take it.
-pub(super) const fn needs(channel: Channel) -> Role {
-    match channel {
-        Channel::Colleague => Role::Desk,
-        Channel::AccountManager => Role::AccountManager,
-    }
-}
 
 /// The endpoint that a request names.
 #[derive(Debug)]
@@ -86,6 +82,8 @@ pub(super) struct Named {
     pub(super) user: Option<String>,
     /// A remembered device of the user's.
     pub(super) series: Option<String>,
+    /// A request for a reset.
+    pub(super) id: Option<String>,
 }
 
 /// Finds the endpoint. A path is compared as it was sent, segment by segment: nothing is
@@ -116,6 +114,7 @@ fn fits(form: &str, path: &str) -> Option<Named> {
             "{portal}" => named.portal = Some(decoded(segment)?),
             "{user}" => named.user = Some(decoded(segment)?),
             "{series}" => named.series = Some(decoded(segment)?),
+            "{id}" => named.id = Some(decoded(segment)?),
             literal if literal == segment => {}
             _ => return None,
         }
@@ -137,6 +136,7 @@ fn decoded(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::requester::Channel;
 
     #[test]
     fn an_endpoint_is_named_exactly() {
@@ -199,6 +199,6 @@ mod tests {
             let looks = endpoint.method == "GET" && endpoint.deed != Deed::Store;
             assert_eq!(endpoint.needs == Role::Viewer, looks, "{}", endpoint.path);
         }
-        assert!(needs(Channel::Colleague) < needs(Channel::AccountManager));
+        assert!(Channel::Colleague.needs() < Channel::AccountManager.needs());
     }
 }

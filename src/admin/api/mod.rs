@@ -12,6 +12,7 @@ mod origin;
 mod portals;
 mod problem;
 mod reset;
+mod reset_requests;
 mod rollout;
 mod sessions;
 mod store;
@@ -116,6 +117,9 @@ async fn carried_out(asked: &Asked<'_>, deed: Deed, named: &Named) -> Result<Res
         Deed::Store => store::show(asked).await,
         Deed::ExportStore => store::export(asked).await,
         Deed::EndDevice => devices::end(asked, &person()?, named.series.as_deref()).await,
+        Deed::Requests => reset_requests::list(asked).await,
+        Deed::Approve => reset_requests::approve(asked, named.id.as_deref()).await,
+        Deed::Deny => reset_requests::deny(asked, named.id.as_deref()).await,
     }
 }
 

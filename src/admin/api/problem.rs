@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::account::AccountError;
-use crate::account::requester::Refusal;
+use crate::admin::deeds::resets::DeedFault;
 use crate::audit::AuditError;
 use crate::config::desk::Role;
 use crate::session::KeyRingError;
@@ -106,9 +106,25 @@ impl Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()).because(refusal.as_str())
+impl From<DeedFault> for Problem {
+    fn from(fault: DeedFault) -> Self {
+        let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
+        let said = fault.to_string();
+        match fault {
+            DeedFault::Role { has, needs } => Self::not_with_this_role(has, needs),
+            DeedFault::Text { .. } | DeedFault::TooLong => Self::bad(said),
+            DeedFault::Refused(refusal) => Self::new(unprocessable, said).because(refusal.as_str()),
+            DeedFault::Objection(objection) => {
+                Self::new(unprocessable, said).because(objection.as_str())
+            }
+            DeedFault::Undecided(_) => Self::new(StatusCode::CONFLICT, said).because("undecided"),
+            DeedFault::Decided(state) => {
+                Self::new(StatusCode::CONFLICT, said).because(state.as_str())
+            }
+            DeedFault::Unknown => Self::not_found(&said),
+            DeedFault::Account(error) => error.into(),
+            DeedFault::Audit(error) => error.into(),
+        }
     }
 }
 

@@ -2,36 +2,14 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::asked::{Asked, plain};
+use super::asked::Asked;
 use super::problem::Problem;
-use super::{Person, endpoint, told, view};
+use super::{Person, reset_requests, told, view};
 use crate::account::UnlockFault;
-use crate::account::requester::{self, Channel};
+use crate::admin::deeds::resets;
 use crate::audit::{Detail, Event};
-use crate::notify::Addressee;
-
-const LONGEST_REASON: usize = 500;
-const LONGEST_TICKET: usize = 100;
-
-/// Who asks for a reset, and why.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    requested_by: String,
-    channel: Channel,
-    reason: String,
-    ticket: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Done<'a> {
-    portal: &'a str,
-    user: &'a str,
-    was_enrolled: bool,
-    sessions_ended: usize,
-}
 
 #[derive(Serialize)]
 struct Unlocked<'a> {
@@ -42,50 +20,9 @@ struct Unlocked<'a> {
 
 /// `POST /portals/{portal}/users/{user}/reset`
 pub(super) async fn reset(asked: &Asked<'_>, person: &Person<'_>) -> Result<Response, Problem> {
-    let wish: Wish = asked.json()?;
-    plain("reason", &wish.reason, LONGEST_REASON)?;
-    if let Some(ticket) = &wish.ticket {
-        plain("ticket", ticket, LONGEST_TICKET)?;
-    }
-    let needs = endpoint::needs(wish.channel);
-    if asked.staff.role < needs {
-        return Err(Problem::not_with_this_role(asked.staff.role, needs));
-    }
-    let portal = &person.site.portal;
-    let judged = requester::judge(
-        portal.organisation.as_ref(),
-        &portal.identity.username,
-        &person.user,
-        &wish.requested_by,
-        wish.channel,
-    );
-    let spoken = |event| {
-        let entry = asked.entry(event).with(Detail::RequestedBy, &*wish.requested_by);
-        let entry = entry.with(Detail::Channel, wish.channel.as_str());
-        let entry = entry.with(Detail::Reason, &*wish.reason);
-        match &wish.ticket {
-            Some(ticket) => entry.with(Detail::Ticket, &**ticket),
-            None => entry,
-        }
-    };
-    let requester = match judged {
-        Ok(requester) => requester,
-        Err(refusal) => {
-            let entry = spoken(Event::ResetRefused).with(Detail::Refusal, refusal.as_str());
-            told(asked, person, entry).await?;
-            return Err(refusal.into());
-        }
-    };
-    let (accounts, to) = (&asked.parts.accounts, Addressee::at(portal, &person.user));
-    let done = accounts.reset(asked.now, person.account(), &requester, &to).await?;
-    person.site.metrics.reset(requester.channel().into(), done.was_enrolled);
-    told(asked, person, spoken(Event::ResetDone)).await?;
-    view::json(&Done {
-        portal: &portal.name,
-        user: person.user.as_str(),
-        was_enrolled: done.was_enrolled,
-        sessions_ended: done.sessions_ended,
-    })
+    let wish: resets::Asked = asked.json()?;
+    let outcome = resets::ask(asked.acting(), (person.site, &person.user), &wish).await?;
+    reset_requests::told_of(asked, &outcome)
 }
 
 /// `POST /portals/{portal}/users/{user}/unlock`

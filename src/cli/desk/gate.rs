@@ -107,11 +107,16 @@ impl Gate {
         let page = self.client.send(&mut Jar::default(), method, &url, extra).await?;
         let said: Option<Value> = serde_json::from_slice(&page.body).ok();
         match said {
-            Some(said) if matches!(page.status, StatusCode::OK | StatusCode::CREATED) => Ok(said),
+            Some(said) if is_done(page.status) => Ok(said),
             Some(said) => Err(refusal(&said, page.status)),
             None => Err(DeskError::Strange(page.status.as_u16())),
         }
     }
+}
+
+/// What was accepted is under way: the answer says what it waits for.
+fn is_done(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED)
 }
 
 fn refusal(said: &Value, status: StatusCode) -> DeskError {

@@ -5,6 +5,7 @@ pub(super) mod device;
 mod gate;
 mod invite;
 pub(super) mod keys;
+pub(super) mod reset_request;
 pub(super) mod rollout;
 pub(super) mod session;
 pub(super) mod store;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::gate::{Gate, escaped, user_path};
 use super::invite::{self, InviteArguments};
 use super::table::{Table, cell, list, moment};
-use super::{Desk, DeskError, Told};
+use super::{Desk, DeskError, Told, reset_request};
 
 /// What to do about users.
 #[derive(Subcommand)]
@@ -168,15 +168,7 @@ async fn show(gate: &Gate, user: &str) -> Result<Told, DeskError> {
 
 async fn reset(gate: &Gate, user: &str, wish: &Value) -> Result<Told, DeskError> {
     let json = gate.post(&format!("{}/reset", user_path(user)), Some(wish)).await?;
-    let (user, portal) = (cell(&json, "user"), cell(&json, "portal"));
-    let was_enrolled = json.get("was_enrolled").and_then(Value::as_bool).unwrap_or_default();
-    let ended = cell(&json, "sessions_ended");
-    let sentence = if was_enrolled {
-        format!("{user} has no second factor at {portal} any more; sessions ended: {ended}")
-    } else {
-        format!("{user} had no second factor at {portal}; sessions ended: {ended}")
-    };
-    Ok(Told { json, table: Table::sentence(sentence) })
+    Ok(Told { table: Table::sentence(reset_request::became(&json)), json })
 }
 
 async fn unlock(gate: &Gate, user: &str) -> Result<Told, DeskError> {

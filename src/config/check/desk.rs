@@ -1,17 +1,19 @@
 //! Who may work at the desk: tokens of the admin API; and on whose word: organisations.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::{all, keeping, network, placed, some};
 use crate::config::Admin;
-use crate::config::desk::{AdminToken, Organisation, Staff, StaffKind, TokenHash};
+use crate::config::desk::{AdminToken, Organisation, ResetTerms, Staff, StaffKind, TokenHash};
 use crate::config::fault::Findings;
 use crate::config::file::{AdminFile, List, PortalFile};
-use crate::config::file_desk::{OrganisationFile, TokenFile};
+use crate::config::file_desk::{OrganisationFile, ResetFile, TokenFile};
 use crate::config::key_path::KeyPath;
 use crate::config::named::Named;
 use crate::config::secret::SecretSource;
 use crate::config::surroundings::Surroundings;
+use crate::config::units::{Span, show_duration};
 use crate::net::mail_address::{self, MailAddress};
 use crate::net::public_mail;
 
@@ -22,6 +24,8 @@ const SHORTEST_HEX: usize = 32;
 /// Longer than any token that is drawn, and shorter than a header may be.
 const LONGEST: usize = 512;
 const MEND: &str = "make one: openssl rand -base64 32";
+/// Who cannot get in for longer than this is lost to the portal.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The names of all portals, for those who are named with some of them.
 pub(super) fn portal_names(written: Option<&Named<PortalFile>>) -> BTreeSet<String> {
@@ -179,6 +183,19 @@ pub(super) fn organisation(
     let domains = all(domains);
     let managers = managers.into_iter().map(|(at, text)| manager(&text, &at, findings)).collect();
     Some(Organisation { domains: domains?, managers: all(managers)? })
+}
+
+/// What a reset needs beside the word of who asks.
+pub(super) fn reset(
+    written: Option<ResetFile>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<ResetTerms> {
+    let written = written.unwrap_or_default();
+    let wait = written.wait.map_or(Duration::ZERO, |Span(span)| span);
+    let range = Duration::ZERO..=LONGEST_WAIT;
+    let wait = findings.in_range(&at.key("wait"), wait, range, show_duration)?;
+    Some(ResetTerms { approval: written.approval.unwrap_or_default(), wait })
 }
 
 fn domain(text: String, at: &KeyPath, findings: &mut Findings) -> Option<String> {

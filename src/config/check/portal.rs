@@ -7,7 +7,7 @@ use super::{
     all, desk, device, enforcement, enrolment, host, identity, optional, path, placed, rules, some,
     upstream_headers,
 };
-use crate::config::desk::Organisation;
+use crate::config::desk::{Organisation, ResetTerms};
 use crate::config::fault::Findings;
 use crate::config::file::{List, PortalFile};
 use crate::config::key_path::KeyPath;
@@ -89,6 +89,7 @@ fn portal(
         prefix: ground.prefix?,
         spa: written.spa.unwrap_or_default(),
         organisation: terms.organisation?,
+        reset: terms.reset?,
         remember_device: terms.remember_device?,
         upstream_headers: headers?,
         enrolment: terms.enrolment?,
@@ -130,6 +131,7 @@ struct Terms {
     public: Option<Vec<PathPattern>>,
     rules: Option<Vec<Rule>>,
     organisation: Option<Option<Organisation>>,
+    reset: Option<ResetTerms>,
     remember_device: Option<Option<RememberDevice>>,
     enrolment: Option<Enrolment>,
 }
@@ -152,13 +154,14 @@ fn terms(
     let organisation = written.organisation.take();
     let organisation =
         optional(organisation, |written| desk::organisation(written, &place, findings));
+    let reset = desk::reset(written.reset.take(), &at.key("reset"), findings);
     let place = at.key("remember_device");
     let remember_device = written.remember_device.take();
     let remember_device =
         optional(remember_device, |written| device::remember_device(written, &place, findings));
     let place = at.key("enrolment");
     let enrolment = enrolment::enrolment(written.enrolment.take(), &place, house.mails, findings);
-    Terms { enforcement, public, rules, organisation, remember_device, enrolment }
+    Terms { enforcement, public, rules, organisation, reset, remember_device, enrolment }
 }
 
 fn hosts(

@@ -170,7 +170,7 @@ fn what_cannot_be_used_is_found_at_the_start() {
     }
     assert!(matches!(why("code.txt", "Code\n\nNo code.\n"), LetterError::Useless { .. }));
     let unknown = why("enroled.txt", "New\n\nHello\n").to_string();
-    assert!(unknown.contains("known names are code.txt, device-alarm.txt"), "{unknown}");
+    assert!(unknown.contains("known names are authenticator-added.txt, "), "{unknown}");
 }
 
 #[test]

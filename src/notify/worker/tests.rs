@@ -299,6 +299,8 @@ async fn the_longest_mail_fits_into_the_store() {
             Addressee { user: &user, portal: "wiki", host: &host, email: None, language: None };
         for mail in [
             Mail::Enrolled { label: long.clone(), at: NOW },
+            Mail::Moved { from: long.clone(), to: long.clone(), at: NOW },
+            Mail::ResetWaiting { by: Speaker::AccountManager, until: NOW },
             Mail::Reset { by: Speaker::AccountManager, at: NOW },
             Mail::Code { code: long.clone(), minutes: u64::MAX },
         ] {
@@ -307,7 +309,7 @@ async fn the_longest_mail_fits_into_the_store() {
             house.store.commit(NOW, writes).await.unwrap();
         }
     }
-    assert_eq!(house.waiting().await, 9);
+    assert_eq!(house.waiting().await, 12);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
+use super::reset::{HelpPage, ResetPage, VouchPage};
 
 /// What every page shows around its own matter.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,8 @@ pub enum Page<'a> {
         remember: Option<&'a str>,
         /// Whether a code was given before, too long ago.
         step_up: bool,
+        /// When a reset that waits is carried out.
+        reset: Option<&'a str>,
     },
     /// From when on a second factor is needed.
     Notice {
@@ -145,7 +148,11 @@ pub enum Page<'a> {
         devices: &'a [DeviceLine],
     },
     /// What to do without the phone.
-    Help {},
+    Help(HelpPage<'a>),
+    /// Asking for a colleague's reset.
+    Vouch(VouchPage<'a>),
+    /// A reset that waits.
+    Reset(ResetPage<'a>),
     /// Asks whether to sign out.
     Logout {},
     /// Something went wrong.
@@ -288,7 +295,9 @@ impl Page<'_> {
             Page::Notice { .. } => "notice.html",
             Page::Home { .. } => "home.html",
             Page::Devices { .. } => "devices.html",
-            Page::Help {} => "help.html",
+            Page::Help(_) => "help.html",
+            Page::Vouch(_) => "vouch.html",
+            Page::Reset(_) => "reset.html",
             Page::Logout {} => "logout.html",
             Page::Error { .. } => "error.html",
         }
@@ -336,12 +345,20 @@ impl Page<'_> {
                 sessions => Value::from_iter(sessions.iter().map(SessionLine::values)),
                 ended,
             },
-            Page::Verify { state, field, recovery_left, return_to, kept, remember, step_up } => {
-                context! {
-                    remember,
-                    ..verify(state, field, recovery_left, return_to, kept, step_up)
-                }
-            }
+            Page::Verify {
+                state,
+                field,
+                recovery_left,
+                return_to,
+                kept,
+                remember,
+                step_up,
+                reset,
+            } => context! {
+                remember,
+                reset,
+                ..verify(state, field, recovery_left, return_to, kept, step_up)
+            },
             Page::Notice { until, return_to } => context! { until, return_to => local(return_to) },
             Page::Devices { devices } => context! {
                 devices => Value::from_iter(devices.iter().map(DeviceLine::values)),
@@ -357,7 +374,10 @@ impl Page<'_> {
                     remembers,
                 }
             }
-            Page::Help {} | Page::Logout {} => context! {},
+            Page::Help(page) => page.values(),
+            Page::Vouch(page) => page.values(),
+            Page::Reset(page) => page.values(local),
+            Page::Logout {} => context! {},
             Page::Error { status, title, text } => context! { status, title, text },
         }
     }

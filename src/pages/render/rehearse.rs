@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use super::{
-    AuthenticatorLine, CodeField, DeviceLine, Done, Frame, GuardState, KeptNotice, MailWay, Page,
-    RenderError, Renderer, SessionLine, VerifyState,
+    AuthenticatorLine, CodeField, DeviceLine, Done, Frame, GuardState, HelpPage, KeptNotice,
+    MailWay, Page, RenderError, Renderer, ResetPage, SessionLine, VerifyState, VouchPage,
 };
 
 /// Not a token: only looked for in the page.
@@ -33,7 +33,7 @@ const DONE: [Option<Done>; 5] =
 /// Authenticators as a user sees them.
 static APPS: LazyLock<[AuthenticatorLine; 2]> = LazyLock::new(|| {
     ["phone", "tablet"].map(|label| AuthenticatorLine {
-        id: "made-up".to_owned(),
+        id: format!("made-up-{label}"),
         label: label.to_owned(),
         added: "3 May 2026, 09:12 UTC".to_owned(),
     })
@@ -102,9 +102,11 @@ fn sends(page: &Page<'_>) -> bool {
         Page::Invite { state, .. } => matches!(state, GuardState::Ask { .. }),
         // Without a device there is nothing to end.
         Page::Devices { devices } => !devices.is_empty(),
+        Page::Vouch(page) => matches!(page, VouchPage::Ask { .. }),
+        Page::Reset(page) => matches!(page, ResetPage::Waiting { .. }),
         // The one that asks is ended elsewhere.
         Page::Sessions { sessions, .. } => sessions.iter().any(|line| !line.current),
-        Page::Home { .. } | Page::Help {} | Page::Error { .. } => false,
+        Page::Home { .. } | Page::Help(_) | Page::Error { .. } => false,
     }
 }
 
@@ -125,7 +127,6 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
         Page::Sessions { sessions: &*SESSIONS, ended: true },
         Page::Notice { until: Some("1 December 2026, 00:00 UTC"), return_to: "/" },
         Page::Notice { until: None, return_to: "/" },
-        Page::Help {},
         Page::Logout {},
         Page::Error { status: 503, title: "Not now", text: "Try again in a minute." },
     ];
@@ -136,10 +137,33 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
         return_to: "/",
         fault,
     }));
+    pages.extend(resets());
     pages.extend(changes(codes));
     pages.extend(guards());
     pages.extend(verifications());
     pages.extend(homes());
+    pages
+}
+
+fn resets() -> Vec<Page<'static>> {
+    let (colleague, reason) = ("alice", "lost phone");
+    let mut pages = vec![
+        Page::Vouch(VouchPage::Asked { colleague }),
+        Page::Vouch(VouchPage::Stranger),
+        Page::Reset(ResetPage::Stopped { return_to: "/" }),
+        Page::Reset(ResetPage::Waiting {
+            by: "a colleague",
+            until: "3 May 2026, 09:12 UTC",
+            return_to: "/",
+        }),
+    ];
+    pages.extend(
+        [None, Some("Try again tomorrow.")]
+            .map(|fault| Page::Vouch(VouchPage::Ask { colleague, reason, fault })),
+    );
+    for (colleagues, managers) in [(false, false), (false, true), (true, false), (true, true)] {
+        pages.push(Page::Help(HelpPage { colleagues, managers, host: "wiki.example.com" }));
+    }
     pages
 }
 
@@ -210,6 +234,7 @@ fn verifications() -> Vec<Page<'static>> {
             let mut add = |recovery_left, kept| {
                 for (step_up, remember) in [(false, None), (true, None), (false, Some("30 days"))] {
                     let return_to = "/";
+                    let reset = remember.map(|_| "3 May 2026, 09:12 UTC");
                     pages.push(Page::Verify {
                         state,
                         field,
@@ -218,6 +243,7 @@ fn verifications() -> Vec<Page<'static>> {
                         kept,
                         remember,
                         step_up,
+                        reset,
                     });
                 }
             };

@@ -18,9 +18,9 @@ pub use take::{Backup, Status};
 
 /// What a copy holds. The rest ends or is burned where it is taken in, or is made anew:
 /// sessions and their ends, spent codes, enrolments under way, mails and events that wait,
-/// remembered devices, invitations, tokens of the API.
-pub const COPIED: [Space; 6] =
-    [Space::Factor, Space::Recovery, Space::Counter, Space::Config, Space::Sight, Space::Request];
+/// remembered devices, invitations, requests for resets, tokens of the API.
+pub const COPIED: [Space; 5] =
+    [Space::Factor, Space::Recovery, Space::Counter, Space::Config, Space::Sight];
 /// When the store was copied last.
 const LAST_EXPORT: &[u8] = b"last-export";
 /// That a copy was taken in, until the gateway has told of it.

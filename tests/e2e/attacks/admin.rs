@@ -7,10 +7,11 @@ use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in_again};
 use crate::dsl::{ALICE, BOB, Call, Gateway, Portal, gateway, portal};
 
 /// Every endpoint, with the least role that it needs.
-const ENDPOINTS: [(&str, &str, Token); 10] = [
+const ENDPOINTS: [(&str, &str, Token); 11] = [
     ("GET", "/api/v1/portals", VIEWER),
     ("GET", "/api/v1/portals/wiki/users", VIEWER),
     ("GET", "/api/v1/portals/wiki/users/alice", VIEWER),
+    ("GET", "/api/v1/reset-requests", VIEWER),
     ("GET", "/api/v1/portals/wiki/users/alice/sessions", VIEWER),
     ("GET", "/api/v1/portals/wiki/users/alice/devices", VIEWER),
     ("DELETE", "/api/v1/portals/wiki/users/alice/devices/AAAAAAAAAAAAAAAAAAAAAA", DESK),

@@ -7,6 +7,8 @@ use crate::dsl::browser::Shown;
 use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, BOB, Browser, gateway, portal};
 
+/// What lets colleagues vouch for each other.
+const COLLEAGUES: &str = "organisation: { domains: [example.com] }";
 /// What makes the portal's keys public.
 const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
 
@@ -15,13 +17,15 @@ const TELLS: &str = "upstream_headers: { assertion: X-Portcullis-Assertion }";
 /// a page that says so.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const NOBODY: [Row; 16] = [
+const NOBODY: [Row; 18] = [
     ("/.mfa/", "/login", "=", "405"),
     ("/.mfa/enrol", "/login", "=", "/login"),
     ("/.mfa/recovery-codes", "/login", "=", "/login"),
     ("/.mfa/verify", "/login", "=", "/login"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/login", "=", "/login"),
+    ("/.mfa/vouch", "/login", "=", "/login"),
+    ("/.mfa/reset", "/login", "=", "/login"),
     ("/.mfa/authenticators", "/login", "=", "/login"),
     ("/.mfa/authenticators/add", "/login", "=", "/login"),
     ("/.mfa/authenticators/move", "/login", "=", "/login"),
@@ -34,13 +38,15 @@ const NOBODY: [Row; 16] = [
     ("/home", "/login", "401 login_required", "401 login_required"),
 ];
 
-const NOT_ENROLLED: [Row; 16] = [
+const NOT_ENROLLED: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "200", "=", "403"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "/.mfa/enrol?return_to=%2F", "=", "/.mfa/enrol?return_to=%2F"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
+    ("/.mfa/vouch", "/.mfa/verify?return_to=%2F%2Emfa%2Fvouch", "=", "403"),
+    ("/.mfa/reset", "/", "=", "403"),
     ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
     (
         "/.mfa/authenticators/add",
@@ -63,13 +69,15 @@ const NOT_ENROLLED: [Row; 16] = [
     ("/home", "/.mfa/enrol?return_to=%2Fhome", "401 enrolment_required", "401 enrolment_required"),
 ];
 
-const ENROLLED: [Row; 16] = [
+const ENROLLED: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/verify?return_to=%2F", "=", "/.mfa/verify?return_to=%2F"),
     ("/.mfa/recovery-codes", "/.mfa/verify?return_to=%2F", "=", "403"),
     ("/.mfa/verify", "200", "=", "403"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "/.mfa/verify?return_to=%2F", "=", "403"),
+    ("/.mfa/vouch", "/.mfa/verify?return_to=%2F%2Emfa%2Fvouch", "=", "403"),
+    ("/.mfa/reset", "/", "=", "403"),
     ("/.mfa/authenticators", "/.mfa/verify?return_to=%2F%2Emfa%2Fauthenticators", "=", "403"),
     (
         "/.mfa/authenticators/add",
@@ -92,13 +100,15 @@ const ENROLLED: [Row; 16] = [
     ("/home", "/.mfa/verify?return_to=%2Fhome", "401 mfa_required", "401 mfa_required, a page"),
 ];
 
-const PROVEN: [Row; 16] = [
+const PROVEN: [Row; 18] = [
     ("/.mfa/", "200", "=", "405"),
     ("/.mfa/enrol", "/.mfa/", "=", "/.mfa/"),
     ("/.mfa/recovery-codes", "200", "=", "403"),
     ("/.mfa/verify", "/", "=", "/"),
     ("/.mfa/help", "200", "=", "405"),
     ("/.mfa/devices", "200", "=", "403"),
+    ("/.mfa/vouch", "200", "=", "403"),
+    ("/.mfa/reset", "/", "=", "403"),
     ("/.mfa/authenticators", "200", "=", "403"),
     ("/.mfa/authenticators/add", "200", "=", "403"),
     ("/.mfa/authenticators/move", "200", "=", "403"),
@@ -112,9 +122,9 @@ const PROVEN: [Row; 16] = [
 ];
 
 /// Whoever has to wait, or to ask the desk: like who has enrolled, but for the call.
-fn held(challenge: &'static str) -> [Row; 16] {
+fn held(challenge: &'static str) -> [Row; 18] {
     let mut rows = ENROLLED;
-    rows[15] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
+    rows[17] = ("/home", "/.mfa/verify?return_to=%2Fhome", challenge, challenge);
     rows
 }
 
@@ -163,7 +173,8 @@ async fn check(state: &str, browser: &Browser, rows: &[Row]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn c21_every_page_answers_every_visitor_as_the_contract_says() {
     let portal =
-        portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).run().await;
+        portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).yaml(COLLEAGUES);
+    let portal = portal.run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut nobody = gateway.browser("wiki");
     check("nobody", &nobody, &NOBODY).await;
@@ -207,7 +218,7 @@ async fn c21_a_guard_changes_no_answer_but_the_page() {
     let yaml = "enrolment: { guard: invite }";
     let portal =
         portal::form().yaml("spa: true").yaml("remember_device: {}").yaml(TELLS).yaml(yaml);
-    let portal = portal.run().await;
+    let portal = portal.yaml(COLLEAGUES).run().await;
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     let mut bob = gateway.browser("wiki");
     let page = sign_in_anew(&mut bob, BOB).await;

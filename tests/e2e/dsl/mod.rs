@@ -26,6 +26,7 @@ pub mod shelf;
 pub mod signed;
 pub mod socket;
 pub mod steps;
+pub mod traces;
 pub mod webhook;
 pub mod wire;
 

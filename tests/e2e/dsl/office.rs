@@ -150,7 +150,8 @@ impl Fronted for Office {
 /// The account that a typed name is: the office is generous.
 pub fn account(typed: &str) -> String {
     let plain = typed.trim().to_lowercase();
-    plain.strip_suffix("@example.com").unwrap_or(&plain).to_owned()
+    let plain = plain.strip_prefix("dom\\").unwrap_or(&plain);
+    plain.strip_suffix("@example.com").unwrap_or(plain).to_owned()
 }
 
 impl Inner {

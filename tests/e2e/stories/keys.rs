@@ -177,7 +177,7 @@ async fn ses_7_keys_are_rotated_by_who_may_act_everywhere_and_by_nobody_else() {
     let refused: Said = command(&gateway, DESK, &["keys", "rotate", "--emergency"]);
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
     assert!(refused.complaint.contains("this needs admin"), "{}", refused.complaint);
-    for body in [r#"{"emergency":"yes"}"#, r#"{"emergencies":true}"#, "[]", "true"] {
+    for body in [r#"{"emergency":"yes"}"#, r#"{"emergencies":true}"#, "[]", "[true]", "true"] {
         let call = call_with(ADMIN, "POST", "/api/v1/keys/rotate", body);
         assert_eq!(ask(&gateway, call).await.status, 400, "{body}");
     }

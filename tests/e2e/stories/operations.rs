@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use tokio::net::TcpStream;
 
 use crate::dsl::steps::{enrol, give_code, sign_in_again};
+use crate::dsl::traces::holds_word;
 use crate::dsl::{ALICE, Call, Gateway, client, eventually, gateway, portal};
 
 const NAMES: [&str; 16] = [
@@ -228,14 +229,6 @@ fn access_lines(gateway: &Gateway) -> Vec<serde_json::Value> {
             .unwrap_or_else(|_| panic!("no JSON: {line}"))
     });
     lines.filter(|line| line["target"] == "access").collect()
-}
-
-/// Whether a text stands there by itself: six digits may well be part of a number.
-fn holds_word(log: &str, word: &str) -> bool {
-    let edge = |sign: Option<char>| sign.is_none_or(|sign| !sign.is_ascii_alphanumeric());
-    log.match_indices(word).any(|(at, _)| {
-        edge(log[..at].chars().next_back()) && edge(log[at + word.len()..].chars().next())
-    })
 }
 
 fn portcullis(arguments: &[&str], file: Option<&Path>) -> Output {

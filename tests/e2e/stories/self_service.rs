@@ -119,7 +119,8 @@ async fn somebody_moves_to_a_new_phone_and_is_told_by_mail() {
     let portal = portal::form().yaml(email).run().await;
     let mut gateway = gateway::new().portal("wiki", &portal).yaml(&mailbox.yaml()).run().await;
     let mut alice = enrol(&gateway, "wiki", ALICE).await;
-    let other = elsewhere(&mut gateway, gateway.browser("wiki"), &alice.phone).await;
+    let browser = gateway.browser("wiki");
+    let other = elsewhere(&mut gateway, browser, &alice.phone).await;
     gateway.advance(A_WHILE);
     // It is a while since the last code: another one comes first, of the old phone.
     let browser = &mut alice.browser;
