@@ -56,6 +56,13 @@ impl UnixMillis {
         moment.ok()?.format(format).ok()
     }
 
+    /// `2026-11-24T14:05:00Z`: as RFC 3339 writes it, to the second.
+    pub fn rfc3339(self) -> String {
+        let seconds = i64::try_from(self.seconds()).unwrap_or(i64::MAX);
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+        moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+    }
+
     /// A moment as RFC 3339 writes it, with its zone; nothing before the epoch.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;

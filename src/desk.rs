@@ -74,7 +74,13 @@ impl Desk {
 
     /// Somebody who gave the password and has no second factor yet.
     pub fn enrolling<'a>(&'a self, name: &str, session: &'a SessionRecord) -> Enrolling<'a> {
-        let to = Addressee { user: &session.user, portal: PORTAL, host: "", email: None };
+        let to = Addressee {
+            user: &session.user,
+            portal: PORTAL,
+            host: "",
+            email: None,
+            language: None,
+        };
         Enrolling { account: self.account(name), session, rules: &self.rules, to }
     }
 

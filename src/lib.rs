@@ -29,10 +29,12 @@ pub mod factor;
 pub mod store;
 pub mod telemetry;
 
+pub mod call;
 pub mod clock;
 pub mod config;
 pub mod mac;
 pub mod net;
+pub mod overrides;
 pub mod password;
 pub mod random;
 pub mod user;

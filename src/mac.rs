@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 /// A key for one purpose. It has no `Debug`.
 #[derive(Clone)]
@@ -37,9 +38,27 @@ impl MacKey {
     }
 }
 
+/// The HMAC-SHA256 of one text, as others compute it too, under a key of up to 64 bytes (RFC 2104
+/// section 2); nothing where the key is longer.
+pub fn over_text(key: &[u8], text: &[u8]) -> Option<[u8; 32]> {
+    let mut block = Zeroizing::new([0; 64]);
+    block.get_mut(..key.len())?.copy_from_slice(key);
+    let mut mac: Hmac<Sha256> = Hmac::new((&*block).into());
+    mac.update(text);
+    Some(mac.finalize().into_bytes().into())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::MacKey;
+    use super::{MacKey, over_text};
+
+    #[test]
+    fn one_text_is_hashed_as_others_do() {
+        // RFC 4231 section 4.3.
+        let hash = over_text(b"Jefe", b"what do ya want for nothing?").unwrap();
+        assert_eq!(hash[..8], [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]);
+        assert!(over_text(&[1; 65], b"").is_none());
+    }
 
     #[test]
     fn lists_that_read_alike_have_other_hashes() {

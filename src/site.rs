@@ -26,6 +26,7 @@ use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::net::cookies::CookieRules;
 use crate::net::host::Host;
+use crate::net::language::Languages;
 use crate::notify::Post;
 use crate::pages::render::Renderer;
 use crate::pages::spa;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub assertions: Arc<Assertions>,
     /// How long they last.
     pub session_limits: SessionLimits,
+    /// What we speak.
+    pub languages: Languages,
     /// Pages.
     pub renderer: Renderer,
     /// Numbers.

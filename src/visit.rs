@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::clock::UnixMillis;
 use crate::identity::CookieSet;
 use crate::net::cookies::Cookies;
@@ -24,6 +26,8 @@ pub struct Visit {
     pub fresh: Option<String>,
     /// What that portal session is to us.
     pub portal_session: PortalSession,
+    /// The languages wished for: the first `Accept-Language` line, as it came.
+    pub wishes: Option<HeaderValue>,
 }
 
 /// A visitor with the session that says so.

@@ -156,7 +156,7 @@ impl Accounts {
         let Changing { account, session, to } = *who;
         let mut writes = change.writes;
         writes.push(self.sessions.standing(now, session).await?);
-        writes.extend(self.queued(now, &to, change.told)?);
+        writes.extend(self.queued(now, account, &to, change.told).await?);
         match change.ends {
             Ends::Nothing => {}
             Ends::OtherSessions => {

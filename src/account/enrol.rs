@@ -146,7 +146,7 @@ impl Accounts {
         let mut writes = self.enrolment(now, account, session, &proven, &offer, label).await?;
         writes.push(Write::raise(step_key(account, offer.id), step.start(), now.plus(STEP_KEPT)));
         let told = Mail::Enrolled { label: first_label(label), at: now };
-        writes.extend(self.queued(now, &who.to, told)?);
+        writes.extend(self.queued(now, account, &who.to, told).await?);
         writes.extend(toll);
         leave_nothing_behind(&mut writes, account, session);
         let _no_reset = self.proofs.read().await;

@@ -75,8 +75,9 @@ impl Accounts {
         if waits(now, &counter) != Waits::No {
             return Err(MailFault::NotHere);
         }
-        let post = self.post.as_ref().filter(|_| who.to.address().is_some());
-        let post = post.ok_or(MailFault::NoAddress)?;
+        if !self.mails() || who.to.address().is_none() {
+            return Err(MailFault::NoAddress);
+        }
         let before = self.mailed(now, who.account).await?;
         let expect = before.as_ref().map_or(Expect::Absent, |(_, version)| Expect::Is(*version));
         let mut sent = before.map(|(mailed, _)| mailed.sent).unwrap_or_default();
@@ -96,7 +97,7 @@ impl Accounts {
         let key = mail_key(who.account);
         let put = Write::put(key, write(&mailed)?, Some(now.plus(WINDOW))).expecting(expect);
         let mail = Mail::Code { code: code.shown().to_string(), minutes: LIFETIME.as_secs() / 60 };
-        let queued = post.queued(now, &who.to, mail).map_err(AccountError::from)?;
+        let queued = self.queued(now, who.account, &who.to, mail).await?;
         match self.store.commit(now, [vec![put], queued].concat()).await {
             Ok(_) => Ok(()),
             // Somebody asked at the same moment, and one mail is enough.

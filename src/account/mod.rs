@@ -31,10 +31,10 @@ use zeroize::Zeroizing;
 use crate::clock::UnixMillis;
 use crate::config::TotpParameters;
 use crate::factor::{recovery, totp};
-use crate::notify::{Addressee, Mail, NotifyError, Post};
+use crate::notify::{Addressee, Mail, News, NotifyError, Post};
 use crate::policy::Standing;
 use crate::random::NoRandomness;
-use crate::session::Sessions;
+use crate::session::{SessionRecord, Sessions};
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
 use crate::user::Opaque;
 
@@ -195,9 +195,37 @@ impl Accounts {
         Ok(self.factor(now, account).await?.map(|(record, _)| record))
     }
 
-    /// The writes that let a mail wait, where there is somebody to send it. They belong into
-    /// the transaction that does what the mail tells of.
-    fn queued(
+    /// Whether users are told by mail.
+    fn mails(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.mails())
+    }
+
+    /// The writes that let a mail wait in the user's language, where there is somebody to send
+    /// it. They belong into the transaction that does what the mail tells of.
+    async fn queued(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        to: &Addressee<'_>,
+        mail: Mail,
+    ) -> Result<Vec<Write>, AccountError> {
+        let to = self.spoken_to(now, account, to).await?;
+        self.mail_to(now, &to, mail)
+    }
+
+    /// The user as `to` has it, with the language to write in.
+    async fn spoken_to<'a>(
+        &self,
+        now: UnixMillis,
+        account: AccountId,
+        to: &Addressee<'a>,
+    ) -> Result<Addressee<'a>, AccountError> {
+        let sight = self.sight(now, account).await?;
+        Ok(Addressee { language: sight.and_then(|sight| sight.language), ..*to })
+    }
+
+    /// The writes that let a mail wait in the language of `to`.
+    fn mail_to(
         &self,
         now: UnixMillis,
         to: &Addressee<'_>,
@@ -205,6 +233,18 @@ impl Accounts {
     ) -> Result<Vec<Write>, AccountError> {
         let Some(post) = &self.post else { return Ok(Vec::new()) };
         Ok(post.queued(now, to, mail)?)
+    }
+
+    /// Tells another system of what happened to the user of `session` outside of a transaction.
+    async fn tell(
+        &self,
+        now: UnixMillis,
+        session: &SessionRecord,
+        news: News,
+    ) -> Result<(), AccountError> {
+        let Some(post) = &self.post else { return Ok(()) };
+        let about = Some((session.portal.as_str(), session.user.as_str()));
+        Ok(post.tell(&*self.store, now, news, about).await?)
     }
 }
 

@@ -61,7 +61,7 @@ impl Accounts {
         user: &UserName,
     ) -> Result<Reset, AccountError> {
         // Nobody is told by mail: people of the desk have no address here.
-        let to = Addressee { user, portal: "", host: "", email: None };
+        let to = Addressee { user, portal: "", host: "", email: None, language: None };
         let by = Requester::judged(Channel::AccountManager);
         self.reset(now, account, &by, &to, vec![Write::delete(key(account))]).await
     }

@@ -9,6 +9,7 @@ use crate::config::identity::UsernameRule;
 use crate::identity::normalise;
 use crate::net::mail_address::MailAddress;
 use crate::net::public_mail;
+use crate::notify::Speaker;
 use crate::telemetry::label::ResetLabel;
 use crate::user::UserName;
 
@@ -67,12 +68,12 @@ impl Requester {
         self.channel
     }
 
-    /// Who it is in words for the user: what, never who, since the name may be made up and
+    /// Who it is, as far as the user is told: what, never who, since the name may be made up and
     /// whoever reads along has no need of it.
-    pub(super) fn in_words(&self) -> &'static str {
+    pub(super) const fn speaker(&self) -> Speaker {
         match self.channel {
-            Channel::Colleague => "a colleague",
-            Channel::AccountManager => "your account manager",
+            Channel::Colleague => Speaker::Colleague,
+            Channel::AccountManager => Speaker::AccountManager,
         }
     }
 }

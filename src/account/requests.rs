@@ -125,6 +125,8 @@ impl Accounts {
         wish: Wish<'_>,
         first: Approving<'_>,
     ) -> Result<ResetRequest, RequestFault> {
+        let to = &self.spoken_to(now, wish.account, first.to).await?;
+        let first = Approving { to, ..first };
         for _ in 0..PATIENCE {
             if let Some(held) = self.undecided(now, wish.account).await? {
                 return Err(RequestFault::Undecided(held.request.id));
@@ -153,6 +155,8 @@ impl Accounts {
         (account, id): (AccountId, Opaque),
         approving: Approving<'_>,
     ) -> Result<ResetRequest, RequestFault> {
+        let to = &self.spoken_to(now, account, approving.to).await?;
+        let approving = Approving { to, ..approving };
         self.decide(now, account, id, |request| match request.state {
             RequestState::Open => self.approved(now, request, approving),
             state => Err(RequestFault::Decided(state)),
@@ -195,9 +199,10 @@ impl Accounts {
         to: &Addressee<'_>,
     ) -> Result<Option<ResetRequest>, AccountError> {
         let Some(waiting) = self.waiting_reset(now, account).await? else { return Ok(None) };
+        let to = self.spoken_to(now, account, to).await?;
         let stopped = self.decide(now, account, waiting.id, |mut request| {
             request.state = RequestState::Stopped { at: now };
-            Ok((request, self.queued(now, to, Mail::ResetStopped { at: now })?))
+            Ok((request, self.mail_to(now, &to, Mail::ResetStopped { at: now })?))
         });
         match stopped.await {
             Ok(request) => Ok(Some(request)),
@@ -254,10 +259,10 @@ impl Accounts {
         }
         let until = now.plus(terms.wait);
         request.state = RequestState::Waiting { until };
-        let by = request.requester().in_words().to_owned();
+        let by = request.speaker();
         let told = match terms.wait.is_zero() {
             true => Vec::new(),
-            false => self.queued(now, to, Mail::ResetWaiting { by, until })?,
+            false => self.mail_to(now, to, Mail::ResetWaiting { by, until })?,
         };
         Ok((request, told))
     }

@@ -62,8 +62,8 @@ impl Accounts {
         let whole = [Space::Factor, Space::Recovery, Space::Counter];
         let mut writes = whole.map(|space| Write::delete(account.key(space))).to_vec();
         if was_enrolled {
-            let by = on_the_word_of.in_words().to_owned();
-            writes.extend(self.queued(now, to, Mail::Reset { by, at: now })?);
+            let mail = Mail::Reset { by: on_the_word_of.speaker(), at: now };
+            writes.extend(self.queued(now, account, to, mail).await?);
         }
         writes.extend(also);
         self.store.commit(now, writes).await?;

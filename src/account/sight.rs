@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{read, write};
 use super::{AccountError, AccountId, Accounts, PortalTag};
 use crate::clock::UnixMillis;
+use crate::net::language::Language;
 use crate::policy::Standing;
 use crate::store::{Expect, Key, Space, StoreError, Version, Write};
 use crate::user::UserName;
@@ -37,6 +38,9 @@ pub struct Sight {
     pub held: Option<UnixMillis>,
     /// Since when the user would have been held, had the portal not been reporting alone.
     pub reported: Option<UnixMillis>,
+    /// What the user would rather read, as the browser said at the last sign-in that did.
+    #[serde(default)]
+    pub language: Option<Language>,
 }
 
 /// What became of a user on the way, noted once each.
@@ -60,6 +64,7 @@ impl Sight {
             reminded: None,
             held: None,
             reported: None,
+            language: None,
         }
     }
 
@@ -107,8 +112,8 @@ impl Accounts {
         }
     }
 
-    /// Notes that `user`, who stands so, signed in. Says whether it was the first time that was
-    /// seen.
+    /// Notes that `user`, who stands so, signed in, and what language was `wished` for. Says
+    /// whether it was the first time that was seen.
     ///
     /// # Errors
     /// When it is not on disk.
@@ -118,16 +123,23 @@ impl Accounts {
         account: AccountId,
         user: &UserName,
         standing: Standing,
+        wished: Option<Language>,
     ) -> Result<bool, AccountError> {
         let watched = self.watch(now, account.portal).await?;
         let has_none = standing == Standing::NotEnrolled;
         let counted = |quiet: u64| if has_none { quiet } else { 0 };
         let change = |found: Option<Sight>| match found {
-            None => Some(Sight::begun(user, now, counted(millis(now.since(watched))))),
-            Some(there) if there.last.plus(FRESH) > now => None,
+            None => {
+                let begun = Sight::begun(user, now, counted(millis(now.since(watched))));
+                Some(Sight { language: wished, ..begun })
+            }
             Some(there) => {
+                let language = wished.or(there.language);
+                if there.last.plus(FRESH) > now && language == there.language {
+                    return None;
+                }
                 let quiet = counted(there.quiet.max(millis(now.since(there.last))));
-                Some(Sight { last: now, quiet, ..there })
+                Some(Sight { last: now, quiet, language, ..there })
             }
         };
         let before = self.changed(now, account, change).await?;

@@ -46,7 +46,8 @@ pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -
     };
     let pepper = Zeroizing::new([9; 32]);
     let metrics = Arc::new(crate::telemetry::metrics::Metrics::new().unwrap());
-    let post = Some(Arc::new(crate::notify::Post::new(metrics)));
+    let ways = crate::notify::Ways { mails: true, webhook: true };
+    let post = Some(Arc::new(crate::notify::Post::new(ways, metrics)));
     let accounts = Accounts::new(Arc::clone(&store), Arc::clone(&sessions), totp, 10, pepper);
     Desk { accounts: Arc::new(accounts.telling(post)), sessions, store, _folder: folder }
 }
@@ -82,6 +83,16 @@ impl Desk {
         self.store.scan(NOW, Space::Outbox, &[], None, 10).await.unwrap().len()
     }
 
+    /// What another system is told, in order.
+    pub(super) async fn heard(&self) -> Vec<String> {
+        let waiting = self.store.scan(NOW, Space::Hook, &[], None, 100).await.unwrap();
+        let kind = |record: &crate::store::Record| {
+            let json: serde_json::Value = serde_json::from_slice(&record.value).unwrap();
+            json["news"].as_str().unwrap().to_owned()
+        };
+        waiting.iter().map(|(_, record)| kind(record)).collect()
+    }
+
     pub(super) async fn enrol(&self, session: &SessionRecord) -> (Vec<u8>, Arc<SessionRecord>) {
         let offer = self.accounts.offer(NOW, &who(session)).await.unwrap();
         let secret = secret_of(&offer.groups);
@@ -106,12 +117,13 @@ pub(super) fn who(session: &SessionRecord) -> Enrolling<'_> {
 
 pub(super) fn under<'a>(rules: &'a Enrolment, session: &'a SessionRecord) -> Enrolling<'a> {
     let email = rules.email.as_ref();
-    let to = Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email };
+    let to = Addressee { email, ..told(session) };
     Enrolling { account: account(session), session, rules, to }
 }
 
 pub(super) fn told(session: &SessionRecord) -> Addressee<'_> {
-    Addressee { user: &session.user, portal: "wiki", host: "wiki.test", email: None }
+    let (user, portal, host) = (&session.user, "wiki", "wiki.test");
+    Addressee { user, portal, host, email: None, language: None }
 }
 
 pub(super) fn account(session: &SessionRecord) -> AccountId {
@@ -313,8 +325,11 @@ async fn after_fifty_wrong_codes_only_the_desk_can_help() {
     }
     now = now.plus(Duration::from_secs(24 * 3600));
     let right = code(&secret, now);
-    let refused = desk.accounts.verify(now, account, &session, &told(&session), &right).await;
-    assert!(matches!(refused, Err(VerifyFault::HeldBack(None))));
+    for _ in 0..2 {
+        let refused = desk.accounts.verify(now, account, &session, &told(&session), &right).await;
+        assert!(matches!(refused, Err(VerifyFault::HeldBack(None))));
+    }
+    assert_eq!(desk.heard().await, ["enrolled", "factor_disabled"]);
     assert_eq!(desk.accounts.standing(now, account).await.unwrap(), Standing::Disabled);
 }
 

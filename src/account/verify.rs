@@ -9,7 +9,7 @@ use super::record::write;
 use super::{AccountError, AccountId, Accounts, FactorRecord, WRONG_CODES, waiting};
 use crate::clock::UnixMillis;
 use crate::factor::{Typed, read_code};
-use crate::notify::{Addressee, Mail};
+use crate::notify::{Addressee, Mail, News};
 use crate::random;
 use crate::session::{FactorUsed, SessionRecord};
 use crate::store::{CounterState, Expect, Op, Space, StoreError, Version, Write};
@@ -90,6 +90,10 @@ impl Accounts {
             proof => proof,
         };
         let Some(proof) = proof else {
+            if counter.disabled {
+                // The count is a step of its own, and the store keeps it whatever happens here.
+                self.tell(now, session, News::FactorDisabled).await?;
+            }
             return Err(wrong(now, &counter));
         };
         self.prove(now, account, session, version, proof).await
@@ -140,7 +144,8 @@ impl Accounts {
         let spend = Write::put(account.key(Space::Recovery), write(&rest)?, None);
         let left = rest.left();
         let mut writes = vec![spend.expecting(Expect::Is(version))];
-        writes.extend(self.queued(now, to, Mail::RecoveryCodeUsed { left, at: now })?);
+        let told = Mail::RecoveryCodeUsed { left, at: now };
+        writes.extend(self.queued(now, account, to, told).await?);
         Ok(Some(Proof {
             factor: FactorUsed::RecoveryCode,
             writes,

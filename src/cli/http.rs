@@ -4,14 +4,10 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use pingora_core::connectors::http::Connector;
-use pingora_core::protocols::ALPN;
-use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::HttpPeer;
-use pingora_http::RequestHeader;
 use url::Url;
 
 use super::jar::Jar;
+use crate::call::{self, CallError, Caller, Coming, Request};
 use crate::clock::{Clock as _, SystemClock};
 use crate::net::set_cookie::{self, CookieChange};
 
@@ -104,7 +100,7 @@ pub(super) struct Extra<'a> {
 
 /// The way to one portal.
 pub(super) struct Client {
-    connector: Connector,
+    caller: Caller,
     origin: Url,
     /// What the portal is to believe that it is called, over TLS.
     host: Option<String>,
@@ -115,7 +111,7 @@ impl Client {
     /// To the portal at `origin`, spoken to as the gateway does that serves it as `host`.
     pub(super) fn new(origin: &Url, host: Option<&str>) -> Self {
         let host = host.map(str::to_owned);
-        Self { connector: Connector::new(None), origin: origin.clone(), host, patience: PATIENCE }
+        Self { caller: Caller::new(), origin: origin.clone(), host, patience: PATIENCE }
     }
 
     /// With less patience.
@@ -195,16 +191,16 @@ impl Client {
         let jar = Jar::default();
         let begun = self.begin(&jar, method, url, &extra);
         let begun = tokio::time::timeout(self.patience, begun).await;
-        let (mut session, mut page) = begun.map_err(|_| HttpError::TooSlow(shown(url)))??;
+        let (mut coming, mut page) = begun.map_err(|_| HttpError::TooSlow(shown(url)))??;
         let is_right = page.status == StatusCode::OK;
-        while let Some(piece) = piece(&mut session, url).await? {
+        while let Some(piece) = coming.piece().await.map_err(|error| told(url, error))? {
             if is_right {
                 take(&piece).map_err(|error| HttpError::Untaken(shown(url), error))?;
             } else if page.body.len() + piece.len() <= LONGEST {
                 page.body.extend_from_slice(&piece);
             }
         }
-        session.shutdown().await;
+        coming.end().await;
         Ok(page)
     }
 
@@ -215,14 +211,12 @@ impl Client {
         url: &Url,
         extra: &Extra<'_>,
     ) -> Result<Page, HttpError> {
-        let (mut session, mut page) = self.begin(jar, method, url, extra).await?;
-        while let Some(piece) = piece(&mut session, url).await? {
-            page.body.extend_from_slice(&piece);
-            if page.body.len() > LONGEST {
-                return Err(HttpError::TooLong(shown(url)));
-            }
+        let (mut coming, mut page) = self.begin(jar, method, url, extra).await?;
+        let whole = coming.read(&mut page.body, LONGEST).await;
+        if !whole.map_err(|error| told(url, error))? {
+            return Err(HttpError::TooLong(shown(url)));
         }
-        session.shutdown().await;
+        coming.end().await;
         Ok(self.page(page))
     }
 
@@ -233,28 +227,15 @@ impl Client {
         method: &Method,
         url: &Url,
         extra: &Extra<'_>,
-    ) -> Result<(HttpSession, Page), HttpError> {
-        let unreachable = |error: &dyn std::fmt::Display| unreachable_at(url, error);
-        let head = self
-            .head(jar, method, url, extra)
-            .map_err(|error| HttpError::Unwritable(shown(url), error.to_string()))?;
-        let peer = peer(url, self.patience).await.map_err(|error| unreachable(&error))?;
-        let connected = self.connector.get_http_session(&peer).await;
-        let (mut session, _) = connected.map_err(|error| unreachable(&error))?;
-        session.set_read_timeout(Some(self.patience));
-        let sent = session.write_request_header(Box::new(head)).await;
-        sent.map_err(|error| unreachable(&error))?;
-        if let Some((_, body)) = extra.body {
-            let body = bytes::Bytes::copy_from_slice(body);
-            let sent = session.write_request_body(body, true).await;
-            sent.map_err(|error| unreachable(&error))?;
-        }
-        session.finish_request_body().await.map_err(|error| unreachable(&error))?;
-        session.read_response_header().await.map_err(|error| unreachable(&error))?;
-        let head = session.response_header().ok_or_else(|| unreachable(&"it sends no head"))?;
-        let (status, headers) = (head.status, head.headers.clone());
+    ) -> Result<(Coming, Page), HttpError> {
+        let body = extra.body.map(|(_, body)| body);
+        let lines = self.lines(jar, url, extra);
+        let request = Request { method: method.as_str(), url, lines, body };
+        let begun = self.caller.begin(&request, self.patience).await;
+        let coming = begun.map_err(|error| told(url, error))?;
+        let (status, headers) = coming.head().map_err(|error| told(url, error))?;
         let cookies = set_cookie::changes(&headers, SystemClock.now());
-        Ok((session, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
+        Ok((coming, Page { url: url.clone(), status, headers, cookies, body: Vec::new() }))
     }
 
     /// Where a portal calls itself by its public name, what it says leads back here.
@@ -275,73 +256,43 @@ impl Client {
         page
     }
 
-    fn head(
-        &self,
-        jar: &Jar,
-        method: &Method,
-        url: &Url,
-        extra: &Extra<'_>,
-    ) -> Result<RequestHeader, Box<pingora_core::Error>> {
-        let target =
-            url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        let mut head = RequestHeader::build(method.clone(), target.as_bytes(), None)?;
-        let origin = match &self.host {
-            Some(host) => format!("https://{host}"),
-            None => url.origin().ascii_serialization(),
+    fn lines(&self, jar: &Jar, url: &Url, extra: &Extra<'_>) -> Vec<(&'static str, String)> {
+        let (origin, host) = match &self.host {
+            Some(host) => (format!("https://{host}"), host.clone()),
+            None => (url.origin().ascii_serialization(), call::host(url)),
         };
-        let host = origin.split_once("://").map_or("", |(_, host)| host).to_owned();
+        let mut lines = Vec::new();
         if self.host.is_some() {
-            head.insert_header("X-Forwarded-Proto", "https")?;
-            head.insert_header("X-Forwarded-Host", host.clone())?;
-            head.insert_header("X-Forwarded-For", "192.0.2.1")?;
+            lines.push(("X-Forwarded-Proto", "https".to_owned()));
+            lines.push(("X-Forwarded-Host", host.clone()));
+            lines.push(("X-Forwarded-For", "192.0.2.1".to_owned()));
         }
-        head.insert_header("Host", host)?;
-        head.insert_header("User-Agent", "Mozilla/5.0 (compatible; portcullis probe)")?;
-        head.insert_header("Accept", extra.accept.unwrap_or(PAGE))?;
-        head.insert_header("Accept-Language", "en")?;
+        lines.push(("Host", host));
+        let agent = "Mozilla/5.0 (compatible; portcullis probe)";
+        lines.push(("User-Agent", agent.to_owned()));
+        lines.push(("Accept", extra.accept.unwrap_or(PAGE).to_owned()));
+        lines.push(("Accept-Language", "en".to_owned()));
         // What is compared has to be readable.
-        head.insert_header("Accept-Encoding", "identity")?;
-        if let Some(line) = jar.line(url) {
-            head.insert_header("Cookie", line)?;
-        }
-        if let Some(value) = extra.authorization {
-            head.insert_header("Authorization", value)?;
-        }
-        if let Some((kind, body)) = extra.body {
+        lines.push(("Accept-Encoding", "identity".to_owned()));
+        lines.extend(jar.line(url).map(|line| ("Cookie", line)));
+        lines.extend(extra.authorization.map(|value| ("Authorization", value.to_owned())));
+        if let Some((kind, _)) = extra.body {
             // Portals that mind forged requests look at these.
-            head.insert_header("Origin", origin.clone())?;
-            head.insert_header("Referer", format!("{origin}{}", url.path()))?;
-            head.insert_header("Content-Type", kind)?;
-            head.insert_header("Content-Length", body.len())?;
+            lines.push(("Referer", format!("{origin}{}", url.path())));
+            lines.push(("Origin", origin));
+            lines.push(("Content-Type", kind.to_owned()));
         }
-        Ok(head)
+        lines
     }
 }
 
-/// The next piece of a body; nothing after the last.
-async fn piece(session: &mut HttpSession, url: &Url) -> Result<Option<bytes::Bytes>, HttpError> {
-    session.read_response_body().await.map_err(|error| unreachable_at(url, &error))
-}
-
-fn unreachable_at(url: &Url, error: &dyn std::fmt::Display) -> HttpError {
-    HttpError::Unreachable(shown(url), error.to_string())
-}
-
-async fn peer(url: &Url, patience: Duration) -> std::io::Result<HttpPeer> {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().unwrap_or(80);
-    let address = tokio::net::lookup_host((host.as_str(), port)).await?.next();
-    let address = address.ok_or_else(|| std::io::Error::other("its name has no address"))?;
-    let mut peer = HttpPeer::new(address, url.scheme() == "https", host);
-    let options = &mut peer.options;
-    options.connection_timeout = Some(patience);
-    options.total_connection_timeout = Some(patience);
-    options.read_timeout = Some(patience);
-    options.write_timeout = Some(patience);
-    options.verify_cert = true;
-    options.verify_hostname = true;
-    options.alpn = ALPN::H1;
-    Ok(peer)
+/// What is told of a server that did not answer.
+fn told(url: &Url, error: CallError) -> HttpError {
+    match error {
+        CallError::Silent => HttpError::TooSlow(shown(url)),
+        CallError::Unreachable(reason) => HttpError::Unreachable(shown(url), reason),
+        CallError::Unwritable(reason) => HttpError::Unwritable(shown(url), reason),
+    }
 }
 
 /// An address without its query, which may hold what nobody should print.

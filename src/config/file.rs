@@ -20,6 +20,7 @@ use super::file_upstream_headers::UpstreamHeadersFile;
 use super::named::Named;
 use super::secret::SecretSource;
 use super::units::{Size, Span};
+use crate::net::language::Language;
 
 /// A list whose elements are blank where one was found wrong.
 pub(super) type List<T> = Vec<Option<T>>;
@@ -232,6 +233,8 @@ pub(super) struct BrandingFile {
     pub(super) templates: Option<PathBuf>,
     /// Who speaks to the user; Portcullis unless set.
     pub(super) name: Option<String>,
+    /// What users are told in, the default first: en, nl, de, fr; en alone unless set.
+    pub(super) languages: Option<List<Language>>,
 }
 
 /// What a request may cost.

@@ -11,6 +11,8 @@ use super::secret::SecretSource;
 pub(super) struct NotifyFile {
     /// By mail. Absent: nobody is told.
     pub(super) smtp: Option<SmtpFile>,
+    /// Another system, by signed requests. Absent: none.
+    pub(super) webhook: Option<WebhookFile>,
 }
 
 /// A server that takes mails.
@@ -25,4 +27,17 @@ pub(super) struct SmtpFile {
     /// Who the mails are from: an address, or `NAME <ADDRESS>`.
     #[schemars(required)]
     pub(super) from: Option<String>,
+}
+
+/// Another system that is told what happened, as Standard Webhooks has it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping")]
+pub(super) struct WebhookFile {
+    /// Where events are posted: https://HOST/PATH; http:// for this machine alone.
+    #[schemars(required)]
+    pub(super) url: Option<String>,
+    /// What they are signed with: 24 to 64 random bytes in base64, with `whsec_` before them or
+    /// without; the other system has the same.
+    #[schemars(required)]
+    pub(super) secret: Option<SecretSource>,
 }

@@ -4,13 +4,7 @@
 use super::key_path::{KeyPath, Segment};
 
 /// A star stands for any portal or element.
-const KEYS: &[&str] = &[
-    "store.url",
-    "store.require_sync_replication",
-    "notify.webhook",
-    "branding.logo",
-    "branding.languages",
-];
+const KEYS: &[&str] = &["store.url", "store.require_sync_replication", "branding.logo"];
 
 /// Words that a key will take one day.
 const WORDS: &[(&str, &str)] = &[("store.engine", "postgres")];

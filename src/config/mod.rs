@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::net::language::Languages;
+
 mod check;
 pub mod desk;
 pub mod device;
@@ -52,7 +54,7 @@ pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
-pub use notify::{Notify, Smtp, SmtpGuard};
+pub use notify::{Notify, Smtp, SmtpGuard, Webhook};
 pub use schema::schema;
 pub use secret::Secret;
 pub use upstream_headers::UpstreamHeaders;
@@ -224,6 +226,8 @@ pub struct Branding {
     pub templates: Option<PathBuf>,
     /// Who speaks to the user.
     pub name: String,
+    /// In which languages.
+    pub languages: Languages,
 }
 
 /// What a request may cost.

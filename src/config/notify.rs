@@ -1,9 +1,12 @@
-//! How people are told what happened: the server that takes mails, and who they are from.
+//! How people are told what happened: the server that takes mails, and who they are from; and
+//! the other system that hears of it.
 
 use std::fmt;
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
+
+use url::Url;
 
 use super::Secret;
 
@@ -12,6 +15,16 @@ use super::Secret;
 pub struct Notify {
     /// By mail, where there is a server for it.
     pub smtp: Option<Arc<Smtp>>,
+    /// Another system, by its webhook, where there is one.
+    pub webhook: Option<Arc<Webhook>>,
+}
+
+/// Another system that takes signed events.
+pub struct Webhook {
+    /// Where they are posted: https, or http on this machine.
+    pub url: Url,
+    /// What they are signed with, 24 to 64 bytes.
+    pub key: Secret,
 }
 
 /// A server that takes mails.
@@ -46,6 +59,13 @@ pub struct SmtpLogin {
     pub user: String,
     /// The password.
     pub password: Secret,
+}
+
+// A query may hold what only the two systems know, so it is not shown.
+impl fmt::Debug for Webhook {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Webhook({})", self.url.origin().ascii_serialization())
+    }
 }
 
 // The login is part of the secret address, so it is not shown.

@@ -12,6 +12,7 @@ pub mod host;
 pub mod json;
 pub mod json_object;
 pub mod kind;
+pub mod language;
 pub mod mail_address;
 pub mod path;
 pub mod proxy_header;

@@ -2,6 +2,7 @@
 
 use crate::config::Portal;
 use crate::net::email::{EmailAddress, EmailTemplate};
+use crate::net::language::Language;
 use crate::user::UserName;
 
 /// A user of a portal, as far as a mail has to know.
@@ -15,6 +16,8 @@ pub struct Addressee<'a> {
     pub host: &'a str,
     /// How the portal's names become addresses, where they are none.
     pub email: Option<&'a EmailTemplate>,
+    /// What the user would rather read, as far as anybody knows.
+    pub language: Option<Language>,
 }
 
 impl<'a> Addressee<'a> {
@@ -25,6 +28,7 @@ impl<'a> Addressee<'a> {
             portal: &portal.name,
             host: portal.hosts.first().map_or("", String::as_str),
             email: portal.enrolment.email.as_ref(),
+            language: None,
         }
     }
 
@@ -46,7 +50,8 @@ mod tests {
         let user = UserName::canonical(name.to_owned());
         let email = template.map(|text| EmailTemplate::parse(text).unwrap());
         let email = email.as_ref();
-        let addressee = Addressee { user: &user, portal: "wiki", host: "wiki.test", email };
+        let addressee =
+            Addressee { user: &user, portal: "wiki", host: "wiki.test", email, language: None };
         addressee.address().map(|address| address.as_str().to_owned())
     }
 

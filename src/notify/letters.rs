@@ -2,34 +2,22 @@
 //! replace; all are tried out at start, so that no fault waits for the day a mail is due.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::fs;
+use std::path::Path;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
-use super::Mail;
+use super::dates::in_words;
+use super::templates::ours;
+use super::{Mail, Speaker};
 use crate::clock::UnixMillis;
 use crate::config::Branding;
+use crate::net::language::{Language, Languages};
+use crate::overrides::{OverrideError, Overrides, unknown};
 
-/// Where replaced mails are, below the folder of templates.
+/// Where replaced mails are, below the folder of templates: in a folder for each language, and
+/// those in the first language also beside these folders.
 const FOLDER: &str = "mail";
-
-/// Every mail that can be replaced.
-const OURS: &[(&str, &str)] = &[
-    ("authenticator-added.txt", include_str!("../../templates/mail/authenticator-added.txt")),
-    ("authenticator-moved.txt", include_str!("../../templates/mail/authenticator-moved.txt")),
-    ("authenticator-removed.txt", include_str!("../../templates/mail/authenticator-removed.txt")),
-    ("authenticator-renamed.txt", include_str!("../../templates/mail/authenticator-renamed.txt")),
-    ("code.txt", include_str!("../../templates/mail/code.txt")),
-    ("device-alarm.txt", include_str!("../../templates/mail/device-alarm.txt")),
-    ("enrolled.txt", include_str!("../../templates/mail/enrolled.txt")),
-    ("recovery-code-used.txt", include_str!("../../templates/mail/recovery-code-used.txt")),
-    ("recovery-codes-made.txt", include_str!("../../templates/mail/recovery-codes-made.txt")),
-    ("reset.txt", include_str!("../../templates/mail/reset.txt")),
-    ("reset-stopped.txt", include_str!("../../templates/mail/reset-stopped.txt")),
-    ("reset-waiting.txt", include_str!("../../templates/mail/reset-waiting.txt")),
-];
 
 /// The longest value in a mail, in characters: all of one stay within a record of the store.
 pub(super) const LONGEST_VALUE: usize = 254;
@@ -37,25 +25,9 @@ pub(super) const LONGEST_VALUE: usize = 254;
 /// Why there are no words.
 #[derive(Debug, thiserror::Error)]
 pub enum LetterError {
-    /// The folder, or a file in it, cannot be read.
-    #[error("branding.templates: cannot read {path}: {source}", path = path.display())]
-    Unreadable {
-        /// The folder or the file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file would never be used, most likely a slip in its name.
-    #[error(
-        "branding.templates: {path} replaces no mail of ours; known names are {known}",
-        path = path.display()
-    )]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The names that would be used.
-        known: String,
-    },
+    /// The operator's folder.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
     /// A template cannot be used, found at start with made-up values.
     #[error("{file}:{line}: {reason}")]
     Broken {
@@ -82,40 +54,40 @@ pub enum LetterError {
 
 /// A mail in words. No `Debug`: there may be a code in it.
 pub struct Letter {
+    /// What it is written in.
+    pub language: Language,
     /// One line.
     pub subject: String,
     /// The text.
     pub text: String,
 }
 
-/// All templates of mails, ready for use.
+/// All templates of mails, in every language that is spoken, ready for use.
 #[derive(Debug)]
 pub struct Letters {
     templates: Environment<'static>,
     brand: String,
-    overridden: BTreeMap<&'static str, PathBuf>,
+    languages: Languages,
+    overridden: Vec<(Language, Overrides)>,
 }
 
 impl Letters {
-    /// Reads what operators replaced, if anything, and tries out every mail.
+    /// Reads what operators replaced, if anything, and tries out every mail in each language.
     ///
     /// # Errors
     /// When a template cannot be used.
     pub fn new(branding: &Branding) -> Result<Self, LetterError> {
-        let overridden = overrides(branding.templates.as_deref())?;
+        let overridden = overrides(branding)?;
         let mut templates = Environment::new();
         // A mail is plain text: nothing in it has a meaning for a machine.
         templates.set_auto_escape_callback(|_| AutoEscape::None);
         // A name misspelt in an override is a fault, not an empty space in the mail.
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        let mut letters = Self { templates, brand: branding.name.clone(), overridden };
-        for (name, ours) in OURS {
-            let source = match letters.overridden.get(name) {
-                Some(path) => Cow::Owned(read(path)?),
-                None => Cow::Borrowed(*ours),
-            };
-            let added = letters.templates.add_template_owned(*name, source);
-            added.map_err(|error| letters.broken(&error, name))?;
+        let (brand, languages) = (branding.name.clone(), branding.languages.clone());
+        let mut letters = Self { templates, brand, languages, overridden };
+        for (language, name, source) in letters.sources() {
+            let added = letters.templates.add_template_owned(place(language, name), source?);
+            added.map_err(|error| letters.broken(&error, language, name))?;
         }
         letters.rehearse()?;
         // What a fault would quote later is what stands in the mail.
@@ -123,27 +95,30 @@ impl Letters {
         Ok(letters)
     }
 
-    /// The words of a mail to `user` about the portal at `host`.
+    /// The words of a mail to `user` about the portal at `host`, in the language wished for, if
+    /// it is spoken here.
     ///
     /// # Errors
     /// When a template fails on real values.
     pub fn write(
         &self,
+        wished: Option<Language>,
         user: &str,
         (portal, host): (&str, &str),
         mail: &Mail,
     ) -> Result<Letter, LetterError> {
-        let name = template(mail);
+        let (language, name) = (self.languages.or_first(wished), template(mail));
         let values = context! {
             user => plain(user),
             portal => plain(portal),
             host => plain(host),
             brand => plain(&self.brand),
-            ..values(mail)
+            ..values(language, mail)
         };
-        let rendered = self.templates.get_template(name).and_then(|ready| ready.render(values));
-        let words = rendered.map_err(|error| self.broken(&error, name))?;
-        let shapeless = || LetterError::Shapeless { file: self.file(name) };
+        let ready = self.templates.get_template(&place(language, name));
+        let words = ready.and_then(|ready| ready.render(values));
+        let words = words.map_err(|error| self.broken(&error, language, name))?;
+        let shapeless = || LetterError::Shapeless { file: self.file(language, name) };
         let words = words.replace("\r\n", "\n");
         let (subject, rest) = words.split_once('\n').ok_or_else(shapeless)?;
         let text = rest.strip_prefix('\n').ok_or_else(shapeless)?.trim_end();
@@ -151,7 +126,17 @@ impl Letters {
         if subject.is_empty() || text.is_empty() {
             return Err(shapeless());
         }
-        Ok(Letter { subject, text: format!("{text}\n") })
+        Ok(Letter { language, subject, text: format!("{text}\n") })
+    }
+
+    /// Each mail in each language: as operators have it, or else ours.
+    fn sources(&self) -> Vec<(Language, &'static str, Result<Cow<'static, str>, OverrideError>)> {
+        let each = |(language, overrides): &(Language, Overrides)| {
+            let language = *language;
+            let sources = overrides.sources().map(move |(name, source)| (language, name, source));
+            sources.collect::<Vec<_>>()
+        };
+        self.overridden.iter().flat_map(each).collect()
     }
 
     /// Writes every mail with made-up values.
@@ -172,33 +157,44 @@ impl Letters {
             Mail::DeviceAlarm { at },
             Mail::Code { code: CODE.to_owned(), minutes: 1 },
             Mail::Code { code: CODE.to_owned(), minutes: 10 },
-            Mail::ResetWaiting { by: "a colleague".to_owned(), until: at },
+            Mail::ResetWaiting { by: Speaker::Colleague, until: at },
+            Mail::ResetWaiting { by: Speaker::AccountManager, until: at },
             Mail::ResetStopped { at },
-            Mail::Reset { by: "the help desk".to_owned(), at },
+            Mail::Reset { by: Speaker::Colleague, at },
+            Mail::Reset { by: Speaker::AccountManager, at },
         ];
-        for mail in &mails {
-            let letter = self.write("alice", ("wiki", "wiki.example.com"), mail)?;
+        for (language, mail) in self
+            .languages
+            .iter()
+            .flat_map(|language| mails.iter().map(move |mail| (language, mail)))
+        {
+            let place = ("wiki", "wiki.example.com");
+            let letter = self.write(Some(language), "alice", place, mail)?;
             if matches!(mail, Mail::Code { .. }) && !letter.text.contains(CODE) {
-                return Err(LetterError::Useless { file: self.file(template(mail)) });
+                return Err(LetterError::Useless { file: self.file(language, template(mail)) });
             }
         }
         Ok(())
     }
 
     /// The detail is told only while values are made up: without debug there is none later.
-    fn broken(&self, error: &minijinja::Error, name: &str) -> LetterError {
+    fn broken(&self, error: &minijinja::Error, language: Language, name: &str) -> LetterError {
         let kind = error.kind();
         let detail = error.detail().filter(|_| self.templates.debug());
         LetterError::Broken {
-            file: self.file(name),
+            file: self.file(language, name),
             line: error.line().unwrap_or(1),
             reason: detail.map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
         }
     }
 
-    fn file(&self, name: &str) -> String {
-        let path = self.overridden.get(name);
-        path.map_or_else(|| format!("{FOLDER}/{name}"), |path| path.display().to_string())
+    fn file(&self, language: Language, name: &str) -> String {
+        let of_language = self.overridden.iter().find(|(known, _)| *known == language);
+        let path = of_language.and_then(|(_, overrides)| overrides.file(name));
+        path.map_or_else(
+            || format!("{FOLDER}/{}", place(language, name)),
+            |path| path.display().to_string(),
+        )
     }
 }
 
@@ -239,53 +235,63 @@ const fn template(mail: &Mail) -> &'static str {
     }
 }
 
-fn values(mail: &Mail) -> Value {
+fn values(language: Language, mail: &Mail) -> Value {
+    let when = |at: &UnixMillis| in_words(language, *at);
     match mail {
         Mail::Enrolled { label, at } | Mail::Added { label, at } | Mail::Removed { label, at } => {
-            context! { label => words_alone(label), when => at.in_words() }
-        }
-        Mail::DeviceAlarm { at } | Mail::ResetStopped { at } => context! { when => at.in_words() },
-        Mail::ResetWaiting { by, until } => {
-            context! { by => plain(by), until => until.in_words() }
+            context! { label => words_alone(label), when => when(at) }
         }
         Mail::Renamed { from, to, at } | Mail::Moved { from, to, at } => {
-            context! { from => words_alone(from), to => words_alone(to), when => at.in_words() }
+            context! { from => words_alone(from), to => words_alone(to), when => when(at) }
         }
-        Mail::RecoveryCodeUsed { left, at } => context! { left, when => at.in_words() },
-        Mail::RecoveryCodesMade { at } => context! { when => at.in_words() },
+        Mail::RecoveryCodeUsed { left, at } => context! { left, when => when(at) },
+        Mail::RecoveryCodesMade { at } | Mail::DeviceAlarm { at } | Mail::ResetStopped { at } => {
+            context! { when => when(at) }
+        }
         Mail::Code { code, minutes } => context! { code => plain(code), minutes },
-        Mail::Reset { by, at } => context! { by => plain(by), when => at.in_words() },
-    }
-}
-
-/// The mails that operators replaced. Files that are no text are their own affair.
-fn overrides(templates: Option<&Path>) -> Result<BTreeMap<&'static str, PathBuf>, LetterError> {
-    let mut found = BTreeMap::new();
-    let Some(folder) = templates.map(|folder| folder.join(FOLDER)).filter(|folder| folder.is_dir())
-    else {
-        return Ok(found);
-    };
-    let unreadable = |source| LetterError::Unreadable { path: folder.clone(), source };
-    for entry in fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_none_or(|extension| extension != "txt") {
-            continue;
+        Mail::ResetWaiting { by, until } => {
+            context! { by => by.in_words(language), until => when(until) }
         }
-        let ours = OURS.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
-        match ours {
-            Some((name, _)) => found.insert(*name, path),
-            None => {
-                let known = OURS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-                return Err(LetterError::Unknown { path, known });
-            }
-        };
+        Mail::Reset { by, at } => context! { by => by.in_words(language), when => when(at) },
     }
-    Ok(found)
 }
 
-fn read(path: &Path) -> Result<String, LetterError> {
-    fs::read_to_string(path)
-        .map_err(|source| LetterError::Unreadable { path: path.to_owned(), source })
+/// Where a mail stands among all.
+fn place(language: Language, name: &str) -> String {
+    format!("{}/{name}", language.tag())
+}
+
+/// The mails that operators replaced. The first language may have two places.
+fn overrides(branding: &Branding) -> Result<Vec<(Language, Overrides)>, LetterError> {
+    let folder = branding.templates.as_deref().map(|folder| folder.join(FOLDER));
+    let folder = folder.filter(|folder| folder.is_dir());
+    if let Some(folder) = &folder {
+        only_languages(folder)?;
+    }
+    let read = |language: Language| {
+        let own = folder.as_ref().map(|folder| folder.join(language.tag()));
+        let beside = folder.clone().filter(|_| language == branding.languages.first());
+        let mut found = Overrides::none(ours(language));
+        for place in [own.filter(|own| own.is_dir()), beside].into_iter().flatten() {
+            found = found.and(Overrides::read(&place, &["txt"], "mail", ours(language))?)?;
+        }
+        Ok((language, found))
+    };
+    branding.languages.iter().map(read).collect()
+}
+
+/// A folder in a language that we do not speak would never be used.
+fn only_languages(folder: &Path) -> Result<(), OverrideError> {
+    let unreadable = |source| OverrideError::Unreadable { path: folder.to_owned(), source };
+    let tags = || Language::ALL.iter().map(|language| language.tag());
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_known = tags().any(|tag| path.file_name().is_some_and(|name| name == tag));
+        if path.is_dir() && !is_known {
+            return Err(unknown(path, "language", tags()));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,19 @@
-//! What people are told by mail. Whoever changes something puts the mail about it into the
-//! transaction that changes it ([`Post::queued`]); a worker sends what waits. No request ever
-//! waits for a server of mails.
+//! What people are told by mail, and another system by its webhook. Whoever changes something
+//! puts the news of it into the transaction that changes it ([`Post::queued`]); a worker for each
+//! way sends what waits. No request ever waits for a server of mails or a webhook.
 
 mod addressee;
+mod carrier;
+mod dates;
+mod hook;
 mod letters;
+mod mails;
+mod news;
 mod outbox;
+mod queue;
 mod smtp;
+mod speaker;
+mod templates;
 mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -15,10 +23,15 @@ use crate::random::NoRandomness;
 use crate::store::StoreError;
 
 pub use addressee::Addressee;
+pub use carrier::Trouble;
+pub use hook::Hook;
 pub use letters::{LetterError, Letters};
-pub use outbox::Post;
-pub use smtp::{Courier, Trouble};
-pub use worker::Worker;
+pub use mails::Mails;
+pub use news::News;
+pub use outbox::{Post, Ways};
+pub use smtp::Courier;
+pub use speaker::Speaker;
+pub use worker::{send_mails, send_news};
 
 /// What somebody is told. Whatever stands in it is shown to its addressee.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +102,8 @@ pub enum Mail {
     },
     /// A reset is approved, and waits for the user to stop it.
     ResetWaiting {
-        /// On whose word, in words for the user: a role, never a name that tells too much.
-        by: String,
+        /// On whose word.
+        by: Speaker,
         /// When it is carried out.
         until: UnixMillis,
     },
@@ -101,14 +114,14 @@ pub enum Mail {
     },
     /// Every factor was removed.
     Reset {
-        /// Who did it, in words for the user: a role, never a name that tells too much.
-        by: String,
+        /// On whose word.
+        by: Speaker,
         /// When.
         at: UnixMillis,
     },
 }
 
-/// Why a mail cannot be queued or written.
+/// Why news cannot be queued or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// The store refused.
@@ -117,8 +130,8 @@ pub enum NotifyError {
     /// No name for it can be drawn.
     #[error(transparent)]
     Random(#[from] NoRandomness),
-    /// The mail cannot be written down.
-    #[error("a mail cannot be written down")]
+    /// They cannot be written down.
+    #[error("news cannot be written down")]
     Unwritable,
     /// The address of the server cannot be used with TLS.
     #[error("notify.smtp.url: no TLS to this server: {0}")]

@@ -1,55 +1,107 @@
-//! The mails that wait, in the store. A mail is queued by the transaction that did what it
-//! tells of, so that neither is without the other; it is gone when the server has taken it.
+//! What is told, on its way into the store: mails to users, and news to another system. Both
+//! are queued by the transaction that did what they tell of, so that neither is without it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Addressee, Mail, NotifyError, letters};
+use super::queue::{self, PATIENCE, Times, Waits};
+use super::{Addressee, Mail, News, NotifyError, letters, news};
 use crate::clock::UnixMillis;
 use crate::net::email::EmailAddress;
-use crate::random;
-use crate::store::{Expect, Key, Record, Space, Store, StoreError, Version, Write};
+use crate::net::language::Language;
+use crate::store::{Space, Store, Write};
 use crate::telemetry::label::MailOutcome;
 use crate::telemetry::metrics::Metrics;
 
-/// How long the server may be down before a mail is given up.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3600);
-/// How much longer a record is kept, should no worker come to give it up.
-const LEFT_OVER: Duration = Duration::from_secs(27 * 24 * 3600);
-/// How many mails are read from the store at once.
-const PAGE: usize = 1000;
-
-/// Takes mails. The rest of the house only sees this.
+/// Takes what is told. The rest of the house only sees this.
 pub struct Post {
+    ways: Ways,
     metrics: Arc<Metrics>,
 }
 
+/// By which ways there is somebody to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
+    /// A server takes mails.
+    pub mails: bool,
+    /// Another system takes news.
+    pub webhook: bool,
+}
+
 impl Post {
-    /// A place where mails are taken; they go into whatever store the caller commits to.
-    pub const fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics }
+    /// A place where news are taken; they go into whatever store the caller commits to.
+    pub const fn new(ways: Ways, metrics: Arc<Metrics>) -> Self {
+        Self { ways, metrics }
     }
 
-    /// The writes that let a mail wait, at most one: they belong into the caller's own
-    /// transaction. None for somebody who has no address, which is counted.
+    /// Whether users are told by mail.
+    pub const fn mails(&self) -> bool {
+        self.ways.mails
+    }
+
+    /// The writes that let a mail wait and tell the other system of the same, at most two: they
+    /// belong into the caller's own transaction. A mail to somebody who has no address is
+    /// counted and left out.
     ///
     /// # Errors
-    /// When the mail cannot be named or written down. What it tells of must not happen then.
+    /// When it cannot be named or written down. What it tells of must not happen then.
     pub fn queued(
         &self,
         now: UnixMillis,
         to: &Addressee<'_>,
         mail: Mail,
     ) -> Result<Vec<Write>, NotifyError> {
-        let Some(address) = to.address() else {
-            self.metrics.mail(MailOutcome::Unaddressed);
-            return Ok(Vec::new());
+        let mut writes = match News::of(&mail) {
+            Some(news) => self.told(now, news, Some((to.portal, to.user.as_str())))?,
+            None => Vec::new(),
         };
-        let waiting = Waiting::new(now, to, &address, mail);
-        let key = Key::new(Space::Outbox, name_of(now, random::bytes()?));
-        Ok(vec![waiting.write(key)?.expecting(Expect::Absent)])
+        if !self.ways.mails {
+            return Ok(writes);
+        }
+        match to.address() {
+            Some(address) => {
+                writes.push(queue::queued(now, &Waiting::new(now, to, &address, mail))?)
+            }
+            None => self.metrics.mail(MailOutcome::Unaddressed),
+        }
+        Ok(writes)
+    }
+
+    /// The write that tells the other system, where there is one, of something that happened to
+    /// a user of a portal, or to none: it belongs into the caller's own transaction.
+    ///
+    /// # Errors
+    /// When it cannot be named or written down.
+    pub fn told(
+        &self,
+        now: UnixMillis,
+        news: News,
+        about: Option<(&str, &str)>,
+    ) -> Result<Vec<Write>, NotifyError> {
+        if !self.ways.webhook {
+            return Ok(Vec::new());
+        }
+        Ok(vec![queue::queued(now, &news::Waiting::new(now, news, about))?])
+    }
+
+    /// Tells the other system, where there is one, of what was done outside of a transaction.
+    ///
+    /// # Errors
+    /// When it is not on disk.
+    pub async fn tell(
+        &self,
+        store: &dyn Store,
+        now: UnixMillis,
+        news: News,
+        about: Option<(&str, &str)>,
+    ) -> Result<(), NotifyError> {
+        let writes = self.told(now, news, about)?;
+        if !writes.is_empty() {
+            store.commit(now, writes).await?;
+        }
+        Ok(())
     }
 }
 
@@ -61,23 +113,15 @@ pub(super) struct Waiting {
     pub(super) user: String,
     pub(super) portal: String,
     pub(super) host: String,
+    /// What its reader would rather read.
+    #[serde(default)]
+    pub(super) language: Option<Language>,
     pub(super) mail: Mail,
     /// When it was queued.
     pub(super) queued: UnixMillis,
-    /// From when on it is not worth sending.
-    pub(super) until: UnixMillis,
-    /// When a worker may take it: not before a refusal has cooled down, nor while another
-    /// worker has it.
-    pub(super) due: UnixMillis,
-    /// How often the server put it off.
-    pub(super) put_off: u32,
-}
-
-/// A mail that waits, with where and which write it is.
-pub(super) struct Found {
-    pub(super) key: Key,
-    pub(super) version: Version,
-    pub(super) waiting: Waiting,
+    until: UnixMillis,
+    due: UnixMillis,
+    put_off: u32,
 }
 
 impl Waiting {
@@ -101,6 +145,7 @@ impl Waiting {
             user: letters::plain(to.user.as_str()),
             portal: to.portal.to_owned(),
             host: to.host.to_owned(),
+            language: to.language,
             mail: within_bounds(mail),
             queued: now,
             until,
@@ -108,10 +153,17 @@ impl Waiting {
             put_off: 0,
         }
     }
+}
 
-    fn write(&self, key: Key) -> Result<Write, NotifyError> {
-        let value = serde_json::to_vec(self).map_err(|_| NotifyError::Unwritable)?;
-        Ok(Write::put(key, value, Some(self.until.plus(LEFT_OVER))))
+impl Waits for Waiting {
+    const SPACE: Space = Space::Outbox;
+
+    fn times(&self) -> Times {
+        Times { until: self.until, due: self.due, put_off: self.put_off }
+    }
+
+    fn set_times(&mut self, Times { until, due, put_off }: Times) {
+        (self.until, self.due, self.put_off) = (until, due, put_off);
     }
 }
 
@@ -130,81 +182,9 @@ fn within_bounds(mail: Mail) -> Mail {
         Mail::RecoveryCodeUsed { left, at } => Mail::RecoveryCodeUsed { left, at },
         Mail::RecoveryCodesMade { at } => Mail::RecoveryCodesMade { at },
         Mail::Code { code, minutes } => Mail::Code { code: letters::plain(&code), minutes },
-        Mail::Reset { by, at } => Mail::Reset { by: letters::plain(&by), at },
-        Mail::ResetWaiting { by, until } => Mail::ResetWaiting { by: letters::plain(&by), until },
-        Mail::DeviceAlarm { .. } | Mail::ResetStopped { .. } => mail,
+        Mail::Reset { .. }
+        | Mail::ResetWaiting { .. }
+        | Mail::ResetStopped { .. }
+        | Mail::DeviceAlarm { .. } => mail,
     }
-}
-
-/// Names a mail by when it was queued, so that the oldest is read first, and by chance.
-fn name_of(now: UnixMillis, by_chance: [u8; 16]) -> Vec<u8> {
-    [&now.0.to_be_bytes()[..], &by_chance].concat()
-}
-
-/// Every mail that waits, oldest first.
-pub(super) async fn all(store: &dyn Store, now: UnixMillis) -> Result<Vec<Found>, StoreError> {
-    let mut found: Vec<Found> = Vec::new();
-    loop {
-        let after = found.last().map(|found| found.key.id.clone());
-        let page = store.scan(now, Space::Outbox, &[], after.as_deref(), PAGE).await?;
-        let is_last = page.len() < PAGE;
-        for (key, record) in page {
-            found.push(read(key, &record)?);
-        }
-        if is_last {
-            return Ok(found);
-        }
-    }
-}
-
-/// Takes a mail until `due`, so that no other worker does; nothing when somebody else has
-/// been quicker.
-pub(super) async fn take(
-    store: &dyn Store,
-    now: UnixMillis,
-    found: Found,
-    due: UnixMillis,
-) -> Result<Option<Found>, NotifyError> {
-    let Found { key, version, mut waiting } = found;
-    waiting.due = due;
-    let write = waiting.write(key.clone())?.expecting(Expect::Is(version));
-    match store.commit(now, vec![write]).await {
-        Ok(versions) => {
-            let taken = versions.first().copied();
-            Ok(taken.map(|version| Found { key, version, waiting }))
-        }
-        Err(StoreError::Conflict { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Strikes a mail off the list, unless somebody else has taken it meanwhile.
-pub(super) async fn strike(
-    store: &dyn Store,
-    now: UnixMillis,
-    found: &Found,
-) -> Result<(), StoreError> {
-    let write = Write::delete(found.key.clone()).expecting(Expect::Is(found.version));
-    match store.commit(now, vec![write]).await {
-        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Puts a mail off until `due`.
-pub(super) async fn put_off(
-    store: &dyn Store,
-    now: UnixMillis,
-    found: Found,
-    due: UnixMillis,
-) -> Result<(), NotifyError> {
-    let put_off = found.waiting.put_off.saturating_add(1);
-    let found = Found { waiting: Waiting { put_off, ..found.waiting }, ..found };
-    take(store, now, found, due).await.map(|_| ())
-}
-
-fn read(key: Key, record: &Record) -> Result<Found, StoreError> {
-    let waiting = serde_json::from_slice(&record.value)
-        .map_err(|_| StoreError::Corrupt("a mail that waits is not well-formed".to_owned()))?;
-    Ok(Found { key, version: record.version, waiting })
 }

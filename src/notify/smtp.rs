@@ -14,6 +14,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, message::header::HeaderName, message::header::HeaderValue};
 
 use super::NotifyError;
+use super::carrier::{Setback, Trouble};
 use super::letters::Letter;
 use crate::config::{Smtp, SmtpGuard};
 use crate::net::email::EmailAddress;
@@ -24,26 +25,6 @@ const GREETING: Duration = Duration::from_secs(20);
 const DELIVERY: Duration = Duration::from_secs(60);
 /// How long we wait for a farewell.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// The server does not take mails at all now.
-#[derive(Debug, thiserror::Error)]
-pub enum Trouble {
-    /// It says nothing.
-    #[error("does not answer in time")]
-    Silent,
-    /// There is no way to it, or the way broke.
-    #[error("cannot be reached: {0}")]
-    Unreachable(String),
-    /// STARTTLS was asked for, and it has none.
-    #[error("has no STARTTLS")]
-    NoTls,
-    /// It answered what it should not.
-    #[error("answers {1} to {0}")]
-    Answer(Stage, u16),
-    /// It answered no SMTP.
-    #[error("answers to {0} what is no SMTP, or lacks what is needed")]
-    Unknown(Stage),
-}
 
 /// Up to where we came with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,22 +50,6 @@ impl std::fmt::Display for Stage {
             Self::Sender => "the sender",
             Self::Mail => "a mail",
         })
-    }
-}
-
-/// What came of a mail that was not sent.
-pub(super) enum Setback {
-    /// The server will never take it.
-    Refused(u16),
-    /// The server does not take it now, though it may take others.
-    Later(u16),
-    /// The server takes none now.
-    Trouble(Trouble),
-}
-
-impl From<Trouble> for Setback {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
     }
 }
 
@@ -195,6 +160,10 @@ impl Courier {
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         );
+        let language = HeaderValue::new(
+            HeaderName::new_from_ascii_str("Content-Language"),
+            letter.language.tag().to_owned(),
+        );
         let message = Message::builder()
             .from(from)
             .to(Mailbox::new(None, to.as_address().clone()))
@@ -202,6 +171,7 @@ impl Courier {
             .date(date)
             .message_id(Some(id))
             .raw_header(by_itself)
+            .raw_header(language)
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text);
         message.ok().map(|message| message.formatted())

@@ -19,7 +19,8 @@ pub(super) async fn ask(
     else {
         return Ok(request.go("/enrol", return_to));
     };
-    let address = who.to.address().filter(|_| request.parts.post.is_some());
+    let address =
+        who.to.address().filter(|_| request.parts.post.as_ref().is_some_and(|post| post.mails()));
     let masked = address.map(|address| address.masked());
     let mail = match (need, &masked) {
         (Need::MailedCode, Some(to)) if mailed => MailWay::Sent { to },

@@ -2,14 +2,12 @@
 //! them by name. All are tried out at start, so that no fault waits for a user to meet it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::error::Error as _;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, context};
 
 use crate::config::Branding;
+use crate::overrides::{Ours, OverrideError, Overrides};
 
 mod line;
 mod page;
@@ -26,7 +24,7 @@ mod tests;
 const STYLESHEET: &str = "style.css";
 
 /// Every file that can be overridden.
-const OURS: &[(&str, &str)] = &[
+const OURS: Ours = &[
     ("authenticators.html", include_str!("../../templates/authenticators.html")),
     ("base.html", include_str!("../../templates/base.html")),
     ("devices.html", include_str!("../../templates/devices.html")),
@@ -52,25 +50,9 @@ const OURS: &[(&str, &str)] = &[
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// The folder, or a file in it, cannot be read.
-    #[error("branding.templates: cannot read {path}: {source}", path = path.display())]
-    Unreadable {
-        /// The folder or the file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file would never be used, most likely a slip in its name.
-    #[error(
-        "branding.templates: {path} replaces no template of ours; known names are {known}",
-        path = path.display()
-    )]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The names that would be used.
-        known: String,
-    },
+    /// The operator's folder.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
     /// A template cannot be used, found at start with made-up values.
     #[error("{file}:{line}: {reason}")]
     Broken {
@@ -111,28 +93,25 @@ pub struct Renderer {
     templates: Environment<'static>,
     stylesheet: Cow<'static, str>,
     brand: String,
-    overridden: BTreeMap<&'static str, PathBuf>,
+    overridden: Overrides,
 }
 
 impl Renderer {
     /// Reads the overrides, if any, and tries out every page.
     pub fn new(branding: &Branding) -> Result<Self, RenderError> {
         let overridden = match &branding.templates {
-            Some(folder) => overrides(folder)?,
-            None => BTreeMap::new(),
+            Some(folder) => Overrides::read(folder, &["html", "css"], "template", OURS)?,
+            None => Overrides::none(OURS),
         };
+        let sources: Vec<_> = overridden.sources().collect();
         let mut renderer = Self {
             templates: environment(),
             stylesheet: Cow::Borrowed(""),
             brand: branding.name.clone(),
             overridden,
         };
-        for (name, ours) in OURS {
-            let source = match renderer.overridden.get(name) {
-                Some(path) => Cow::Owned(read(path)?),
-                None => Cow::Borrowed(*ours),
-            };
-            renderer.add(name, source)?;
+        for (name, source) in sources {
+            renderer.add(name, source?)?;
         }
         rehearse::every_page(&renderer)?;
         // Details and excerpts of the source are for the operator at start. Later they would
@@ -192,7 +171,7 @@ impl Renderer {
     }
 
     fn file(&self, template: &str) -> String {
-        match self.overridden.get(template) {
+        match self.overridden.file(template) {
             Some(path) => path.display().to_string(),
             None => template.to_owned(),
         }
@@ -251,33 +230,4 @@ fn escape(
         out.write_str(entity)?;
     }
     Ok(())
-}
-
-/// The files of `folder` that replace ours. Files that are neither HTML nor CSS, such as a
-/// README, are the operator's own affair.
-fn overrides(folder: &Path) -> Result<BTreeMap<&'static str, PathBuf>, RenderError> {
-    let unreadable = |source| RenderError::Unreadable { path: folder.to_owned(), source };
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if !matches!(extension, Some("html" | "css")) {
-            continue;
-        }
-        let ours = OURS.iter().find(|(name, _)| path.file_name().is_some_and(|file| file == *name));
-        match ours {
-            Some((name, _)) => found.insert(*name, path),
-            None => return Err(RenderError::Unknown { path, known: known_names() }),
-        };
-    }
-    Ok(found)
-}
-
-fn known_names() -> String {
-    OURS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-}
-
-fn read(path: &Path) -> Result<String, RenderError> {
-    fs::read_to_string(path)
-        .map_err(|source| RenderError::Unreadable { path: path.to_owned(), source })
 }

@@ -5,6 +5,7 @@ use super::render::ResetPage;
 use super::{Page, PageAnswer, PageError, PageRequest, StatusCode, Who, field, times};
 use crate::account::requests::{RequestState, ResetRequest};
 use crate::audit::{By, Event};
+use crate::net::language::Language;
 use crate::net::return_to::ReturnTo;
 use crate::notify::Addressee;
 use crate::session::SessionRecord;
@@ -20,7 +21,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
     let Some(until) = waiting.as_ref().and_then(until) else {
         return Ok(PageAnswer::to(return_to.as_str().to_owned()));
     };
-    let by = waiting.as_ref().map_or("", |waiting| waiting.in_words());
+    let by = waiting.as_ref().map_or("", |waiting| waiting.speaker().in_words(Language::En));
     let page = ResetPage::Waiting { by, until: &until, return_to: return_to.as_str() };
     request.page(StatusCode::OK, &Page::Reset(page))
 }

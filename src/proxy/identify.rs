@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
 
 use super::fail::Failure;
 use crate::clock::UnixMillis;
@@ -33,6 +34,7 @@ pub async fn identify(
     let token = cookies.value(SESSION);
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = site.binder.parts(&set);
+    let wishes = headers.get(ACCEPT_LANGUAGE).cloned();
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
         return Ok(Visit {
             who: proven,
@@ -41,6 +43,7 @@ pub async fn identify(
             claims,
             fresh: None,
             portal_session: PortalSession::Other,
+            wishes,
         });
     }
     let who = match &claims {
@@ -51,7 +54,7 @@ pub async fn identify(
         None => idle(parts, site, now, token, &given).await?,
     };
     let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
-    Ok(Visit { who, read: cookies, cookies: set, claims, fresh: None, portal_session })
+    Ok(Visit { who, read: cookies, cookies: set, claims, fresh: None, portal_session, wishes })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -68,6 +71,7 @@ pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure>
         claims: None,
         fresh: None,
         portal_session: PortalSession::Other,
+        wishes: headers.get(ACCEPT_LANGUAGE).cloned(),
     })
 }
 

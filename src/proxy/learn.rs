@@ -230,7 +230,7 @@ async fn named(
     if session.sid == begun {
         tell::of_user(parts, site, origin, Event::LoginSucceeded, &session.user);
     }
-    let standing = sign_in::seen(parts, site, now, &session).await?;
+    let standing = sign_in::seen(parts, site, now, &session, &visit).await?;
     let token = site.token.mint(&parts.keys, now, &session)?;
     let fresh = Some(cookie_line::set_session(&token));
     Ok(Visit { who: Who::Named(session, standing), fresh, ..visit })

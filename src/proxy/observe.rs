@@ -311,7 +311,7 @@ impl Watched {
         self.end_touched().await?;
         let place = sign_in::place(&self.passage.origin, self.passage.agent.as_ref());
         let record = sign_in::begin(parts, site, user, cookies, place).await?;
-        let standing = sign_in::seen(parts, site, now, &record).await?;
+        let standing = sign_in::seen(parts, site, now, &record, &self.passage.visit).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
         self.outcome(LoginOutcomeLabel::Success).await;

@@ -17,6 +17,7 @@ use crate::random::{self, NoRandomness};
 use crate::session::{Learned, Level, Place, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
+use crate::visit::Visit;
 
 /// Begins the session of `user` in the portal session that is known by `cookies`.
 ///
@@ -76,7 +77,8 @@ pub(super) fn record(
     })
 }
 
-/// Notes that the user of a session that just began was seen. Gives how the user stands.
+/// Notes that the user of a session that just began was seen, and in which of our languages
+/// the user would rather be told. Gives how the user stands.
 ///
 /// # Errors
 /// When it is not on disk.
@@ -85,10 +87,13 @@ pub(super) async fn seen(
     site: &Site,
     now: UnixMillis,
     session: &SessionRecord,
+    visit: &Visit,
 ) -> Result<Standing, Failure> {
+    let wishes = visit.wishes.as_ref().and_then(|wishes| wishes.to_str().ok());
+    let language = parts.languages.wished(wishes);
     let account = site.account(session);
     let standing = parts.accounts.standing(now, account).await?;
-    if parts.accounts.seen(now, account, &session.user, standing).await? {
+    if parts.accounts.seen(now, account, &session.user, standing, language).await? {
         site.metrics.rollout().one_more_seen();
     }
     Ok(standing)

@@ -16,7 +16,7 @@ use crate::config::telemetry::AuditLog;
 use crate::desk::Desk;
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
-use crate::notify::{Courier, Letters, Post};
+use crate::notify::Post;
 use crate::pages::render::Renderer;
 use crate::proxy::tls::{self, Certificates};
 use crate::session::{AssertionKeys, Assertions, KeyRing, Sessions};
@@ -61,8 +61,7 @@ impl Prepared {
     pub(super) fn read(config: Config) -> Result<Self, ServerError> {
         let renderer = Renderer::new(&config.branding)?;
         let certificates = tls::certificates(&config)?;
-        let courier = config.notify.smtp.clone().map(Courier::new).transpose()?;
-        let mailing = Mailing { courier, letters: Letters::new(&config.branding)? };
+        let mailing = Mailing::new(&config)?;
         Ok(Self { config, renderer, certificates, mailing })
     }
 }
@@ -107,8 +106,7 @@ impl Lasting {
         before: Option<&Parts>,
     ) -> Result<Ready, ServerError> {
         let Prepared { config, renderer, certificates, mailing } = prepared;
-        let post =
-            mailing.courier.is_some().then(|| Arc::new(Post::new(Arc::clone(&self.metrics))));
+        let post = Some(Arc::new(Post::new(mailing.ways(), Arc::clone(&self.metrics))));
         let accounts = self.accounts(&config, before).telling(post.clone());
         let sites_before = before.map(|parts| &parts.sites);
         let (portals, metrics) = (config.portals, &self.metrics);
@@ -143,6 +141,7 @@ impl Lasting {
             desk_people: Desk::new(people, &self.keyring),
             assertions: Arc::clone(&self.assertions),
             session_limits: config.session,
+            languages: config.branding.languages,
             renderer,
             metrics: Arc::clone(metrics),
             audit: self.audit.clone(),

@@ -15,6 +15,7 @@ use super::mails::Mailing;
 use super::{ServerError, upkeep, wait_for};
 use crate::audit::{By, Detail, Entry, Event};
 use crate::config::{self, Fault, Faults, Fixed, Running, Telemetry};
+use crate::notify::News;
 use crate::proxy::in_force::InForce;
 use crate::telemetry::log::Log;
 use crate::telemetry::metrics::ReloadOutcome;
@@ -148,6 +149,20 @@ impl Reload {
             }
         };
         self.lasting.metrics.config_reloaded(outcome);
+        if outcome == ReloadOutcome::Refused {
+            self.tell().await;
+        }
+    }
+
+    /// Tells another system that a configuration was refused, by what the one before it says.
+    async fn tell(&self) {
+        let now = self.lasting.clock.now();
+        let parts = Arc::clone(&self.in_force.now().parts);
+        let Some(post) = &parts.post else { return };
+        let told = post.tell(&*self.lasting.store, now, News::ConfigurationRefused, None).await;
+        if let Err(error) = told {
+            tracing::error!(%error, "nobody is told that a configuration was refused");
+        }
     }
 
     /// A configuration counts whether or not there is room for a line of it: it may be the one

@@ -28,8 +28,9 @@ pub use counter::{CounterRule, CounterState};
 pub const MAX_VALUE: usize = 4096;
 /// The longest key identifier, in bytes.
 pub const MAX_ID: usize = 128;
-/// The most writes in one [`Store::commit`].
-pub const MAX_WRITES: usize = 16;
+/// The most writes in one [`Store::commit`]: an enrolment behind a guard at a portal with as many
+/// cookies as a session may have, and all who are told of it.
+pub const MAX_WRITES: usize = 24;
 /// The record of [`Space::Config`] that holds the keys of session cookies. No copy of the store
 /// has it: whoever puts one back starts with new keys, so that no cookie from before counts.
 pub const SESSION_KEYS: &[u8] = b"session-signing-keys";

@@ -334,3 +334,31 @@ impl MailOutcome {
         }
     }
 }
+
+/// What became of an event for a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookOutcome {
+    /// The other system took it.
+    Sent,
+    /// The other system did not take it now, or could not be reached.
+    Retried,
+    /// The other system will never take it.
+    Refused,
+    /// It waited for too long.
+    Expired,
+}
+
+impl HookOutcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sent, Self::Retried, Self::Refused, Self::Expired];
+
+    /// The word in the metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Retried => "retried",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+        }
+    }
+}

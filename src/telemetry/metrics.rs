@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::telemetry::label::{
-    FactorLabel, LoginOutcomeLabel, MailOutcome, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
+    FactorLabel, LoginOutcomeLabel, ReasonLabel, ResetLabel, StoreOp, ThrottleScope,
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
@@ -19,6 +19,7 @@ mod audit;
 mod portals;
 mod register;
 mod series;
+mod told;
 
 use audit::AuditMetrics;
 use portals::Portals;
@@ -26,6 +27,7 @@ pub(in crate::telemetry) use portals::drop_series;
 pub(in crate::telemetry) use register::{counters, gauges};
 use register::{histograms, registered};
 pub(in crate::telemetry) use series::Series;
+use told::Told;
 
 /// The portal label of a request that belongs to none. A portal cannot have this name.
 const NO_PORTAL: &str = "_none";
@@ -62,9 +64,8 @@ pub struct Metrics {
     store_seconds: HistogramVec,
     store_errors: IntCounterVec,
     config_reload_success: IntGauge,
-    mails: Series<MailOutcome>,
-    mails_waiting: IntGauge,
     audit: AuditMetrics,
+    told: Told,
 }
 
 impl Metrics {
@@ -112,11 +113,7 @@ impl Metrics {
                 ),
             )?,
             audit: AuditMetrics::new(&registry)?,
-            mails: mails(&registry)?,
-            mails_waiting: registered(
-                &registry,
-                IntGauge::new("portcullis_mails_waiting", "Mails that the server has not taken."),
-            )?,
+            told: Told::new(&registry)?,
             registry,
         };
         metrics.tell_build()?;
@@ -175,16 +172,6 @@ impl Metrics {
             ReloadOutcome::InUse => 1,
             ReloadOutcome::Refused => 0,
         });
-    }
-
-    /// Counts what became of a mail.
-    pub fn mail(&self, outcome: MailOutcome) {
-        self.mails.inc(outcome);
-    }
-
-    /// Says how many mails wait for their server.
-    pub fn mails_waiting(&self, mails: usize) {
-        self.mails_waiting.set(i64::try_from(mails).unwrap_or(i64::MAX));
     }
 
     /// All numbers in the text format of Prometheus.
@@ -365,17 +352,6 @@ impl PortalMetrics {
         };
         bound().map_err(MetricsError::Definition)
     }
-}
-
-fn mails(registry: &Registry) -> Result<Series<MailOutcome>, MetricsError> {
-    let mails = counters(
-        registry,
-        "portcullis_mails_total",
-        "Mails, by what became of them; one that was tried several times was retried as often.",
-        &["outcome"],
-    )?;
-    let counter = |outcome: MailOutcome| mails.get_metric_with_label_values(&[outcome.as_str()]);
-    Series::new(&MailOutcome::ALL, counter).map_err(MetricsError::Definition)
 }
 
 fn every_verification() -> Vec<(FactorLabel, VerificationLabel)> {

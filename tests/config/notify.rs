@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use portcullis::config::{EnrolmentGuard, SmtpGuard};
+use portcullis::net::language::Language;
 
 use crate::cases::{Folder, check_one, edited};
 
@@ -90,6 +91,86 @@ fn a_sender_is_one_address() {
     }
     let missing = folder.faults(&edited(&[("limits:", "notify: { smtp: {} }\nlimits:")]));
     assert_eq!(missing.len(), 2, "{missing:?}");
+}
+
+const HOOK: &str = "notify:\n  webhook:\n    url: https://hooks.example.com/mfa?of=us\n    \
+                    secret: file:secrets/webhook.key\nlimits:";
+/// 32 bytes.
+const KEY: &str = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=";
+
+/// A folder in which the key of the webhook is this one.
+fn with_key(key: &str) -> Folder {
+    let folder = Folder::new();
+    let path = folder.put("secrets/webhook.key", key);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    folder
+}
+
+#[test]
+fn a_webhook_has_an_address_and_a_key() {
+    for key in [KEY.to_owned(), format!("{KEY}\n"), format!("whsec_{KEY}\n")] {
+        let folder = with_key(&key);
+        assert_eq!(folder.warnings(&edited(&[("limits:", HOOK)])), [""; 0]);
+        let webhook = folder.config(&edited(&[("limits:", HOOK)])).notify.webhook.unwrap();
+        assert_eq!(webhook.key.reveal(), b"12345678901234567890123456789012");
+        assert_eq!(webhook.url.as_str(), "https://hooks.example.com/mfa?of=us");
+        assert_eq!(format!("{webhook:?}"), "Webhook(https://hooks.example.com)");
+    }
+    for url in ["http://localhost:8080/x", "http://127.0.0.1:1", "http://[::1]:1/x"] {
+        let hook = HOOK.replace("https://hooks.example.com/mfa?of=us", url);
+        assert_eq!(with_key(KEY).warnings(&edited(&[("limits:", &hook)])), [""; 0], "{url}");
+    }
+    assert!(Folder::new().config(&edited(&[])).notify.webhook.is_none());
+}
+
+#[test]
+fn a_webhook_that_is_none_is_told() {
+    let cases = [
+        ("hooks.example.com", "is no address; write https://HOST/PATH"),
+        ("http://hooks.example.com", "goes over an open way to another machine; write https"),
+        ("http://localhost.example.com", "goes over an open way to another machine; write https"),
+        ("ftp://hooks.example.com", "is neither https:// nor http://; write https://HOST/PATH"),
+        ("https://us:pass@hooks.example.com", "has a name or a password; events are signed, le"),
+        ("https://hooks.example.com/#x", "has a fragment, which no server sees; leave it out"),
+    ];
+    for (url, sentence) in cases {
+        let hook = HOOK.replace("https://hooks.example.com/mfa?of=us", &format!("'{url}'"));
+        let lines = with_key(KEY).faults(&edited(&[("limits:", &hook)]));
+        let start = format!("gateway.yaml:48:5: notify.webhook.url: {sentence}");
+        assert!(lines.len() == 1 && lines[0].starts_with(&start), "{url}: {lines:?}");
+    }
+    for key in ["", "whsec_", PASSWORD, "c2hvcnQ=", &KEY.repeat(3)] {
+        let lines = with_key(key).faults(&edited(&[("limits:", HOOK)]));
+        let fault = "gateway.yaml:49:5: notify.webhook.secret: is not 24 to 64 bytes in base64; \
+                     make one with: openssl rand -base64 32";
+        assert_eq!(lines, [fault], "{key}");
+    }
+    let missing = Folder::new().faults(&edited(&[("limits:", "notify: { webhook: {} }\nlimits:")]));
+    assert_eq!(missing.len(), 2, "{missing:?}");
+}
+
+#[test]
+fn languages_are_of_those_that_we_speak() {
+    let spoken = |list: &str| {
+        let yaml = edited(&[("limits:", &format!("branding: {{ languages: {list} }}\nlimits:"))]);
+        let languages = Folder::new().config(&yaml).branding.languages;
+        languages.iter().map(Language::tag).collect::<Vec<_>>()
+    };
+    assert_eq!(spoken("[nl, en]"), ["nl", "en"]);
+    assert_eq!(spoken("[en, nl, de, fr]"), ["en", "nl", "de", "fr"]);
+    let config = Folder::new().config(&edited(&[]));
+    assert_eq!(config.branding.languages.iter().collect::<Vec<_>>(), [Language::En]);
+    for (list, words) in [
+        ("[]", "is an empty list; name one language at least, the default first"),
+        ("[nl, en, nl]", "is there twice; name each language once"),
+        ("[en, es]", "es"),
+        ("[EN]", "EN"),
+    ] {
+        let yaml = edited(&[("limits:", &format!("branding: {{ languages: {list} }}\nlimits:"))]);
+        let lines = Folder::new().faults(&yaml);
+        assert!(lines.len() == 1 && lines[0].contains(words), "{list}: {lines:?}");
+        assert!(lines[0].contains("branding.languages"), "{list}: {lines:?}");
+    }
 }
 
 #[test]

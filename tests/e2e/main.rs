@@ -87,4 +87,5 @@ mod stories {
     mod spa;
     mod streams;
     mod tokens;
+    mod webhook;
 }

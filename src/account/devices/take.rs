@@ -198,7 +198,7 @@ impl Accounts {
         }
         let end = Write::delete(device_key(account, secret.series()));
         let mut writes = vec![end.expecting(Expect::Is(found.version))];
-        writes.extend(self.queued(now, owner, Mail::DeviceAlarm { at: now })?);
+        writes.extend(self.queued(now, account, owner, Mail::DeviceAlarm { at: now }).await?);
         self.store.commit(now, writes).await?;
         Ok(Taken::Copied { instead })
     }

@@ -34,6 +34,7 @@ fn sight(first: UnixMillis, quiet: Duration) -> Sight {
         reminded: None,
         held: None,
         reported: None,
+        language: None,
     }
 }
 
@@ -307,7 +308,7 @@ async fn a_mailed_code_is_not_enough_once_an_invitation_is_needed() {
     let desk = desk().await;
     let session = desk.sign_in(1, 10).await;
     let account = account(&session);
-    desk.accounts.seen(NOW, account, &session.user, Standing::NotEnrolled).await.unwrap();
+    desk.accounts.seen(NOW, account, &session.user, Standing::NotEnrolled, None).await.unwrap();
     let rules = Enrolment { within: Some(5 * MINUTE), ..rules(EnrolmentGuard::Email) };
     let who = under(&rules, &session);
     desk.accounts.mail_code(NOW, &who).await.unwrap();

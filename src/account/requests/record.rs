@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::requester::{Channel, Requester};
 use crate::clock::UnixMillis;
 use crate::config::desk::{Staff, StaffKind};
+use crate::notify::Speaker;
 use crate::user::{Opaque, UserName};
 
 /// How long the desk has to decide.
@@ -189,9 +190,9 @@ impl ResetRequest {
         Requester::judged(self.channel)
     }
 
-    /// On whose word in words for the user: a role, never a name.
-    pub fn in_words(&self) -> &'static str {
-        self.requester().in_words()
+    /// On whose word, as far as the user is told: a role, never a name.
+    pub const fn speaker(&self) -> Speaker {
+        self.requester().speaker()
     }
 
     /// The names of who approved it, for a line of a log.

@@ -165,6 +165,7 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
         assert!(enrolled || !(is_in || is_known_device), "after {commits} commits");
         // One mail tells of the enrolment, and one of the reset, if there was one.
         assert_eq!(desk.mails().await, if enrolled { 1 } else { 2 }, "after {commits} commits");
+        assert_eq!(desk.heard().await.len(), desk.mails().await, "after {commits} commits");
         outcomes.push(enrolled);
         if enrolled {
             let session = desk.sign_in(1, 12).await;
@@ -202,7 +203,7 @@ async fn the_roster_goes_page_by_page() {
     for user in [2, 4, 6, 7, 8] {
         let account = AccountId { portal: PortalTag([7; 8]), sub: Opaque([user; 16]) };
         let name = UserName::canonical(format!("user{user}@example.com"));
-        desk.accounts.seen(NOW, account, &name, Standing::NotEnrolled).await.unwrap();
+        desk.accounts.seen(NOW, account, &name, Standing::NotEnrolled, None).await.unwrap();
     }
     let mut names = Vec::new();
     let mut after = None;

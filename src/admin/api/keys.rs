@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::asked::Asked;
 use super::problem::Problem;
 use super::view;
+use crate::account::AccountError;
 use crate::audit::{Detail, Event};
 use crate::clock::UnixMillis;
+use crate::notify::News;
 use crate::session::Rotation;
 
 /// What may be asked for.
@@ -81,6 +83,7 @@ pub(super) async fn rotate(asked: &Asked<'_>) -> Result<Response, Problem> {
     let entry = asked.entry(Event::KeysRotated).with(Detail::Name, &sessions.kid);
     let reason = if emergency { "emergency" } else { "rotation" };
     asked.note(entry.with(Detail::Reason, reason)).await?;
+    tell(asked).await?;
     tracing::info!(by = asked.staff.name, emergency, kid = sessions.kid, "the keys were rotated");
     let (sessions_ended, assertions) = (ended?, assertions?);
     let ending = |(kid, until): (String, UnixMillis)| Ending { kid, until: view::moment(until) };
@@ -98,4 +101,11 @@ pub(super) async fn rotate(asked: &Asked<'_>) -> Result<Response, Problem> {
         },
         sessions_ended,
     })
+}
+
+/// Another system hears of it, where there is one.
+async fn tell(asked: &Asked<'_>) -> Result<(), Problem> {
+    let Some(post) = &asked.parts.post else { return Ok(()) };
+    let told = post.tell(&*asked.parts.store, asked.now, News::KeysRotated, None).await;
+    Ok(told.map_err(AccountError::from)?)
 }

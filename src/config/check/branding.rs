@@ -2,14 +2,15 @@
 
 use crate::config::Branding;
 use crate::config::fault::Findings;
-use crate::config::file::BrandingFile;
+use crate::config::file::{BrandingFile, List};
 use crate::config::key_path::KeyPath;
 use crate::config::surroundings::Surroundings;
+use crate::net::language::{Language, Languages};
 
 /// The longest name that fits a page's head and an authenticator app's list.
 const LONGEST_NAME: usize = 64;
 
-/// Checks the name and the templates' folder.
+/// Checks the name, the templates' folder and the languages.
 pub(super) fn branding(
     written: Option<BrandingFile>,
     at: &KeyPath,
@@ -31,7 +32,29 @@ pub(super) fn branding(
         findings.fault(&at.key("templates"), what, "name a folder of templates, or remove the key");
         return None;
     }
-    has_name.then_some(Branding { templates, name })
+    let languages = languages(written.languages, &at.key("languages"), findings);
+    has_name.then_some(())?;
+    Some(Branding { templates, name, languages: languages? })
+}
+
+/// The languages, each once.
+fn languages(
+    written: Option<List<Language>>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<Languages> {
+    let Some(written) = written else { return Some(Languages::default()) };
+    let mend = "name one language at least, the default first";
+    let spoken = super::some(Some(written), at, mend, findings)?;
+    let mut known = Vec::new();
+    for (at, language) in spoken {
+        match known.contains(&language) {
+            true => findings.fault(&at, "is there twice", "name each language once"),
+            false => known.push(language),
+        }
+    }
+    let (first, others) = known.split_first()?;
+    Some(Languages::new(*first, others.to_vec()))
 }
 
 /// Whether a text can stand in one line on a page and in an app.

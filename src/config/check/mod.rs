@@ -38,6 +38,7 @@ mod service_tokens;
 mod source;
 mod telemetry;
 mod upstream_headers;
+mod webhook;
 
 /// Checks the whole file.
 pub(super) fn check(

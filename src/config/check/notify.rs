@@ -7,7 +7,7 @@ use lettre::message::Mailbox;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::keeping;
+use super::{keeping, webhook};
 use crate::config::Secret;
 use crate::config::fault::Findings;
 use crate::config::file_notify::{NotifyFile, SmtpFile};
@@ -39,7 +39,10 @@ pub(super) fn notify(
         let Address { host, port, guard, login } = address?;
         Some(Arc::new(Smtp { host, port, guard, login, from: from? }))
     });
-    Some(Notify { smtp: smtp? })
+    let webhook = super::optional(written.webhook, |written| {
+        webhook::webhook(written, &at.key("webhook"), around, findings).map(Arc::new)
+    });
+    Some(Notify { smtp: smtp?, webhook: webhook? })
 }
 
 fn from(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<Mailbox> {
@@ -151,6 +154,6 @@ fn login(url: &Url) -> Result<Option<SmtpLogin>, &'static str> {
 }
 
 /// Whether the host is this machine.
-fn is_here(host: &str) -> bool {
+pub(super) fn is_here(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

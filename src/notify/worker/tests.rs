@@ -13,7 +13,10 @@ use super::{LEASE, Round, Worker};
 use crate::clock::{Clock as _, MovableClock, UnixMillis};
 use crate::config::{Branding, MasterKey, Secret, Smtp, SmtpGuard};
 use crate::net::email::EmailTemplate;
-use crate::notify::{Addressee, Courier, Letters, Mail, Post, outbox};
+use crate::net::language::Languages;
+use crate::notify::outbox::Waiting;
+use crate::notify::queue;
+use crate::notify::{Addressee, Courier, Letters, Mail, Mails, Post, Speaker, Ways};
 use crate::store::Store;
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
@@ -107,14 +110,14 @@ impl House {
         Self {
             store: Arc::new(store),
             clock: Arc::new(MovableClock::at(NOW)),
-            post: Post::new(Arc::clone(&metrics)),
+            post: Post::new(Ways { mails: true, webhook: false }, Arc::clone(&metrics)),
             metrics,
             address: server.address,
             _folder: folder,
         }
     }
 
-    fn worker(&self) -> Worker {
+    fn worker(&self) -> Worker<Mails> {
         let smtp = Smtp {
             host: self.address.ip().to_string(),
             port: self.address.port(),
@@ -123,23 +126,26 @@ impl House {
             from: "MFA <mfa@example.com>".parse().unwrap(),
         };
         let courier = Courier::new(Arc::new(smtp)).unwrap();
-        let letters = Letters::new(&Branding { templates: None, name: "X".to_owned() }).unwrap();
+        let languages = Languages::default();
+        let branding = Branding { templates: None, name: "X".to_owned(), languages };
+        let letters = Letters::new(&branding).unwrap();
         let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
         let clock: Arc<MovableClock> = Arc::clone(&self.clock);
-        Worker::new(courier, letters, store, clock, metrics)
+        Worker::new(Mails::new(courier, letters), store, clock, metrics)
     }
 
     async fn queue(&self, name: &str, mail: Mail) {
         let user = UserName::canonical(name.to_owned());
         let template = EmailTemplate::parse("{user}@example.com").unwrap();
         let email = Some(&template);
-        let to = Addressee { user: &user, portal: "wiki", host: "wiki.test", email };
+        let to =
+            Addressee { user: &user, portal: "wiki", host: "wiki.test", email, language: None };
         let writes = self.post.queued(self.clock.now(), &to, mail).unwrap();
         self.store.commit(self.clock.now(), writes).await.unwrap();
     }
 
     async fn waiting(&self) -> usize {
-        outbox::all(&*self.store, self.clock.now()).await.unwrap().len()
+        queue::all::<Waiting>(&*self.store, self.clock.now()).await.unwrap().len()
     }
 
     fn counted(&self, outcome: &str) -> u64 {
@@ -209,8 +215,8 @@ async fn a_mail_whose_worker_died_is_sent_by_another_later() {
     let server = Server::run().await;
     let house = House::before(&server);
     house.queue("alice", news()).await;
-    let found = outbox::all(&*house.store, NOW).await.unwrap().remove(0);
-    outbox::take(&*house.store, NOW, found, NOW.plus(LEASE)).await.unwrap().unwrap();
+    let found = queue::all::<Waiting>(&*house.store, NOW).await.unwrap().remove(0);
+    queue::take(&*house.store, NOW, found, NOW.plus(LEASE)).await.unwrap().unwrap();
     house.worker().round(&going_on()).await.unwrap();
     assert_eq!(server.taken(), [""; 0]);
     house.clock.advance(LEASE);
@@ -289,11 +295,13 @@ async fn the_longest_mail_fits_into_the_store() {
         let long: String = std::iter::repeat_n(sign, 5000).collect();
         let user = UserName::canonical(format!("{}@example.com", "a".repeat(64)));
         let host = "h".repeat(253);
-        let to = Addressee { user: &user, portal: "wiki", host: &host, email: None };
+        let to =
+            Addressee { user: &user, portal: "wiki", host: &host, email: None, language: None };
         for mail in [
             Mail::Enrolled { label: long.clone(), at: NOW },
             Mail::Moved { from: long.clone(), to: long.clone(), at: NOW },
-            Mail::Reset { by: long.clone(), at: NOW },
+            Mail::ResetWaiting { by: Speaker::AccountManager, until: NOW },
+            Mail::Reset { by: Speaker::AccountManager, at: NOW },
             Mail::Code { code: long.clone(), minutes: u64::MAX },
         ] {
             let writes = house.post.queued(NOW, &to, mail).unwrap();
@@ -309,7 +317,8 @@ async fn who_has_no_address_is_counted_and_holds_up_nothing() {
     let server = Server::run().await;
     let house = House::before(&server);
     let user = UserName::canonical("bob smith".to_owned());
-    let to = Addressee { user: &user, portal: "wiki", host: "wiki.test", email: None };
+    let (portal, host) = ("wiki", "wiki.test");
+    let to = Addressee { user: &user, portal, host, email: None, language: None };
     assert_eq!(house.post.queued(NOW, &to, news()).unwrap(), []);
     assert_eq!((house.counted("unaddressed"), house.waiting().await), (1, 0));
 }

@@ -89,9 +89,11 @@ mod tests {
     use super::super::{Frame, Page, Renderer};
     use super::HelpPage;
     use crate::config::Branding;
+    use crate::net::language::Languages;
 
     fn help(colleagues: bool, managers: bool) -> String {
-        let branding = Branding { templates: None, name: "Example Ltd".to_owned() };
+        let (name, languages) = ("Example Ltd".to_owned(), Languages::default());
+        let branding = Branding { templates: None, name, languages };
         let frame =
             Frame { portal: "wiki", prefix: "/.mfa", user: None, csrf: None, request_id: "01JD8Z" };
         let page = Page::Help(HelpPage { colleagues, managers, host: "wiki.example.com" });

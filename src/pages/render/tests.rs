@@ -11,6 +11,8 @@ use super::{
     ResetPage, SessionLine, VerifyState, VouchPage,
 };
 use crate::config::Branding;
+use crate::net::language::Languages;
+use crate::overrides::OverrideError;
 
 mod own;
 
@@ -28,7 +30,8 @@ const HELP: Page<'static> =
     Page::Help(HelpPage { colleagues: true, managers: true, host: "wiki.example.com" });
 
 fn branding(templates: Option<PathBuf>) -> Branding {
-    Branding { templates, name: "Example Ltd".to_owned() }
+    let languages = Languages::default();
+    Branding { templates, name: "Example Ltd".to_owned(), languages }
 }
 
 fn renderer() -> Renderer {
@@ -210,7 +213,8 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
         Page::Logout {},
         Page::Error { status: 400, title: HOSTILE, text: HOSTILE },
     ];
-    let brand = Branding { templates: None, name: HOSTILE.to_owned() };
+    let languages = Languages::default();
+    let brand = Branding { templates: None, name: HOSTILE.to_owned(), languages };
     let renderer = Renderer::new(&brand).expect("our own templates");
     let handler = regex::Regex::new(r#"<[^>]*\s(style|onload)=""#).expect("an expression");
     for page in pages {
@@ -453,7 +457,7 @@ fn an_override_without_the_token_is_refused() {
 #[test]
 fn a_file_that_would_never_be_used_is_refused_with_the_known_names() {
     let (error, text) = refused("enroll.html", b"<h1>Set up</h1>");
-    assert!(matches!(error, RenderError::Unknown { .. }), "{error:?}");
+    assert!(matches!(error, RenderError::Override(OverrideError::Unknown { .. })), "{error:?}");
     for (name, _) in OURS {
         assert!(text.contains(name), "{text}");
     }
@@ -462,7 +466,7 @@ fn a_file_that_would_never_be_used_is_refused_with_the_known_names() {
 #[test]
 fn an_override_that_is_no_text_is_refused() {
     let (error, _) = refused("help.html", b"\xff\xfe");
-    assert!(matches!(error, RenderError::Unreadable { .. }), "{error:?}");
+    assert!(matches!(error, RenderError::Override(OverrideError::Unreadable { .. })), "{error:?}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub mod signed;
 pub mod socket;
 pub mod steps;
 pub mod traces;
+pub mod webhook;
 pub mod wire;
 
 use std::sync::atomic::{AtomicU32, Ordering};

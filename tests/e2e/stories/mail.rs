@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::dsl::desk::{DESK, MANAGER, ORGANISATION, Said, command};
 use crate::dsl::mailbox::{Mailbox, PASSWORD, Silent};
-use crate::dsl::steps::{enrol, enrol_by_link, give_code, sign_in_again};
+use crate::dsl::steps::{enrol, enrol_by_link, enrol_with, give_code, sign_in_again};
 use crate::dsl::{ALICE, BOB, Gateway, Portal, eventually, gateway, member, portal};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -75,6 +75,39 @@ async fn whoever_enrols_is_told_by_mail() {
     for word in [PASSWORD, "post%40", "alice", "alice@example.com"] {
         assert!(!log.contains(word), "{word} is in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_told_in_a_language_of_their_own() {
+    let mut mailbox = Mailbox::open();
+    mailbox.up();
+    let portal = portal_with_a_desk(EMAIL).await;
+    let languages = "branding: { languages: [en, nl, de, fr] }";
+    let gateway = gateway::new().portal("wiki", &portal).yaml(&mailbox.yaml()).yaml(languages);
+    let gateway = gateway.token(MANAGER).run().await;
+    let (other, another) = (member(1), member(2));
+    let cases = [
+        (ALICE, "nl-BE, nl;q=0.9, en;q=0.8", "nl", "Er is een authenticator-app toegevoegd voor"),
+        (BOB, "es, de;q=0.5", "de", "Für wiki wurde eine Authenticator-App hinzugefügt"),
+        ((&*other.0, &*other.1), "fr", "fr", "Une application d'authentification a été ajoutée"),
+        ((&*another.0, &*another.1), "es", "en", "An authenticator app was added for wiki"),
+    ];
+    for ((who, wishes, language, subject), number) in cases.into_iter().zip(0..) {
+        let browser = gateway.browser("wiki").with_line("accept-language", wishes);
+        enrol_with(&gateway, browser, who).await;
+        let mail = mailbox.first(number + 1).await.remove(number);
+        assert!(mail.header("subject").starts_with(subject), "{:?}", mail.header("subject"));
+        assert_eq!(mail.header("content-language"), language);
+        let kind = mail.header("content-type").replace('"', "");
+        assert_eq!(kind, "text/plain; charset=utf-8");
+        assert!(mail.raw.is_ascii() && mail.raw.lines().all(|line| line.len() <= 998));
+        assert!(mail.text.lines().count() > 15 && mail.text.contains("wiki (wiki.test)"));
+    }
+    // What the desk does is told in the language of the user, not of the desk.
+    assert_eq!(reset(&gateway, "bob@example.com", &[]).code, 0);
+    let mail = mailbox.first(5).await.remove(4);
+    assert_eq!(mail.header("subject"), "Uw tweede factor voor wiki is verwijderd");
+    assert!(mail.text.contains("Door:     een collega"), "{}", mail.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
