@@ -36,7 +36,7 @@ use crate::policy::Standing;
 use crate::random::NoRandomness;
 use crate::session::{SessionRecord, Sessions};
 use crate::store::{CounterRule, CounterState, Key, Space, Store, StoreError, Write};
-use crate::user::Opaque;
+use crate::user::{Opaque, UserName};
 
 pub use authenticators::NewPhone;
 pub use change::{ChangeFault, Changing, FRESH_PROOF, MOST_AUTHENTICATORS};
@@ -233,6 +233,19 @@ impl Accounts {
     ) -> Result<Vec<Write>, AccountError> {
         let Some(post) = &self.post else { return Ok(Vec::new()) };
         Ok(post.queued(now, to, mail)?)
+    }
+
+    /// The writes that tell another system, where there is one, of what happened to a user. They
+    /// belong into the transaction that does it.
+    fn news(
+        &self,
+        now: UnixMillis,
+        news: News,
+        about: (&str, &UserName),
+    ) -> Result<Vec<Write>, AccountError> {
+        let Some(post) = &self.post else { return Ok(Vec::new()) };
+        let (portal, user) = about;
+        Ok(post.told(now, news, Some((portal, user.as_str())))?)
     }
 
     /// Tells another system of what happened to the user of `session` outside of a transaction.

@@ -17,7 +17,7 @@ use super::requester::Requester;
 use super::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
 use crate::config::desk::{ResetTerms, Staff};
-use crate::notify::{Addressee, Mail};
+use crate::notify::{Addressee, Mail, News};
 use crate::random;
 use crate::store::{Expect, Key, MAX_VALUE, Space, StoreError, Version, Write};
 use crate::user::{Opaque, UserName};
@@ -134,6 +134,7 @@ impl Accounts {
             let request = self.new_request(now, wish, Way::Recorded).await?;
             let (request, told) = self.approved(now, request, first)?;
             let mut writes = begun(now, wish.account, &request)?;
+            writes.extend(self.news(now, News::ResetRequested, request.about())?);
             writes.extend(told);
             match self.store.commit(now, writes).await {
                 Ok(_) => return Ok(request),
@@ -182,7 +183,8 @@ impl Accounts {
         self.decide(now, account, id, |mut request| {
             let (by, reason) = (Hand::of(staff), reason.to_owned());
             request.state = RequestState::Denied { by, reason, at: now };
-            Ok((request, Vec::new()))
+            let told = self.news(now, News::ResetDenied, request.about())?;
+            Ok((request, told))
         })
         .await
     }
@@ -245,7 +247,8 @@ impl Accounts {
         Err(busy().into())
     }
 
-    /// The request with one approval more, and the mail that tells the user of a wait.
+    /// The request with one approval more, and what is told of the last one: another system
+    /// hears of it, and the user of a wait.
     fn approved(
         &self,
         now: UnixMillis,
@@ -260,10 +263,10 @@ impl Accounts {
         let until = now.plus(terms.wait);
         request.state = RequestState::Waiting { until };
         let by = request.speaker();
-        let told = match terms.wait.is_zero() {
-            true => Vec::new(),
-            false => self.mail_to(now, to, Mail::ResetWaiting { by, until })?,
-        };
+        let mut told = self.news(now, News::ResetApproved, request.about())?;
+        if !terms.wait.is_zero() {
+            told.extend(self.mail_to(now, to, Mail::ResetWaiting { by, until })?);
+        }
         Ok((request, told))
     }
 

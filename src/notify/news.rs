@@ -10,6 +10,8 @@ use crate::clock::UnixMillis;
 use crate::store::Space;
 
 /// Something that happened.
+///
+/// Of one moment, what stands first is told first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -31,6 +33,14 @@ pub enum News {
     RecoveryCodeUsed,
     /// The cookie of a remembered device came twice.
     DeviceCopied,
+    /// Somebody asked for a reset.
+    ResetRequested,
+    /// Enough at the desk approved a reset.
+    ResetApproved,
+    /// The desk did not want a reset.
+    ResetDenied,
+    /// The user stopped a reset that was approved.
+    ResetStopped,
     /// Every factor of a user is gone.
     ResetDone,
     /// Signing keys were rotated.
@@ -41,7 +51,7 @@ pub enum News {
 
 impl News {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Enrolled,
         Self::FactorDisabled,
         Self::AuthenticatorAdded,
@@ -51,6 +61,10 @@ impl News {
         Self::RecoveryCodesMade,
         Self::RecoveryCodeUsed,
         Self::DeviceCopied,
+        Self::ResetRequested,
+        Self::ResetApproved,
+        Self::ResetDenied,
+        Self::ResetStopped,
         Self::ResetDone,
         Self::KeysRotated,
         Self::ConfigurationRefused,
@@ -68,6 +82,10 @@ impl News {
             Self::RecoveryCodesMade => "recovery_codes_made",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::DeviceCopied => "device_copied",
+            Self::ResetRequested => "reset_requested",
+            Self::ResetApproved => "reset_approved",
+            Self::ResetDenied => "reset_denied",
+            Self::ResetStopped => "reset_stopped",
             Self::ResetDone => "reset_done",
             Self::KeysRotated => "keys_rotated",
             Self::ConfigurationRefused => "configuration_refused",
@@ -86,9 +104,10 @@ impl News {
             Mail::RecoveryCodeUsed { .. } => Some(Self::RecoveryCodeUsed),
             Mail::DeviceAlarm { .. } => Some(Self::DeviceCopied),
             Mail::Reset { .. } => Some(Self::ResetDone),
-            // Somebody wants to enrol: that is told when it is done.
-            Mail::Code { .. } => None,
-            Mail::ResetWaiting { .. } | Mail::ResetStopped { .. } => None,
+            Mail::ResetStopped { .. } => Some(Self::ResetStopped),
+            // Somebody wants to enrol: that is told when it is done. An approved reset is told
+            // of whether or not it waits.
+            Mail::Code { .. } | Mail::ResetWaiting { .. } => None,
         }
     }
 }
@@ -138,6 +157,10 @@ impl Waits for Waiting {
 
     fn times(&self) -> Times {
         Times { until: self.until, due: self.due, put_off: self.put_off }
+    }
+
+    fn rank(&self) -> u8 {
+        self.news as u8
     }
 
     fn set_times(&mut self, Times { until, due, put_off }: Times) {

@@ -25,6 +25,10 @@ pub(super) trait Waits: Serialize + DeserializeOwned + Send + Sync {
     const SPACE: Space;
     /// When it may be taken, and how long it is worth that.
     fn times(&self) -> Times;
+    /// Where it stands among those that were queued at the same moment: the lowest is first.
+    fn rank(&self) -> u8 {
+        0
+    }
     /// Changes when it may be taken.
     fn set_times(&mut self, times: Times);
 }
@@ -58,9 +62,9 @@ impl<T> Found<T> {
 
 /// The write that lets something wait from `now` on.
 pub(super) fn queued<T: Waits>(now: UnixMillis, waiting: &T) -> Result<Write, NotifyError> {
-    // By when it was queued, so that the oldest is read first, and by chance.
+    // By when it was queued, so that the oldest is read first, by its rank, and by chance.
     let by_chance: [u8; 16] = random::bytes()?;
-    let id = [&now.0.to_be_bytes()[..], &by_chance].concat();
+    let id = [&now.0.to_be_bytes()[..], &[waiting.rank()], &by_chance].concat();
     Ok(write(Key::new(T::SPACE, id), waiting)?.expecting(Expect::Absent))
 }
 

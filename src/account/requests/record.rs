@@ -195,6 +195,11 @@ impl ResetRequest {
         self.requester().speaker()
     }
 
+    /// The portal and the user.
+    pub(in crate::account) fn about(&self) -> (&str, &UserName) {
+        (&self.portal, &self.user)
+    }
+
     /// The names of who approved it, for a line of a log.
     pub fn approvers(&self) -> String {
         let names: Vec<&str> = self.approvals.iter().map(|one| one.by.name.as_str()).collect();

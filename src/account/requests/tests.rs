@@ -356,3 +356,31 @@ async fn no_key_holds_a_name() {
         assert!(!key.contains(name.as_str()) && !key.contains("bob"), "{key}");
     }
 }
+
+#[tokio::test]
+async fn another_system_hears_what_becomes_of_a_request() {
+    let (soon, later) = (NOW.plus(Duration::from_secs(1)), NOW.plus(Duration::from_secs(2)));
+    let done = desk().await;
+    let (_, alice) = done.enrol(&*done.sign_in(1, 10).await).await;
+    let id = done.ask(&alice, "ann", BY_TWO).await.unwrap().id;
+    assert_eq!(done.heard().await, ["enrolled", "reset_requested"]);
+    done.approve(soon, &alice, id, ("ben", BY_TWO)).await.unwrap();
+    assert!(done.carry_out(later, &alice).await);
+    let all = ["enrolled", "reset_requested", "reset_approved", "reset_done"];
+    assert_eq!(done.heard().await, all);
+
+    let stopped = desk().await;
+    let alice = stopped.sign_in(1, 10).await;
+    stopped.ask(&alice, "ann", A_DAY).await.unwrap();
+    let (account, to) = (account(&alice), told(&alice));
+    stopped.accounts.stop_reset(soon, account, &to).await.unwrap().unwrap();
+    let all = ["reset_requested", "reset_approved", "reset_stopped"];
+    assert_eq!(stopped.heard().await, all);
+
+    let denied = desk().await;
+    let alice = denied.sign_in(1, 10).await;
+    let Vouched::Asked(request) = denied.vouch(2, &alice).await else { panic!("not asked") };
+    assert!(matches!(denied.vouch(3, &alice).await, Vouched::Joined(_)));
+    denied.accounts.deny_reset(soon, (account, request.id), &staff("ann"), "no").await.unwrap();
+    assert_eq!(denied.heard().await, ["reset_requested", "reset_denied"]);
+}

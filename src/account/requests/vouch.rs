@@ -9,6 +9,7 @@ use super::{PATIENCE, RequestFault, ResetRequest, Way, Wish, begun, busy};
 use crate::account::record::{read, write};
 use crate::account::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
+use crate::notify::News;
 use crate::store::{Expect, Key, Space, StoreError, Write};
 
 /// How often somebody may vouch within a day.
@@ -55,6 +56,7 @@ impl Accounts {
                     let request = self.new_request(now, wish, Way::Vouched).await?;
                     let mut writes = begun(now, wish.account, &request)?;
                     writes.push(counted);
+                    writes.extend(self.news(now, News::ResetRequested, request.about())?);
                     (Vouched::Asked(request), writes)
                 }
             };

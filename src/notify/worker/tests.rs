@@ -300,7 +300,6 @@ async fn the_longest_mail_fits_into_the_store() {
         for mail in [
             Mail::Enrolled { label: long.clone(), at: NOW },
             Mail::Moved { from: long.clone(), to: long.clone(), at: NOW },
-            Mail::ResetWaiting { by: Speaker::AccountManager, until: NOW },
             Mail::Reset { by: Speaker::AccountManager, at: NOW },
             Mail::Code { code: long.clone(), minutes: u64::MAX },
         ] {

@@ -232,7 +232,7 @@ fn ended() -> StoreError {
 
 fn check_transaction(tx: &[Write]) -> Result<(), StoreError> {
     if tx.is_empty() || tx.len() > MAX_WRITES {
-        return Err(StoreError::Invalid("a transaction has 1 to 16 writes"));
+        return Err(StoreError::Invalid("a transaction has 1 to 24 writes"));
     }
     let mut keys = BTreeSet::new();
     for write in tx {

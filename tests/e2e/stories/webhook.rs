@@ -48,18 +48,22 @@ async fn another_system_hears_what_happens_and_knows_from_whom() {
     let words = ["user", "reset", "alice", "--portal", "wiki", "--reason", "lost phone"];
     let by = ["--requested-by", "bob@example.com"];
     assert_eq!(command(&gateway, DESK, &[&words[..], &by].concat()).code, 0);
-    is_about(&webhook.first(3).await[2], "reset_done", "alice");
+    let events = webhook.first(5).await;
+    for (event, kind) in events[2..].iter().zip(["reset_requested", "reset_approved", "reset_done"])
+    {
+        is_about(event, kind, "alice");
+    }
     gateway.refuse(&format!("{}nonsense: 1\n", gateway.yaml()), "nonsense").await;
-    let mut events = webhook.first(4).await;
+    let mut events = webhook.first(6).await;
     // The changed file may be seen a second time.
-    events.truncate(4);
-    assert_eq!(events[3].json()["type"], "configuration_refused");
-    assert_eq!(events[3].json()["data"], serde_json::json!({}));
+    events.truncate(6);
+    assert_eq!(events[5].json()["type"], "configuration_refused");
+    assert_eq!(events[5].json()["data"], serde_json::json!({}));
 
     let mut ids: Vec<&str> = events.iter().map(|event| event.header("webhook-id")).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 4, "each event has a name of its own");
+    assert_eq!(ids.len(), 6, "each event has a name of its own");
     let mut secrets = alice.codes.clone();
     secrets.extend(alice.browser.jar.values().cloned());
     let more = [ALICE.1, alice.phone.secret(), KEY, DESK.secret, "lost phone", "bob@example.com"];
@@ -78,7 +82,7 @@ async fn another_system_hears_what_happens_and_knows_from_whom() {
     for word in ["alice", "of=tests", KEY] {
         assert!(!log.contains(word), "{word} is in the log: {log}");
     }
-    counted(&gateway, "sent", 4.0).await;
+    counted(&gateway, "sent", 6.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
