@@ -78,32 +78,32 @@ fn tokens_are_whole_and_each_its_own() {
     refused(
         &["name: desk, role: boss, secret: file:desk.token"],
         &[
-            "6:21: admin.tokens[0].staff.role: is not a word that is known here; write viewer or desk or account_manager or admin",
+            "6:21: admin.tokens[0].role: is not a word that is known here; write viewer or desk or account_manager or admin",
         ],
     );
     refused(
         &["role: desk"],
         &[
-            "6:7: admin.tokens[0].staff.name: is missing; say who holds the token",
+            "6:7: admin.tokens[0].name: is missing; say who holds the token",
             "6:7: admin.tokens[0].secret: is missing; write file:PATH",
         ],
     );
     refused(
         &["name: The Desk, role: desk, secret: file:desk.token"],
         &[
-            "6:9: admin.tokens[0].staff.name: is no name for a token; use 1 to 32 of a-z, 0-9, '-' and '_'",
+            "6:9: admin.tokens[0].name: is no name for a token; use 1 to 32 of a-z, 0-9, '-' and '_'",
         ],
     );
     refused(
         &["name: desk, role: desk, secret: file:desk.token, portals: [shop]"],
         &[
-            "6:68: admin.tokens[0].staff.portals[0]: 'shop' is no portal of this file; name one of portals",
+            "6:68: admin.tokens[0].portals[0]: 'shop' is no portal of this file; name one of portals",
         ],
     );
     refused(
         &["name: desk, role: desk, secret: file:desk.token, portals: []"],
         &[
-            "6:58: admin.tokens[0].staff.portals: is an empty list; name the portals, or leave the key out for all",
+            "6:58: admin.tokens[0].portals: is an empty list; name the portals, or leave the key out for all",
         ],
     );
     refused(
@@ -112,7 +112,7 @@ fn tokens_are_whole_and_each_its_own() {
             "name: desk, role: viewer, secret: file:desk.token",
         ],
         &[
-            "7:9: admin.tokens[1].staff.name: is the name of admin.tokens[0] already; give each its own",
+            "7:9: admin.tokens[1].name: is the name of admin.tokens[0] already; give each its own",
             "7:35: admin.tokens[1].secret: is the secret of admin.tokens[0] too; make one: openssl rand -base64 32",
         ],
     );
@@ -176,7 +176,7 @@ fn a_reset_is_approved_by_one_at_once_unless_set() {
     let strict = ResetTerms { approval: Approval::Two, wait };
     assert_eq!(terms(&with("{ approval: two, wait: 7d }")), strict);
     for (reset, fault) in [
-        ("{ approval: three }", "19:24: portals.wiki.reset.approval: is not a word"),
+        ("{ approval: three }", "19:14: portals.wiki.reset.approval: is not a word"),
         ("{ wait: 8d }", "19:20: portals.wiki.reset.wait: "),
         ("{ wait: soon }", "19:20: portals.wiki.reset.wait: "),
         ("{ approvals: two }", "19:14: portals.wiki.reset.approvals: "),
