@@ -13,10 +13,12 @@ mod line;
 mod page;
 mod rehearse;
 mod reset;
+mod verify;
 
 pub use line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
-pub use page::{CodeField, Frame, GuardState, KeptNotice, MailWay, Page, VerifyState};
+pub use page::{Frame, GuardState, MailWay, Page};
 pub use reset::{HelpPage, ResetPage, VouchPage};
+pub use verify::{CodeField, KeptNotice, VerifyState};
 
 #[cfg(test)]
 mod tests;

@@ -192,9 +192,9 @@ fn a_reset_is_approved_by_one_at_once_unless_set() {
     let strict = ResetTerms { approval: Approval::Two, wait };
     assert_eq!(terms(&with("{ approval: two, wait: 7d }")), strict);
     for (reset, fault) in [
-        ("{ approval: three }", "19:24: portals.wiki.reset.approval: is not a word"),
-        ("{ wait: 8d }", "19:20: portals.wiki.reset.wait: "),
-        ("{ wait: soon }", "19:20: portals.wiki.reset.wait: "),
+        ("{ approval: three }", "19:14: portals.wiki.reset.approval: is not a word"),
+        ("{ wait: 8d }", "19:14: portals.wiki.reset.wait: "),
+        ("{ wait: soon }", "19:14: portals.wiki.reset.wait: "),
         ("{ approvals: two }", "19:14: portals.wiki.reset.approvals: "),
     ] {
         let faults = Folder::new().faults(&with(reset));

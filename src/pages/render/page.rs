@@ -5,6 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::line::{AuthenticatorLine, DeviceLine, Done, SessionLine};
 use super::reset::{HelpPage, ResetPage, VouchPage};
+use super::verify::{CodeField, KeptNotice, VerifyState, verify};
 
 /// What every page shows around its own matter.
 #[derive(Clone, Copy, Debug)]
@@ -202,71 +203,6 @@ pub enum GuardState<'a> {
     Disabled,
 }
 
-/// What came of the last code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerifyState<'a> {
-    /// None was sent yet.
-    Ask,
-    /// None was sent yet, and the device is not remembered any more: somebody has a copy.
-    Copied,
-    /// It was not right.
-    Wrong {
-        /// How many more may be wrong before there is a wait.
-        tries_left: u32,
-    },
-    /// It was right once, and codes work once.
-    Used,
-    /// Too many were wrong.
-    Locked {
-        /// How long it takes.
-        seconds: u64,
-        /// When it ends, as the user reads the time.
-        until: &'a str,
-    },
-    /// Far too many were wrong; only a reset helps.
-    Disabled,
-}
-
-/// Which keyboard a phone offers. The field takes both kinds of code whichever it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeField {
-    /// Digits from an authenticator app: the phone offers large digits and no letters.
-    App,
-    /// A recovery code: the phone offers letters.
-    Recovery,
-}
-
-/// A form of the portal that was sent when the proof had run out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum KeptNotice<'a> {
-    /// There was none.
-    Nothing,
-    /// It is in the page, sealed, and goes to the portal with the right code.
-    Sealed(&'a str),
-    /// It was too large to be kept.
-    TooLarge,
-}
-
-impl<'a> KeptNotice<'a> {
-    /// What the page's own form carries of it.
-    pub fn field(self) -> Option<&'a str> {
-        match self {
-            Self::Nothing => None,
-            Self::Sealed(sealed) => Some(sealed),
-            Self::TooLarge => Some(""),
-        }
-    }
-
-    /// The same read back.
-    pub fn of_field(field: Option<&'a str>) -> Self {
-        match field {
-            None => Self::Nothing,
-            Some("") => Self::TooLarge,
-            Some(sealed) => Self::Sealed(sealed),
-        }
-    }
-}
-
 impl Frame<'_> {
     pub(super) fn values(&self, brand: &str) -> Value {
         context! {
@@ -398,46 +334,9 @@ fn guard(mail: MailWay<'_>, state: GuardState<'_>, return_to: &str) -> Value {
     context! { mail, address, state, fault, wait, return_to }
 }
 
-/// Every name is always there, so that a template never meets one that is undefined.
-fn verify(
-    state: VerifyState<'_>,
-    field: CodeField,
-    recovery_left: Option<u32>,
-    return_to: &str,
-    kept: KeptNotice<'_>,
-    step_up: bool,
-) -> Value {
-    let (name, tries_left, wait, until) = match state {
-        VerifyState::Ask => ("ask", None, None, None),
-        VerifyState::Copied => ("copied", None, None, None),
-        VerifyState::Wrong { tries_left } => ("wrong", Some(tries_left), None, None),
-        VerifyState::Used => ("used", None, None, None),
-        VerifyState::Locked { seconds, until } => {
-            ("locked", None, Some(in_words(seconds)), Some(until))
-        }
-        VerifyState::Disabled => ("disabled", None, None, None),
-    };
-    let return_to = local(return_to);
-    context! {
-        state => name,
-        tries_left,
-        wait,
-        until,
-        field => match field {
-            CodeField::App => "app",
-            CodeField::Recovery => "recovery",
-        },
-        recovery_left,
-        kept => kept.field(),
-        step_up,
-        return_to,
-        return_to_query => utf8_percent_encode(return_to, NON_ALPHANUMERIC).to_string(),
-    }
-}
-
 /// The path itself, or `/`. Escaping cannot make a link safe: `javascript:` or `//elsewhere`
 /// would pass it unchanged, so what is not a plain path on this host never reaches a template.
-fn local(path: &str) -> &str {
+pub(super) fn local(path: &str) -> &str {
     let mut bytes = path.bytes();
     let rooted = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
     let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -463,7 +362,7 @@ fn text_file(codes: &[String], frame: &Frame<'_>) -> String {
 }
 
 /// A wait as one would say it, rounded up: who comes back too early waits again.
-fn in_words(seconds: u64) -> String {
+pub(super) fn in_words(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..60 => (seconds.max(1), "second"),
         60..3600 => (seconds.div_ceil(60), "minute"),

@@ -226,11 +226,11 @@ async fn what_the_desk_did_is_in_the_log_without_the_users_name() {
     enrol(&gateway, "wiki", ALICE).await;
     reset(&gateway, "alice", "alice@example.com", &[]);
     reset(&gateway, "alice", "bob@example.com", &["--ticket", "T-17"]);
-    let desk = eventually("two lines of the desk", async || {
+    let desk = eventually("four lines of the desk", async || {
         let log = gateway.log();
         let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
         let by_desk = |line: &serde_json::Value| line["message"] == "the desk acted";
-        Some(lines.filter(by_desk).collect::<Vec<_>>()).filter(|lines| lines.len() == 2)
+        Some(lines.filter(by_desk).collect::<Vec<_>>()).filter(|lines| lines.len() == 4)
     })
     .await;
     for line in &desk {
@@ -242,9 +242,9 @@ async fn what_the_desk_did_is_in_the_log_without_the_users_name() {
             assert!(!text.contains(personal), "{text}");
         }
     }
-    let events = desk.iter().map(|line| line["event"].as_str().unwrap());
-    assert_eq!(events.collect::<Vec<_>>(), ["reset_refused", "reset_done"]);
-    assert_eq!((&desk[0]["refused"], desk[1].get("refused")), (&"oneself".into(), None));
+    let events: Vec<&str> = desk.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["reset_refused", "reset_requested", "reset_approved", "reset_done"]);
+    assert_eq!((&desk[0]["refused"], desk[3].get("refused")), (&"oneself".into(), None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -234,6 +234,12 @@ async fn a_reset_that_nobody_stops_is_done_by_itself_also_after_a_restart() {
     let (_wiki, mut gateway) = waiting(&mailbox).await;
     let alice = enrol(&gateway, "wiki", ALICE).await;
     reset(&gateway, DESK, &[]);
+    // What was sent is struck off before the power is cut.
+    mailbox.first(2).await;
+    eventually("an empty outbox", async || {
+        (gateway.metric("portcullis_mails_waiting", &[]).await == 0.0).then_some(())
+    })
+    .await;
     gateway.advance(23 * HOUR);
     gateway.kill();
     gateway.start().await;
