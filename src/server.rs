@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::account::AccountError;
 use crate::admin::{self, Readiness};
-use crate::audit::{Audit, AuditError, By, Detail, Entry, Event, OpenAuditError};
+use crate::audit::{AuditError, By, Detail, Entry, Event, OpenAuditError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Fixed};
 use crate::notify::{LetterError, NotifyError};
