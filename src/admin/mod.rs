@@ -1,7 +1,8 @@
 //! What ops and Prometheus ask, on a listener of its own that is never a public address:
 //! `GET /metrics`, the numbers in Prometheus's text format; `GET /healthz`, 200 while the
-//! process lives; `GET /readyz`, 200 while the store takes writes and the clock is right, and 503
-//! with the reason when not; `/api/v1`, the API of the desk; `/desk/`, its console.
+//! process lives; `GET /readyz`, 200 while store and audit log take writes and the clock is right,
+//! and 503 with the reason when not; `/api/v1`, the API of the desk; `/desk/`,
+//! its console.
 
 use std::future::{self, Future};
 use std::net::SocketAddr;

@@ -155,15 +155,9 @@ impl Browser {
 
     /// A picture, PNG, of the whole page, also of what the window does not show.
     pub async fn picture_of_page(&self) -> Vec<u8> {
-        let size = self.size_of_page().await;
-        let clip = json!({
-            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
-        });
-        let wanted = json!({
-            "cmd": "Page.captureScreenshot",
-            "params": { "captureBeyondViewport": true, "clip": clip },
-        });
-        picture_of(&self.command("goog/cdp/execute", wanted).await["data"])
+        let mut size = self.size_of_page().await;
+        (size["x"], size["y"]) = (json!(0), json!(0));
+        self.picture_within(size).await
     }
 
     /// How wide the whole page is, also what the window does not show. No script of the page's
@@ -177,10 +171,20 @@ impl Browser {
         self.command("goog/cdp/execute", wanted).await["cssContentSize"].take()
     }
 
-    /// A picture, PNG, of one element.
+    /// A picture, PNG, of one element. The driver's own would end where the window does.
     pub async fn picture_of(&self, css: &str) -> Vec<u8> {
         let Element(id) = self.find(css).await;
-        picture_of(&self.ask(&format!("element/{id}/screenshot")).await)
+        self.picture_within(self.ask(&format!("element/{id}/rect")).await).await
+    }
+
+    async fn picture_within(&self, mut clip: Value) -> Vec<u8> {
+        clip["scale"] = json!(1);
+        let wanted = json!({
+            "cmd": "Page.captureScreenshot",
+            "params": { "captureBeyondViewport": true, "clip": clip },
+        });
+        let taken = self.command("goog/cdp/execute", wanted).await;
+        STANDARD.decode(text_of(&taken["data"])).unwrap()
     }
 
     /// The cookies of the page shown, HttpOnly ones too.
@@ -233,8 +237,4 @@ async fn send(
 
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
-
-fn picture_of(value: &Value) -> Vec<u8> {
-    STANDARD.decode(text_of(value)).unwrap()
 }
