@@ -22,6 +22,9 @@ const FOLDER: &str = "mail";
 /// The longest value in a mail, in characters: all of one stay within a record of the store.
 pub(super) const LONGEST_VALUE: usize = 254;
 
+/// The text of a template, wherever it comes from.
+type Source = Result<Cow<'static, str>, OverrideError>;
+
 /// Why there are no words.
 #[derive(Debug, thiserror::Error)]
 pub enum LetterError {
@@ -130,7 +133,7 @@ impl Letters {
     }
 
     /// Each mail in each language: as operators have it, or else ours.
-    fn sources(&self) -> Vec<(Language, &'static str, Result<Cow<'static, str>, OverrideError>)> {
+    fn sources(&self) -> Vec<(Language, &'static str, Source)> {
         let each = |(language, overrides): &(Language, Overrides)| {
             let language = *language;
             let sources = overrides.sources().map(move |(name, source)| (language, name, source));

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use portcullis::config::{Config, schema};
+use portcullis::password::PasswordHash;
 use serde_json::Value;
 
 use crate::cases::{Folder, GOOD};
@@ -163,6 +164,9 @@ fn what_the_example_has_in_comments_loads_too() {
     folder.put("branding/templates/verify.html", "");
     folder.put("secrets/token.key", "a secret of forty letters, at the least.");
     folder.put("secrets/desk.token", "kWmXU3Qd0nX6o1yR2b4v5aZpT8sLhJcE");
+    folder.put("secrets/webhook.key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let hash = PasswordHash::made(b"ann has a long one", [7; 16]).unwrap();
+    folder.put("secrets/ann.argon2id", hash);
     let config = folder.config(&with_comments());
     assert!(config.listeners[1].tls.is_some());
     assert!(config.branding.templates.is_some());

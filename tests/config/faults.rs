@@ -126,8 +126,8 @@ fn values_of_later_versions_are_told_apart_too() {
 #[test]
 fn a_slip_in_a_later_key_is_not_mended_into_another_fault() {
     check(
-        &[("limits:", "notify: { webhok: {} }\nlimits:")],
-        &["gateway.yaml:46:11: notify.webhok: is not a known key, and 'webhook' is not known yet \
+        &[("limits:", "branding: { logoo: x }\nlimits:")],
+        &["gateway.yaml:46:13: branding.logoo: is not a known key, and 'logo' is not known yet \
            in this version; remove it"],
     );
 }

@@ -150,6 +150,8 @@ const AUDIT_QUERY: &[Parameter] = &[
     },
 ];
 
+const NO_AUDIT_LOG: &[(u16, &str)] = &[(404, "The configuration names no audit log.")];
+
 const VERIFY_QUERY: &[Parameter] = &[AFTER_LINE];
 
 const RESET: &str = r#"{"requested_by":"bob@example.com","channel":"colleague","reason":"The phone is lost.","ticket":"T-1"}"#;
@@ -244,12 +246,14 @@ pub(super) fn described(deed: Deed) -> Described {
             "audit",
             "Lines of the audit log: those after one of them, or the last.",
         )
-        .asking(AUDIT_QUERY),
+        .asking(AUDIT_QUERY)
+        .refusing(NO_AUDIT_LOG),
         Deed::VerifyAudit => answering::<audit::Verified>(
             "audit",
             "Whether the audit log is as it was written, and else the first line that is not.",
         )
-        .asking(VERIFY_QUERY),
+        .asking(VERIFY_QUERY)
+        .refusing(NO_AUDIT_LOG),
         Deed::People => answering::<people::People<'static>>(
             "people",
             "Who works at the console, and whether they have set up a second factor.",

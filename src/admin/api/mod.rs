@@ -55,15 +55,12 @@ pub type House = Arc<dyn Fn() -> Arc<Parts> + Send + Sync>;
 pub(super) struct Api {
     house: House,
     wrong: WrongTokens,
-    /// What strangers did otherwise, so that they cannot flood the audit log.
-    strange: WrongTokens,
     pace: Pace,
 }
 
 impl Api {
     pub(super) fn new(house: House) -> Self {
-        let (wrong, strange) = (WrongTokens::default(), WrongTokens::default());
-        Self { house, wrong, strange, pace: Pace::default() }
+        Self { house, wrong: WrongTokens::default(), pace: Pace::default() }
     }
 
     /// Whether a path is the API's.
@@ -127,18 +124,15 @@ impl Api {
         }
     }
 
-    /// Tells the audit log of who asked for what is not theirs to do. What strangers do is told
-    /// some times a minute alone.
+    /// Tells the audit log of who asked for what is not theirs to do. It counts what it has no
+    /// room for, so that strangers cannot flood it.
     fn tell(&self, parts: &Parts, head: &request::Parts, problem: &Problem) {
         let Some(breach) = problem.breach() else { return };
         let (now, client) = (parts.now(), client(head));
         let caller = caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
         let by = match &caller {
             Ok(caller) => By::Token(&caller.staff.name),
-            // Each was counted as a wrong token already.
-            Err(Stranger::WrongToken) => By::Nobody,
-            Err(Stranger::NoToken) if self.strange.note(now, client).is_ok() => By::Nobody,
-            Err(Stranger::NoToken) => return,
+            Err(Stranger::WrongToken | Stranger::NoToken) => By::Nobody,
         };
         let entry = Entry::new(Event::DeskRefused, by).from(client, None);
         let entry = entry.with(Detail::Refusal, breach).with(Detail::Target, target(head));

@@ -41,9 +41,8 @@ pub(super) async fn send(visit: &Visit<'_>) -> Result<Answer, Fault> {
     let Some(subject) = user::named(visit, visit.field("portal"), visit.field("user")) else {
         return user::unknown(visit);
     };
-    let acting = match visit.acting(Role::Desk) {
-        Some(acting) => acting,
-        None => return not_yours(visit),
+    let Some(acting) = visit.acting(Role::Desk) else {
+        return not_yours(visit);
     };
     if visit.field("action") == Some("reset") {
         let (status, said) = requests::ask(visit, acting, &subject).await?;

@@ -161,11 +161,11 @@ fn what_is_not_what_was_written_is_found_and_the_chain_begins_anew() {
     let swap = |text: &str| text.replacen("alice", "carol", 1);
     let torn = |text: &str| text.trim_end().to_owned();
     let emptied = |_: &str| String::new();
-    let cases: [(&str, &dyn Fn(&str) -> String, u64); 4] = [
-        ("cut_off", &cut, 5),
-        ("changed", &swap, 1),
-        ("cut_off", &torn, 6),
-        ("cut_off", &emptied, 1),
+    let cases = [
+        ("cut_off", cut as fn(&str) -> String, 5),
+        ("changed", swap, 1),
+        ("cut_off", torn, 6),
+        ("cut_off", emptied, 1),
     ];
     for (what, spoil, line) in cases {
         let mut desk = Desk::new();

@@ -123,7 +123,7 @@ pub(super) fn pages(codes: &[String]) -> Vec<Page<'_>> {
         Page::Devices { devices: &*DEVICES },
         Page::RecoveryCodes { codes, renewed: false, return_to: "/" },
         Page::RecoveryCodes { codes, renewed: true, return_to: "/" },
-        Page::Sessions { sessions: &SESSIONS[..1], ended: false },
+        Page::Sessions { sessions: SESSIONS.split_at(1).0, ended: false },
         Page::Sessions { sessions: &*SESSIONS, ended: true },
         Page::Notice { until: Some("1 December 2026, 00:00 UTC"), return_to: "/" },
         Page::Notice { until: None, return_to: "/" },
@@ -174,7 +174,7 @@ fn changes(codes: &[String]) -> Vec<Page<'_>> {
         for (recovery_left, used) in [(0, true), (1, true), (3, true), (9, false)] {
             let left = recovery_left;
             pages.push(Page::RecoveryCodesShown { left, used, return_to: "/", fault });
-            for (apps, room) in [(&APPS[..1], true), (&APPS[..], false)] {
+            for (apps, room) in [(APPS.split_at(1).0, true), (APPS.as_slice(), false)] {
                 pages.extend(DONE.map(|done| Page::Authenticators {
                     authenticators: apps,
                     room,

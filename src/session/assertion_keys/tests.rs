@@ -128,7 +128,7 @@ async fn in_an_emergency_no_other_key_is_published_at_once() {
     let before = published(&keys, NOW);
     let told = keys.rotate(&*house.store, NOW, Rotation::Emergency).await.unwrap();
     assert_eq!((told.next, told.previous), (None, None));
-    assert_eq!(published(&keys, NOW), [told.kid.clone()]);
+    assert_eq!(published(&keys, NOW), std::slice::from_ref(&told.kid));
     assert!(!before.contains(&told.kid) && signs(&keys, NOW) == told.kid);
     let later = NOW.plus(ANNOUNCED);
     assert_eq!(published(&keys, later), [told.kid], "what was announced came back");

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use crate::dsl::book::AUDIT;
 use crate::dsl::client::{self, Answer};
 use crate::dsl::desk::{
     ADMIN, BY_ROLE, DESK, MANAGER, ORGANISATION, Token, VIEWER, ask, call, call_with,
@@ -28,7 +29,7 @@ struct Office {
 async fn office() -> Office {
     let wiki = portal::form().yaml(ORGANISATION).run().await;
     let shop = portal::form().yaml(ORGANISATION).run().await;
-    let gateway = gateway::new().portal("wiki", &wiki).portal("shop", &shop);
+    let gateway = gateway::new().portal("wiki", &wiki).portal("shop", &shop).yaml(AUDIT);
     let gateway = gateway.token(VIEWER).token(DESK).token(MANAGER).token(ADMIN).token(ONLY_SHOP);
     let gateway = gateway.run().await;
     let endpoints = endpoints(&gateway, VIEWER).await;

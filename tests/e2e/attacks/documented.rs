@@ -3,6 +3,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::dsl::book::AUDIT;
 use crate::dsl::desk::{ADMIN, ORGANISATION};
 use crate::dsl::steps::enrol;
 use crate::dsl::{ALICE, BOB, gateway, portal};
@@ -10,7 +11,7 @@ use crate::dsl::{ALICE, BOB, gateway, portal};
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_1_the_api_is_as_its_document_says() {
     let wiki = portal::form().yaml(&format!("{ORGANISATION}\nremember_device: {{}}")).run().await;
-    let gateway = gateway::new().portal("wiki", &wiki).token(ADMIN).run().await;
+    let gateway = gateway::new().portal("wiki", &wiki).token(ADMIN).yaml(AUDIT).run().await;
     // So that it is the API that is asked, and not how often it may be.
     let yaml = gateway.yaml();
     gateway.take(&yaml.replace("tokens:", "requests_per_minute: 60000, tokens:")).await;
