@@ -22,7 +22,7 @@ use portcullis::net::host::Host;
 use portcullis::policy::{Demand, Destination, Facts, Stage, Verdict, Visitor, decide};
 use portcullis::proxy::identify::identify;
 use portcullis::server;
-use portcullis::session::{FactorUsed, Learned, Level, SessionRecord};
+use portcullis::session::{FactorUsed, Learned, Level, Place, SessionRecord};
 use portcullis::site::{Parts, Site};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::sled::SledStore;
@@ -116,6 +116,7 @@ async fn begin(parts: &Parts, site: &Site) -> Arc<SessionRecord> {
         ends: NOW.plus(Duration::from_secs(3600)),
         level: Level::Proven { factor: FactorUsed::Totp, at: NOW },
         learned: Learned::default(),
+        place: Place::default(),
     };
     parts.sessions.begin(NOW, record).await.unwrap()
 }

@@ -17,6 +17,7 @@ fn head(learned: &Learned) -> String {
   - {{ address: 127.0.0.1:{port} }}   # plain HTTP, to try it: give it a certificate for users
 store: {{ engine: sled, path: data/store }}
 keys: {{ master: file:secrets/master.key }}
+telemetry: {{ audit: data/audit.jsonl }}
 "
     )
 }

@@ -146,7 +146,7 @@ async fn c24_no_page_no_number_and_no_line_holds_a_secret() {
         scene.crawl(&visitor).await;
     }
     scene.asks_the_admin_listener().await;
-    assert!(scene.told.contains("Your authenticators"), "alice saw nothing of her own");
+    assert!(scene.told.contains("Your authenticator apps"), "alice saw nothing of her own");
     assert_eq!(scene.gateway.stop(), 0);
     let log = scene.gateway.log();
     assert!(log.contains("\"path\":\"/notes/save\""), "{log}");

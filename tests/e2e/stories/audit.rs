@@ -110,13 +110,18 @@ async fn a_day_leaves_exactly_the_lines_that_it_should() {
         "desk_refused nobody refusal=wrong_token target=GET /api/v1/portals/wiki/users",
         "unlocked token:desk alice",
         "reset_refused token:desk alice channel=colleague reason=lost phone refusal=oneself requested_by=alice@example.com ticket=T-17",
-        "reset_done token:desk alice channel=colleague reason=lost phone requested_by=bob@example.com ticket=T-17",
+        "reset_requested token:desk alice channel=colleague name=desk reason=lost phone requested_by=bob@example.com ticket=T-17",
+        "reset_approved token:desk alice channel=colleague name=desk reason=lost phone requested_by=bob@example.com ticket=T-17",
+        "reset_done token:desk alice channel=colleague name=desk reason=lost phone requested_by=bob@example.com ticket=T-17",
         "login_succeeded user alice",
         "enrolment_started user alice",
         "configuration_loaded gateway reason=SIGHUP",
     ];
     let lines = book::lines(&gateway);
-    let told: Vec<String> = lines.iter().map(book::short).collect();
+    // A request is named by chance.
+    let is_said = |word: &&str| !word.starts_with("reset_request=");
+    let without = |line: String| line.split(' ').filter(is_said).collect::<Vec<_>>().join(" ");
+    let told: Vec<String> = lines.iter().map(book::short).map(without).collect();
     assert_eq!(told[..day.len()], day, "{told:#?}");
     let rest = &told[day.len()..];
     assert!(

@@ -152,7 +152,7 @@ async fn a_user_is_found_and_looked_at() {
     }
     let page = console.looks_at("wiki", "Alice").await;
     let text = page.text();
-    for words in ["alice set up", "Recovery codes left10", "code of the app since"] {
+    for words in ["alice set up", "Recovery codes left10", "Signed in code of the app"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let nobody = console.looks_at("wiki", "carol").await;
