@@ -163,7 +163,7 @@ fn languages_are_of_those_that_we_speak() {
     for (list, words) in [
         ("[]", "is an empty list; name one language at least, the default first"),
         ("[nl, en, nl]", "is there twice; name each language once"),
-        ("[en, es]", "branding.languages[1]: is not a word that is known here; write en or nl or"),
+        ("[en, es]", "branding.languages[1]: is not a word that is known here; did you mean 'en'?"),
         ("[EN]", "branding.languages[0]: is not a word that is known here; write en or nl or"),
     ] {
         let yaml = edited(&[("limits:", &format!("branding: {{ languages: {list} }}\nlimits:"))]);

@@ -48,6 +48,7 @@ pub(super) struct Lines {
     #[expect(dead_code, reason = "only describes what is passed on byte by byte")]
     last: u64,
     /// What to ask `after` for more; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[expect(dead_code, reason = "only describes what is passed on byte by byte")]
     next: Option<u64>,
 }

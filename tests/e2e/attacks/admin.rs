@@ -269,7 +269,7 @@ async fn adm_1_whoever_guesses_has_to_wait_and_the_desk_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn adm_2_no_answer_and_no_log_holds_a_secret() {
-    let log = "telemetry: { log: json, level: trace, access_log: true }";
+    let log = "telemetry: { log: json, level: trace, access_log: true, audit: data/audit.jsonl }";
     let wiki = portal::form().yaml(&format!("{ORGANISATION}\nremember_device: {{}}")).run().await;
     let gateway = gateway::new().portal("wiki", &wiki).token(VIEWER).token(DESK).token(ADMIN);
     let mut gateway = gateway.yaml(log).run().await;

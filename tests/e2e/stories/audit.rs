@@ -157,7 +157,7 @@ fn requests_are_those_of_the_access_log(gateway: &Gateway, lines: &[Value]) {
         assert_eq!(line["portal"], "wiki");
         count += 1;
     }
-    assert!(count >= 24, "{count}");
+    assert_eq!(count, 23);
 }
 
 #[tokio::test(flavor = "multi_thread")]
