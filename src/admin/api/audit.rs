@@ -1,6 +1,6 @@
 //! The audit log: its lines as they stand there, and whether it is whole.
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -59,7 +59,10 @@ pub(super) async fn lines(asked: &Asked<'_>) -> Result<Response, Problem> {
     let [after, last] = asked.query(["after", "last"])?;
     let audit = asked.parts.audit.clone();
     let (after, limit) = match (after, last) {
-        (Some(_), Some(_)) => return Err(Problem::bad("either after or last, not both")),
+        (Some(_), Some(_)) => {
+            let detail = "either after or last, not both";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
         (after, None) => (after.map_or(Ok(0), |text| number("after", text))?, PAGE),
         (None, Some(last)) => {
             let last = number("last", last)?.min(u64::try_from(PAGE).unwrap_or(u64::MAX));

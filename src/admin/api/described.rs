@@ -136,7 +136,7 @@ const REQUESTS_QUERY: &[Parameter] = &[
 const AFTER_LINE: Parameter = Parameter {
     name: "after",
     about: "The number of a line; only those after it.",
-    form: r#"{"type":"integer","minimum":0}"#,
+    form: r#"{"type":"integer","minimum":0,"maximum":9007199254740991}"#,
     example: "0",
 };
 
@@ -145,7 +145,7 @@ const AUDIT_QUERY: &[Parameter] = &[
     Parameter {
         name: "last",
         about: "In place of after: so many of the last lines, 500 at most.",
-        form: r#"{"type":"integer","minimum":0}"#,
+        form: r#"{"type":"integer","minimum":0,"maximum":9007199254740991}"#,
         example: "10",
     },
 ];
@@ -247,7 +247,10 @@ pub(super) fn described(deed: Deed) -> Described {
             "Lines of the audit log: those after one of them, or the last.",
         )
         .asking(AUDIT_QUERY)
-        .refusing(NO_AUDIT_LOG),
+        .refusing(&[
+            (404, "The configuration names no audit log."),
+            (422, "Both after and last are there."),
+        ]),
         Deed::VerifyAudit => answering::<audit::Verified>(
             "audit",
             "Whether the audit log is as it was written, and else the first line that is not.",
