@@ -181,7 +181,7 @@ async fn whoever_may_reads_the_log_and_finds_what_was_changed() {
     // What comes over the API are the very bytes of the file.
     let first = ask(&gateway, call(ROOT, "GET", "/api/v1/audit?after=1")).await.body;
     assert!(first.contains(book::text(&gateway).lines().nth(1).unwrap()), "{first}");
-    for wrong in ["after=-1", "after=x", "after=1&last=1", "before=1", "after=1&after=2"] {
+    for wrong in ["after=-1", "after=x", "before=1", "after=1&after=2"] {
         let path = format!("/api/v1/audit?{wrong}");
         assert_eq!(ask(&gateway, call(ROOT, "GET", &path)).await.status, 400, "{wrong}");
     }
