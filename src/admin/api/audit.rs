@@ -10,6 +10,8 @@ use super::problem::Problem;
 use super::view;
 use crate::audit::{AuditError, Broken, Page, Wanted, Whole};
 
+/// The largest number that every reader of JSON takes for what it is (RFC 8259 section 6).
+const LARGEST: u64 = (1 << 53) - 1;
 /// Lines in one answer.
 const PAGE: usize = 500;
 
@@ -113,6 +115,6 @@ async fn waiting<T: Send + 'static>(
 
 fn number(name: &str, text: &str) -> Result<u64, Problem> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let read = text.parse().ok().filter(|_| is_number);
+    let read = text.parse().ok().filter(|number| is_number && *number <= LARGEST);
     read.ok_or_else(|| Problem::bad(format!("{name} has to be a number of a line")))
 }
