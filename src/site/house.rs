@@ -204,6 +204,10 @@ impl Store for Counted {
         self.counting().scan(now, space, prefix, after, limit).await
     }
 
+    fn is_shared(&self) -> bool {
+        self.counting().is_shared()
+    }
+
     fn watch(&self) -> broadcast::Receiver<Event> {
         self.counting().watch()
     }

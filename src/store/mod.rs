@@ -3,7 +3,7 @@
 //! decided above, in [`crate::account`] and [`crate::session`]; how they are kept is
 //! an engine's matter, and all engines pass one conformance suite.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -69,11 +69,14 @@ pub enum Space {
     Token = 14,
     /// Events that wait for their webhook.
     Hook = 15,
+    /// Who does something that nobody may do at the same time: a login in one portal session, a
+    /// change of one user's factor. Only stores that gateways share have them.
+    Turn = 16,
 }
 
 impl Space {
     /// All of them, by their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Factor,
         Self::Recovery,
         Self::Step,
@@ -89,6 +92,7 @@ impl Space {
         Self::Request,
         Self::Token,
         Self::Hook,
+        Self::Turn,
     ];
 
     /// What its records are, in a few words.
@@ -109,12 +113,16 @@ impl Space {
             Self::Request => "entries of reset requests",
             Self::Token => "tokens of the API",
             Self::Hook => "events that wait for their webhook",
+            Self::Turn => "turns that somebody has",
         }
     }
 
     /// Whether changes in this space are told to [`Store::watch`].
     pub const fn watched(self) -> bool {
-        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token)
+        matches!(
+            self,
+            Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token | Self::Turn
+        )
     }
 }
 
@@ -209,13 +217,26 @@ impl Write {
     }
 }
 
-/// A change in a watched space. Expiry is no change.
+/// What whoever watches is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The record that changed.
-    pub key: Key,
-    /// Whether it is gone.
-    pub deleted: bool,
+pub enum Event {
+    /// A record of a watched space changed. Expiry is no change. Told at least once, those of
+    /// one record in their order. In a store that gateways share, a record of
+    /// [`Space::Session`] that is new need not be told: whoever misses one reads the store.
+    Changed {
+        /// Which.
+        key: Key,
+        /// Whether it is gone.
+        deleted: bool,
+    },
+    /// Everything that any gateway was told is on disk before `as_of` was told before this.
+    /// Only stores that gateways share say so, at least every 250 ms while they can.
+    Beat {
+        /// A moment of this process's own clock.
+        as_of: Instant,
+    },
+    /// Something may not have been told: whoever keeps anything reads it again.
+    Resync,
 }
 
 /// How an engine fares.
@@ -235,6 +256,23 @@ pub struct Health {
     pub format: u16,
     /// When a write counts as done, in words.
     pub durability: &'static str,
+    /// What the store that gateways share says of itself; nothing where one gateway has it alone.
+    pub shared: Option<Shared>,
+}
+
+/// How a store fares that gateways share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// The server that is asked now, without user or password.
+    pub server: String,
+    /// How many others have each write before it counts as done.
+    pub replicas_in_sync: u32,
+    /// How long ago everything was told that is on disk; nothing before the first beat.
+    pub lag: Option<Duration>,
+    /// How often another server took over since this process began.
+    pub failovers: u64,
+    /// What operators ought to mend, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Why the store did not do what was asked. Only [`StoreError::Conflict`] and
@@ -314,6 +352,10 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Key, Record)>, StoreError>;
+
+    /// Whether other gateways write to it too. Then what a process remembers of it counts only
+    /// for a moment after the last [`Event::Beat`].
+    fn is_shared(&self) -> bool;
 
     /// Changes in watched spaces from now on. A receiver that lags is told so and has to
     /// read again what it keeps.

@@ -79,6 +79,10 @@ impl<S: Store> Store for Metered<S> {
         self.timed(StoreOp::Scan, self.store.scan(now, space, prefix, after, limit)).await
     }
 
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     fn watch(&self) -> broadcast::Receiver<Event> {
         self.store.watch()
     }

@@ -86,6 +86,10 @@ impl Store for Brittle {
         self.inner.scan(now, space, prefix, after, limit).await
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn watch(&self) -> broadcast::Receiver<Event> {
         self.inner.watch()
     }

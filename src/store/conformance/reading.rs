@@ -56,7 +56,7 @@ pub(in crate::store) async fn watchers_are_told_of_watched_changes_alone(engine:
     let revoked = key(Space::Revoke, "ann");
     commit_one(&store, put(&revoked, "x")).await;
     // Each event is there when the commit is answered.
-    let event = |deleted| Ok(Event { key: revoked.clone(), deleted });
+    let event = |deleted| Ok(Event::Changed { key: revoked.clone(), deleted });
     assert_eq!(events.try_recv(), event(false));
     let quiet = [Space::Recovery, Space::Step, Space::Counter, Space::Pending];
     for space in quiet {
@@ -70,7 +70,7 @@ pub(in crate::store) async fn watchers_are_told_of_watched_changes_alone(engine:
     let tx = [Space::Session, Space::Config, Space::Factor].map(|it| put(&key(it, "ann"), "x"));
     store.commit(NOW, tx.to_vec()).await.unwrap();
     for write in tx {
-        assert_eq!(events.try_recv(), Ok(Event { key: write.key, deleted: false }));
+        assert_eq!(events.try_recv(), Ok(Event::Changed { key: write.key, deleted: false }));
     }
     commit_one(&store, Write::delete(revoked.clone())).await;
     assert_eq!(events.try_recv(), event(true));

@@ -65,7 +65,8 @@ impl<'a> Batch<'a> {
             };
             let effect = self.effect(address, after.as_ref())?;
             if effect.changes() && write.key.space.watched() {
-                events.push(Event { key: write.key.clone(), deleted: after.is_none() });
+                let key = write.key.clone();
+                events.push(Event::Changed { key, deleted: after.is_none() });
             }
             effects.push(effect);
         }

@@ -156,6 +156,10 @@ impl Store for SledStore {
             .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn watch(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
@@ -199,6 +203,7 @@ impl Store for SledStore {
             place: self.folder.display().to_string(),
             format: records::FORMAT.into(),
             durability: "on this machine's disk, synced before it is answered",
+            shared: None,
         }
     }
 
