@@ -15,8 +15,10 @@ pub mod backup;
 mod copied;
 pub mod counter;
 pub mod keyring;
+mod records;
 pub mod seal;
 pub mod sled;
+mod stamp;
 
 #[cfg(test)]
 mod conformance;

@@ -7,9 +7,9 @@ use ::sled::IVec;
 use zeroize::Zeroizing;
 
 use super::disk::{Change, Disk};
-use super::records::{Entry, Header, Kind, address};
 use super::state::State;
 use crate::clock::UnixMillis;
+use crate::store::records::{Entry, Header, Kind, address};
 use crate::store::{
     Copied, CounterRule, CounterState, Event, Expect, Key, Leaf, Op, Sort, StoreError, Version,
     Write,

@@ -8,8 +8,8 @@ use std::ops::Bound;
 use ::sled::IVec;
 use bytes::Bytes;
 
-use super::records::{Kind, within};
 use super::view::View;
+use crate::store::records::{Kind, within};
 use crate::store::{Copied, Key, Leaf, Sort, Space, StoreError};
 
 /// Changes that are read again under one lock.

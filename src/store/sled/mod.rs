@@ -16,9 +16,9 @@ use tokio::task::spawn_blocking;
 
 use self::committer::{Answer, Committer, Job};
 use self::disk::Settings;
-use self::records::{address, within};
 use self::view::View;
 use super::keyring::Keyring;
+use super::records::{self, address, within};
 use super::{
     Copied, CounterRule, CounterState, Event, Health, Key, MAX_ID, MAX_VALUE, MAX_WRITES, Op,
     Record, Space, Store, StoreError, Version, Write,
@@ -32,7 +32,6 @@ mod disk;
 mod head;
 mod new;
 mod open;
-mod records;
 mod refusal;
 mod state;
 mod view;
