@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +44,13 @@ pub struct Plan<'a> {
     count: usize,
     laned: bool,
     fence: Option<&'a Fence>,
+    store: Option<(String, PathBuf)>,
+    real_time: bool,
 }
 
 /// Starts to describe so many gateways on a new store of this engine.
 pub fn of(count: usize, engine: &Engine) -> Plan<'_> {
-    Plan { engine, count, laned: false, fence: None }
+    Plan { engine, count, laned: false, fence: None, store: None, real_time: false }
 }
 
 impl<'a> Plan<'a> {
@@ -64,16 +66,37 @@ impl<'a> Plan<'a> {
         self
     }
 
+    /// On a store that there is, under this master key.
+    pub fn on(mut self, store: &str, key: &Path) -> Self {
+        self.store = Some((store.to_owned(), key.to_owned()));
+        self
+    }
+
+    /// By the machine's own clock, which costs less than one that can be moved.
+    pub fn in_real_time(mut self) -> Self {
+        self.real_time = true;
+        self
+    }
+
     /// Starts all of it; `equip` says what each gateway is told, by its number.
     pub async fn run(self, equip: impl Fn(usize, Builder) -> Builder) -> Cluster {
         let shared = tempfile::tempdir().unwrap();
-        make_key(&shared.path().join("master.key"));
+        let key = shared.path().join("master.key");
+        let store = match &self.store {
+            Some((store, known)) => {
+                fs::copy(known, &key).unwrap();
+                store.clone()
+            }
+            None => {
+                make_key(&key);
+                self.engine.new_store()
+            }
+        };
         let trusted = client::certificate(shared.path(), &hosts());
         let ports: Vec<u16> = (0..self.count + 2).map(|_| free_port()).collect();
         let here = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let front = Front { address: here(ports[0]), trusted: Arc::clone(&trusted) };
         fs::write(shared.path().join("clock"), "+0").unwrap();
-        let store = self.engine.new_store();
         let (mut lanes, mut building) = (Vec::new(), Vec::new());
         for number in 0..self.count {
             let fence = self.fence.filter(|_| number + 1 == self.count);
@@ -122,6 +145,7 @@ impl<'a> Plan<'a> {
             clock: Some(shared.join("clock")),
             front: Some(front.clone()),
             network: fence.map(|fence| fence.name.clone()),
+            real_time: self.real_time,
         }
     }
 
@@ -166,10 +190,11 @@ pub fn name(number: usize) -> String {
 
 /// Every portal of these stories.
 fn hosts() -> Vec<String> {
-    ["wiki.test", "shop.test"].map(str::to_owned).to_vec()
+    ["wiki.test", "shop.test", "desk.test"].map(str::to_owned).to_vec()
 }
 
-fn make_key(file: &Path) {
+/// Puts a new master key there.
+pub fn make_key(file: &Path) {
     let mut key = [0; 32];
     getrandom::fill(&mut key).unwrap();
     fs::write(file, STANDARD.encode(key)).unwrap();

@@ -14,7 +14,9 @@
 
 #[path = "../e2e/dsl/mod.rs"]
 mod dsl;
+// A portal of another binary's; here it is HAProxy.
 #[path = "../portals/real.rs"]
+#[allow(dead_code)]
 mod real;
 
 /// Tells these stories on each engine that gateways can share: all at the same time, or, where

@@ -21,6 +21,8 @@ pub struct Place {
     pub front: Option<Front>,
     /// The network namespace that it runs in.
     pub network: Option<String>,
+    /// Goes by the machine's own clock, which no test can move.
+    pub real_time: bool,
 }
 
 /// A balancer in front of gateways.
@@ -40,6 +42,7 @@ impl Default for Place {
             clock: None,
             front: None,
             network: None,
+            real_time: false,
         }
     }
 }
