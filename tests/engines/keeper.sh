@@ -10,13 +10,15 @@ fail() {
 }
 
 # keep CALLER LOG COMMAND...: starts a server in the background, and kills it with all that it
-# started when the process CALLER is gone. What it says is in the file LOG.
+# started when the process CALLER is gone. What it says is in the file LOG. A folder that is
+# marked as temporary goes with it.
 keep() {
     local caller=$1 log=$2
     shift 2
     setsid bash -c '
         caller=$1
-        shift
+        folder=$2
+        shift 2
         "$@" &
         server=$!
         tail --pid="$caller" -f /dev/null &
@@ -27,7 +29,11 @@ keep() {
             "$server") kill -9 "$watch" ;;
             *) kill -9 $(cat "/proc/$server/task/$server/children") "$server" ;;
         esac
-    ' keeper "$caller" "$@" </dev/null >>"$log" 2>&1 &
+        if ! kill -0 "$caller" && [ -e "$folder/temporary" ]; then
+            wait
+            rm -rf "$folder"
+        fi
+    ' keeper "$caller" "$dir" "$@" </dev/null >>"$log" 2>&1 &
 }
 
 # kill_all PID: kills a server and its children at one moment, as a power cut would.
