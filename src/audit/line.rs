@@ -109,6 +109,9 @@ pub(super) struct Link {
     /// At which portal.
     #[serde(default)]
     pub(super) portal: Option<String>,
+    /// To which of its users.
+    #[serde(default)]
+    pub(super) user: Option<String>,
     /// The hash of the line before it, in hexadecimal digits.
     pub(super) before: String,
 }
@@ -190,6 +193,7 @@ mod tests {
         }
         for event in Event::ALL {
             assert_eq!(serde_json::to_value(event).unwrap(), event.as_str());
+            assert_eq!(Event::named(event.as_str()), Some(event));
         }
     }
 }
