@@ -88,7 +88,7 @@ impl Api {
         body: Body,
     ) -> Result<Response, Problem> {
         origin::check(&head.headers)?;
-        let Caller { staff, issued } = self.known(parts, head)?;
+        let Caller { staff, issued } = self.known(parts, head).await?;
         let pace = self.pace.note(parts.now(), &staff, parts.desk_pace);
         pace.map_err(Problem::too_many)?;
         let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
@@ -111,13 +111,21 @@ impl Api {
 
     /// The token that a request carries. A right one is taken even from where many wrong ones
     /// came: it cannot be guessed, and nobody may shut the desk out by guessing.
-    fn known(&self, parts: &Parts, head: &request::Parts) -> Result<Caller, Problem> {
-        match caller::caller(&head.headers, &parts.desk, &parts.tokens.all(parts.now())) {
+    async fn known(&self, parts: &Parts, head: &request::Parts) -> Result<Caller, Problem> {
+        let now = parts.now();
+        parts.tokens.confirm(now, parts.sessions.freshness()).await?;
+        let carried = || caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
+        let caller = match carried() {
+            // Another gateway may have made it a moment ago.
+            Err(Stranger::WrongToken) if parts.tokens.catch_up(now).await? => carried(),
+            caller => caller,
+        };
+        match caller {
             Ok(caller) => Ok(caller),
             Err(Stranger::NoToken) => Err(Problem::no_token()),
             Err(Stranger::WrongToken) => {
                 let client = client(head);
-                self.wrong.note(parts.now(), client).map_err(Problem::wait)?;
+                self.wrong.note(now, client).map_err(Problem::wait)?;
                 tracing::warn!(client = client.map(tracing::field::display), "a wrong token");
                 Err(Problem::wrong_token())
             }
