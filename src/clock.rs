@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -90,6 +90,13 @@ pub trait Clock: Send + Sync + fmt::Debug + 'static {
     fn now(&self) -> UnixMillis;
 }
 
+/// A moment of this process's own clock, which only ever goes forward: how long ago something
+/// was, whatever happens to the time of day.
+#[allow(clippy::disallowed_methods)]
+pub fn steady() -> Instant {
+    Instant::now()
+}
+
 /// The machine's own clock, which NTP keeps right: TOTP depends on it.
 #[derive(Debug, Default)]
 pub struct SystemClock;
@@ -106,13 +113,12 @@ impl Clock for SystemClock {
 
 /// Measures how long something takes, whatever happens to the time of day.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(std::time::Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts to measure.
-    #[allow(clippy::disallowed_methods)]
     pub fn start() -> Self {
-        Self(std::time::Instant::now())
+        Self(steady())
     }
 
     /// How long it has been.

@@ -66,7 +66,7 @@ pub(crate) struct House {
 pub(crate) async fn house() -> House {
     let (folder, config) = configuration();
     let keyring = Keyring::load(&config.master_key).unwrap();
-    let opened = SledStore::open(&config.store.path, &keyring, NOW).unwrap();
+    let opened = SledStore::open(config.store.folder().unwrap(), &keyring, NOW).unwrap();
     let store = Arc::new(Counted { inner: opened, calls: AtomicUsize::new(0) });
     let shared: Arc<dyn Store> = Arc::<Counted>::clone(&store);
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
