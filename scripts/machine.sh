@@ -2,8 +2,9 @@
 # Debian it installs what is missing; otherwise it says what is missing, in one line.
 
 BUILD_PACKAGES=(cmake g++ make pkg-config)
-TEST_PACKAGES=(binutils chromium chromium-driver curl dokuwiki faketime librsvg2-bin oathtool openssl php-cli
-    php-xml python3-aiosmtpd python3-venv zbar-tools)
+TEST_PACKAGES=(binutils chromium chromium-driver curl dokuwiki etcd-client etcd-server faketime haproxy
+    iproute2 librsvg2-bin oathtool openssl php-cli php-xml postgresql-15 python3-aiosmtpd python3-venv
+    zbar-tools)
 
 complain() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -49,8 +50,16 @@ install_packages() {
         printf '#!/bin/sh\nexit 101\n' >"$guard"
         chmod 755 "$guard"
     fi
+    no_database_of_debians
     update_lists || printf 'the package lists could not be updated; trying those there are\n' >&2
     apt-get -o DPkg::Lock::Timeout=300 install --yes --quiet --no-install-recommends "$@"
+}
+
+# PostgreSQL's package would make a database server of its own, which runs from the next boot on.
+no_database_of_debians() {
+    dpkg-query --show postgresql-common >/dev/null 2>&1 && return 0
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/no-main.conf
 }
 
 # Another apt may hold the lists; it lets go sooner or later.

@@ -60,6 +60,8 @@ pub struct Confirmed {
     pub session: Arc<SessionRecord>,
     /// What the authenticator is called.
     pub label: String,
+    /// How many recovery codes were made.
+    pub codes: usize,
 }
 
 /// Why an enrolment did not come about.
@@ -154,7 +156,11 @@ impl Accounts {
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions).await;
-                Ok(Confirmed { session: proven, label: first_label(label) })
+                Ok(Confirmed {
+                    session: proven,
+                    label: first_label(label),
+                    codes: self.recovery_codes,
+                })
             }
             Err(StoreError::Conflict { .. }) => Err(EnrolFault::AlreadyEnrolled),
             Err(StoreError::Refused { .. }) => Err(EnrolFault::WrongCode),

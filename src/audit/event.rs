@@ -175,6 +175,11 @@ impl Event {
         Self::ChainBroken,
     ];
 
+    /// The event that the log knows by this word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == word)
+    }
+
     /// Whether anybody at all can cause it as often as they like. Of these no more are written
     /// than a log can hold; how many were left out is said in the next line.
     pub(super) const fn is_cheap(self) -> bool {

@@ -26,7 +26,7 @@ impl Draft {
     /// What is to be written of `entry`, which happened at `now`.
     pub(super) fn of(now: UnixMillis, entry: &Entry<'_>) -> Self {
         let members = Members {
-            at: now.to_rfc3339().unwrap_or_default(),
+            at: now.rfc3339_millis().unwrap_or_default(),
             event: entry.event,
             by: Doer::of(entry.by),
             portal: entry.portal.map(cut),
@@ -109,6 +109,9 @@ pub(super) struct Link {
     /// At which portal.
     #[serde(default)]
     pub(super) portal: Option<String>,
+    /// To which of its users.
+    #[serde(default)]
+    pub(super) user: Option<String>,
     /// The hash of the line before it, in hexadecimal digits.
     pub(super) before: String,
 }
@@ -190,6 +193,7 @@ mod tests {
         }
         for event in Event::ALL {
             assert_eq!(serde_json::to_value(event).unwrap(), event.as_str());
+            assert_eq!(Event::named(event.as_str()), Some(event));
         }
     }
 }

@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 pub use entry::{By, Detail, Entry};
 pub use event::Event;
 pub use files::FileError;
-pub use read::{Page, Wanted, verify_files};
+pub use read::{Lately, Page, Wanted, verify_files};
 pub use verify::{Broken, Whole, Wrong};
 
 use crate::clock::UnixMillis;
@@ -236,6 +236,15 @@ impl Audit {
     /// Where there is no log, or it cannot be read.
     pub fn page(&self, wanted: &Wanted<'_>) -> Result<Page, AuditError> {
         self.reader()?.page(wanted)
+    }
+
+    /// What happened to a user of a portal, the newest first, as far as the last 20,000 lines
+    /// tell. It waits for the disk.
+    ///
+    /// # Errors
+    /// Where there is no log, or it cannot be read.
+    pub fn lately(&self, portal: &str, user: &str) -> Result<Lately, AuditError> {
+        self.reader()?.lately(portal, user)
     }
 
     /// Whether the log is as it was written, from the line after `after` on: that it is not is

@@ -12,9 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::OpenAuditError;
 use super::files::FileError;
 use crate::store::turn::{LEASE, Pinned, Turn, TurnName, Turns};
-use crate::store::{Key, Space, StoreError};
-
-const HEAD: &str = "audit-head";
+use crate::store::{AUDIT_HEAD, Key, Space, StoreError};
 
 /// The name of a log, and that nobody else has it.
 pub(super) struct LogName {
@@ -80,11 +78,11 @@ impl LogName {
 
 /// One gateway that has the store alone needs no name.
 fn key_of(node: &str, turns: &Turns) -> Key {
-    let id = match turns.are_needed() {
-        true => format!("{HEAD}/{node}"),
-        false => HEAD.to_owned(),
+    let node = match turns.are_needed() {
+        true => format!("/{node}"),
+        false => String::new(),
     };
-    Key::new(Space::Config, id.into_bytes())
+    Key::new(Space::Config, [AUDIT_HEAD, node.as_bytes()].concat())
 }
 
 fn hashed(node: &str) -> [u8; 16] {

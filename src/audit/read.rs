@@ -20,6 +20,15 @@ pub struct Page {
     pub next: Option<u64>,
 }
 
+/// What happened to one user lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lately {
+    /// Each line as it stands in the log, the newest first.
+    pub lines: Vec<String>,
+    /// Whether the log was looked through to its beginning.
+    pub is_whole: bool,
+}
+
 /// Which lines are wanted.
 pub struct Wanted<'a> {
     /// Those after this one.
@@ -28,6 +37,8 @@ pub struct Wanted<'a> {
     pub limit: usize,
     /// At which portals; a line that is of no portal is wanted by those who want all.
     pub portals: Option<&'a [String]>,
+    /// Only those of the user of this name, at whichever of these portals.
+    pub user: Option<&'a str>,
 }
 
 /// The files of a log, to read in them.
@@ -48,6 +59,17 @@ impl Reader {
         self.found(wanted).map_err(|error| AuditError::Unreadable(error.to_string()))
     }
 
+    /// What happened to a user of a portal, looked for in the last lines. It waits for the disk.
+    pub(super) fn lately(&self, portal: &str, user: &str) -> Result<Lately, AuditError> {
+        let looked_at = u64::try_from(LOOKED_AT).unwrap_or(u64::MAX);
+        let after = self.last().saturating_sub(looked_at);
+        let portals = [portal.to_owned()];
+        let wanted = Wanted { after, limit: LOOKED_AT, portals: Some(&portals), user: Some(user) };
+        let mut lines = self.page(&wanted)?.lines;
+        lines.reverse();
+        Ok(Lately { lines, is_whole: after == 0 })
+    }
+
     fn found(&self, wanted: &Wanted<'_>) -> Result<Page, FileError> {
         let mut page = Page::default();
         let (mut looked_at, mut last) = (0, wanted.after);
@@ -63,7 +85,7 @@ impl Reader {
                     return Ok(page);
                 }
                 (last, looked_at) = (link.seq, looked_at + 1);
-                if is_wanted(&link, wanted.portals)
+                if is_wanted(&link, wanted)
                     && let Ok(line) = String::from_utf8(item.bytes)
                 {
                     page.lines.push(line);
@@ -99,12 +121,14 @@ impl Reader {
     }
 }
 
-fn is_wanted(link: &Link, portals: Option<&[String]>) -> bool {
-    match (portals, &link.portal) {
+fn is_wanted(link: &Link, wanted: &Wanted<'_>) -> bool {
+    let is_of = |user| link.user.as_deref() == Some(user);
+    let is_at = match (wanted.portals, &link.portal) {
         (None, _) => true,
         (Some(portals), Some(portal)) => portals.contains(portal),
         (Some(_), None) => false,
-    }
+    };
+    is_at && wanted.user.is_none_or(is_of)
 }
 
 /// Whether these files are one chain, without the gateway that wrote them: what was cut off

@@ -164,7 +164,7 @@ async fn lines_are_read_from_any_place_on() {
     }
     audit.note(NOW, Entry::new(Event::Started, By::Gateway)).await.unwrap();
     let page = |after, limit, portals: Option<&[String]>| {
-        audit.page(&Wanted { after, limit, portals }).unwrap()
+        audit.page(&Wanted { after, limit, portals, user: None }).unwrap()
     };
     let first = |page: &Page| page.lines.first().unwrap().split(',').next().unwrap().to_owned();
     for after in [0, 1, 500, 1777, 2999, 3000] {

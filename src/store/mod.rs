@@ -15,9 +15,12 @@ pub mod backup;
 mod copied;
 pub mod counter;
 pub mod freshness;
+mod judge;
 pub mod keyring;
+mod records;
 pub mod seal;
 pub mod sled;
+mod stamp;
 pub mod turn;
 
 #[cfg(test)]
@@ -37,6 +40,8 @@ pub const MAX_WRITES: usize = 36;
 /// The record of [`Space::Config`] that holds the keys of session cookies. No copy of the store
 /// has it: whoever puts one back starts with new keys, so that no cookie from before counts.
 pub const SESSION_KEYS: &[u8] = b"session-signing-keys";
+/// What the records of [`Space::Config`] begin with that say how far an audit log goes.
+pub const AUDIT_HEAD: &[u8] = b"audit-head";
 
 /// Which table a key lives in: a fixed set that every engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,12 +125,10 @@ impl Space {
         }
     }
 
-    /// Whether changes in this space are told to [`Store::watch`].
+    /// Whether changes in this space are told to [`Store::watch`]. Of a turn nobody is told: whoever
+    /// depends on one asks in the transaction that does.
     pub const fn watched(self) -> bool {
-        matches!(
-            self,
-            Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token | Self::Turn
-        )
+        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token)
     }
 }
 
@@ -143,6 +146,13 @@ impl Key {
     /// The key `id` in `space`.
     pub fn new(space: Space, id: impl Into<Bytes>) -> Self {
         Self { space, id: id.into() }
+    }
+
+    /// Whether changes of this record are told to [`Store::watch`]. How far an audit log goes
+    /// changes all the time and concerns its own gateway alone.
+    pub fn is_watched(&self) -> bool {
+        let is_head = self.space == Space::Config && self.id.starts_with(AUDIT_HEAD);
+        self.space.watched() && !is_head
     }
 }
 
@@ -291,6 +301,10 @@ pub enum StoreError {
     /// Certainly not written; may be tried again.
     #[error("the store takes no requests now: {0}")]
     Unavailable(String),
+    /// Sent, and nobody knows whether it was written: whoever decides by it refuses, as for
+    /// [`StoreError::Unavailable`]. Only a store that lies on other machines says so.
+    #[error("nobody knows whether the store wrote it: {0}")]
+    Indeterminate(String),
     /// The disk has no room. Not written.
     #[error("the disk of the store is full")]
     Full,
@@ -307,8 +321,16 @@ pub enum StoreError {
 
 impl StoreError {
     /// Every word that [`StoreError::kind`] gives.
-    pub const KINDS: [&'static str; 7] =
-        ["conflict", "refused", "unavailable", "full", "corrupt", "invalid", "fatal"];
+    pub const KINDS: [&'static str; 8] = [
+        "conflict",
+        "refused",
+        "unavailable",
+        "indeterminate",
+        "full",
+        "corrupt",
+        "invalid",
+        "fatal",
+    ];
 
     /// The word that stands in `portcullis_store_errors_total{kind}`.
     pub const fn kind(&self) -> &'static str {
@@ -316,6 +338,7 @@ impl StoreError {
             Self::Conflict { .. } => "conflict",
             Self::Refused { .. } => "refused",
             Self::Unavailable(_) => "unavailable",
+            Self::Indeterminate(_) => "indeterminate",
             Self::Full => "full",
             Self::Corrupt(_) => "corrupt",
             Self::Invalid(_) => "invalid",

@@ -91,3 +91,17 @@ fn compose_mounts_only_what_exists() {
         assert!(repository.has(path), "docker-compose.yml mounts {path}, which is not there");
     }
 }
+
+#[test]
+fn the_test_command_leaves_no_tests_out() {
+    let repository = Repository::here();
+    let manifest = repository.read("Cargo.toml").expect("no Cargo.toml");
+    let command = repository.read("scripts/test").expect("no scripts/test");
+    let folder =
+        |line: &str| Some(line.strip_prefix("path = \"tests/")?.split_once('/')?.0.to_owned());
+    let binaries: Vec<String> = manifest.lines().filter_map(folder).collect();
+    assert!(binaries.len() > 5, "the tests in Cargo.toml were not found");
+    let is_run = |name: &&String| command.split_whitespace().any(|word| word == name.as_str());
+    let left_out = binaries.iter().filter(|name| !is_run(name));
+    none(left_out.map(|name| format!("scripts/test does not run tests/{name}")).collect());
+}

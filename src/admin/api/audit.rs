@@ -72,7 +72,9 @@ pub(super) async fn lines(asked: &Asked<'_>) -> Result<Response, Problem> {
         }
     };
     let portals = asked.staff.portals.clone();
-    let page = waiting(move || audit.page(&Wanted { after, limit, portals: portals.as_deref() }));
+    let page = waiting(move || {
+        audit.page(&Wanted { after, limit, portals: portals.as_deref(), user: None })
+    });
     let last = asked.parts.audit.last()?;
     Ok(shown(&page.await?, last))
 }

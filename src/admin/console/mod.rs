@@ -5,6 +5,7 @@
 mod answer;
 mod cookie;
 mod deeds;
+mod history;
 mod render;
 mod requests;
 mod rollout;

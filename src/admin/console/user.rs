@@ -1,5 +1,5 @@
-//! One user: how the second step stands, what is signed in and remembered, and what the desk
-//! may do about it. Whoever looks is in the audit log.
+//! One user: how the second step stands, what is signed in and remembered, what the desk may
+//! do about it, and what happened before. Whoever looks is in the audit log.
 
 use axum::http::StatusCode;
 use minijinja::context;
@@ -7,6 +7,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::answer::{Answer, Fault};
+use super::history;
 use super::users::in_words;
 use super::visit::Visit;
 use crate::account::{AccountId, Member};
@@ -112,6 +113,7 @@ pub(super) async fn page(
     let codes_left = accounts.recovery_codes_left(now, account).await?;
     let mut sessions = visit.parts.sessions.of_user(now, account.sub).await?;
     sessions.sort_by_key(|record| record.started);
+    let history = history::of(visit, &portal.name, subject.user.as_str()).await?;
     let page = context! {
         portal => portal.name.as_str(),
         user => subject.user.as_str(),
@@ -122,6 +124,7 @@ pub(super) async fn page(
         invites => portal.enrolment.invite.as_secs() / 3600,
         has_organisation => portal.organisation.is_some(),
         takes_managers => visit.may(Role::AccountManager),
+        history => Serde(history),
         said => Serde(said),
         ..standing(member.as_ref(), now)
     };

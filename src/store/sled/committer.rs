@@ -9,10 +9,10 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::batch::Batch;
 use super::disk::{Change, Disk};
-use super::records::Header;
 use super::state::State;
 use super::view::unwinding;
 use crate::clock::UnixMillis;
+use crate::store::records::Header;
 use crate::store::{Copied, CounterRule, CounterState, Event, Key, Op, StoreError, Version, Write};
 
 /// The most transactions in one batch.

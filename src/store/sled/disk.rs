@@ -11,10 +11,10 @@ use ::sled::{Batch, Db, IVec};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::records::{Entry, Kind, STATE};
 use super::state::State;
 use super::view::{View, in_doubt, unwinding};
 use crate::store::StoreError;
+use crate::store::records::{Entry, Kind, STATE};
 
 /// What tests set otherwise.
 #[derive(Clone, Copy)]

@@ -12,14 +12,15 @@ use ::sled::Db;
 
 use super::committer::Expiries;
 use super::disk::{Disk, Settings};
-use super::head::{BadStamp, Head, Stamp, StampKeys, sync_folder};
-use super::records::{Codec, FORMAT, Header, IDENTITY, META, STATE};
+use super::head::{Head, sync_folder};
 use super::refusal::OpenError;
 use super::state::State;
 use super::view::{View, in_doubt, unwinding};
 use crate::clock::UnixMillis;
 use crate::store::StoreError;
 use crate::store::keyring::Keyring;
+use crate::store::records::{Codec, FORMAT, Header, IDENTITY, META, STATE};
+use crate::store::stamp::{BadStamp, Stamp, StampKeys};
 
 /// How far the clock may stand behind the last write: NTP steps that much, an attack more.
 const CLOCK_SLACK: Duration = Duration::from_secs(60);

@@ -11,8 +11,8 @@ use std::sync::{
 use ::sled::{IVec, Tree};
 
 use super::copy::Trail;
-use super::records::{Codec, Entry};
 use crate::store::StoreError;
+use crate::store::records::{Codec, Entry};
 
 /// Entries that a scan takes under one lock, so that no write waits for a long one.
 const PAGE: usize = 256;

@@ -187,13 +187,19 @@ impl Browser {
         let (trusted, name) = (Arc::clone(&self.trusted), &call.server_name);
         let connection = client::connect_from(self.from, self.address, trusted, name, call.http2);
         let answer = connection.await.send(call.clone()).await.unwrap();
+        self.takes(path, answer)
+    }
+
+    /// An answer that came by a way of the test's own: its cookies are kept.
+    pub fn takes(&mut self, path: &str, answer: Answer) -> Shown {
         for line in answer.all("set-cookie") {
             self.keep(line);
         }
         Shown { path: path.to_owned(), answer }
     }
 
-    fn navigation(&self, method: &str, path: &str) -> Call {
+    /// The request that opens a path.
+    pub fn navigation(&self, method: &str, path: &str) -> Call {
         let call = self.with_cookies(Call::new(method, &self.host, path));
         let call = call.page().line("sec-fetch-site", "same-origin");
         match &self.authorization {
@@ -232,7 +238,8 @@ impl Browser {
         }
     }
 
-    fn resolve(&self, base: &str, target: &str) -> String {
+    /// The path that a link leads to from another.
+    pub fn resolve(&self, base: &str, target: &str) -> String {
         let own = format!("https://{}", self.host);
         let target = target.strip_prefix(&own).unwrap_or(target);
         match target {

@@ -242,10 +242,18 @@ where
 
 /// Sends one request without TLS.
 pub async fn plain(address: SocketAddr, call: Call) -> Answer {
-    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
-    let (mut sender, driver) = conn::http1::handshake(stream).await.unwrap();
+    let mut connection = connect_plainly(address).await.unwrap();
+    connection.send(call).await.unwrap()
+}
+
+/// Opens a connection without TLS, where somebody listens.
+pub async fn connect_plainly(address: SocketAddr) -> std::io::Result<Connection> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let begun = conn::http1::handshake(TokioIo::new(stream)).await;
+    let (sender, driver) = begun.map_err(std::io::Error::other)?;
     tokio::spawn(driver);
-    read(sender.send_request(call.request(call.whole())).await.unwrap()).await.unwrap()
+    Ok(Connection::One(sender))
 }
 
 /// Writes bytes as they are over TLS, and gives all that comes back before the end or before

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::client::{self, Answer, Call};
+use super::place::Place;
 use super::{Browser, console, desk, eventually, free_port};
 
 /// Starts to describe a gateway.
@@ -28,6 +29,7 @@ pub struct Builder {
     people: Vec<console::Person>,
     authorities: Option<PathBuf>,
     proxy_protocol: bool,
+    place: Place,
 }
 
 /// What can stand behind a gateway: it gives its entry below `portals`.
@@ -73,6 +75,12 @@ impl Builder {
         self
     }
 
+    /// Puts it where it has neighbours.
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn run(self) -> Gateway {
         let folder = tempfile::tempdir().unwrap();
@@ -81,7 +89,10 @@ impl Builder {
             self.portals.iter().map(|(name, _)| format!("{name}.test")).collect();
         let trusted = client::certificate(folder.path(), &hosts);
         fs::write(folder.path().join("portcullis.yaml"), self.written(ports)).unwrap();
-        fs::write(folder.path().join("clock"), "+0").unwrap();
+        let clock = self.place.clock.clone().unwrap_or_else(|| folder.path().join("clock"));
+        if !clock.exists() {
+            fs::write(&clock, "+0").unwrap();
+        }
         for token in &self.tokens {
             token.put_into(folder.path());
         }
@@ -97,6 +108,8 @@ impl Builder {
             moved: 0,
             trusted,
             authorities: self.authorities,
+            clock,
+            place: self.place,
             expected: if self.top.contains("admin:") { 2 } else { 3 },
         };
         gateway.start().await;
@@ -105,8 +118,9 @@ impl Builder {
 
     fn written(&self, [https, http, admin]: [u16; 3]) -> String {
         let header = self.proxy_protocol;
+        let Place { address, store, master, .. } = &self.place;
         let mut yaml = format!(
-            "listeners:\n  - address: 127.0.0.1:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: 127.0.0.1:{http}, proxy_protocol: {header} }}\nadmin: {{ address: 127.0.0.1:{admin}, tokens: [{}]{} }}\nstore: {{ engine: sled, path: data/store }}\nkeys: {{ master: file:secrets/master.key }}\n{}portals:\n",
+            "listeners:\n  - address: {address}:{https}\n    proxy_protocol: {header}\n    tls:\n      certificates: [{{ certificate: tls.crt, key: tls.key }}]\n  - {{ address: {address}:{http}, proxy_protocol: {header} }}\nadmin: {{ address: {address}:{admin}, tokens: [{}]{} }}\nstore: {store}\nkeys: {{ master: file:{master} }}\n{}portals:\n",
             self.tokens.iter().map(desk::Token::entry).collect::<Vec<_>>().join(", "),
             console::Person::list(&self.people),
             self.top
@@ -132,6 +146,8 @@ pub struct Gateway {
     moved: i64,
     trusted: Arc<rustls::ClientConfig>,
     authorities: Option<PathBuf>,
+    clock: PathBuf,
+    place: Place,
     expected: usize,
 }
 
@@ -141,23 +157,34 @@ impl Gateway {
         self.folder.path()
     }
 
-    /// Its TLS listener.
+    /// Where browsers go over TLS: its own listener, or the balancer in front of it.
     pub fn https(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports[0]))
+        self.place.front.as_ref().map_or_else(|| self.own_https(), |front| front.address)
+    }
+
+    /// Its own TLS listener.
+    pub fn own_https(&self) -> SocketAddr {
+        SocketAddr::from((self.place.address, self.ports[0]))
     }
 
     /// Its plain listener.
     pub fn http(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports[1]))
+        SocketAddr::from((self.place.address, self.ports[1]))
     }
 
     /// Its admin listener.
     pub fn admin(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports[2]))
+        SocketAddr::from((self.place.address, self.ports[2]))
     }
 
-    /// Whom a client of it trusts.
+    /// Whom a client of it trusts, or of the balancer in front of it.
     pub fn trusted(&self) -> Arc<rustls::ClientConfig> {
+        let front = self.place.front.as_ref();
+        front.map_or_else(|| self.own_trusted(), |front| Arc::clone(&front.trusted))
+    }
+
+    /// Whom a client of its own listener trusts.
+    pub fn own_trusted(&self) -> Arc<rustls::ClientConfig> {
         Arc::clone(&self.trusted)
     }
 
@@ -211,7 +238,7 @@ impl Gateway {
         self.moved = ahead;
         let file = self.folder.path().join("clock.new");
         fs::write(&file, format!("{ahead:+}")).unwrap();
-        fs::rename(&file, self.folder.path().join("clock")).unwrap();
+        fs::rename(&file, &self.clock).unwrap();
     }
 
     /// How far its clock is ahead of the machine's, in seconds.
@@ -364,18 +391,21 @@ impl Gateway {
     }
 
     fn command_of(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = self.place.command(env!("CARGO_BIN_EXE_portcullis"));
         command
             .args(words)
             .arg("--config")
             .arg(self.folder.path().join("portcullis.yaml"))
-            .env("LD_PRELOAD", faketime())
-            .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"))
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if !self.place.real_time {
+            command
+                .env("LD_PRELOAD", faketime())
+                .env("FAKETIME_TIMESTAMP_FILE", &self.clock)
+                .env("FAKETIME_NO_CACHE", "1")
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         if let Some(authorities) = &self.authorities {
             command.env("SSL_CERT_FILE", authorities);
         }

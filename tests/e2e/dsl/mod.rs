@@ -21,6 +21,7 @@ pub mod notes;
 pub mod office;
 pub mod own;
 pub mod phone;
+pub mod place;
 pub mod portal;
 pub mod probed;
 pub mod scene;

@@ -63,6 +63,16 @@ impl Phone {
         tool("oathtool", "oathtool", &arguments).trim().to_owned()
     }
 
+    /// What the app shows from that time on, one code after the other.
+    pub fn codes(&self, at: u64, count: usize) -> Vec<String> {
+        let (at, step) = (format!("@{at}"), format!("{}s", self.period));
+        let (totp, window) = (format!("--totp={}", self.algorithm), (count - 1).to_string());
+        let arguments =
+            [&totp, "-b", &self.secret, "-d", &self.digits, "-s", &step, "-N", &at, "-w", &window];
+        let said = tool("oathtool", "oathtool", &arguments);
+        said.lines().map(str::to_owned).collect()
+    }
+
     /// The secret in base32.
     pub fn secret(&self) -> &str {
         &self.secret

@@ -1,6 +1,8 @@
 //! A WebSocket as a browser's page opens it; and its handshake by hand, which is a request
 //! like any other, for a test that looks at the very answer.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -22,8 +24,23 @@ pub struct Socket(WebSocketStream<TlsStream<TcpStream>>);
 impl Socket {
     /// Opens a socket; the handshake must be answered with 101.
     pub async fn open(gateway: &Gateway, browser: &Browser, path: &str) -> Self {
+        let to = (gateway.https(), gateway.trusted());
+        Self::open_by(to, browser, path).await
+    }
+
+    /// The same at this gateway itself, past any balancer.
+    pub async fn open_at(gateway: &Gateway, browser: &Browser, path: &str) -> Self {
+        let to = (gateway.own_https(), gateway.own_trusted());
+        Self::open_by(to, browser, path).await
+    }
+
+    async fn open_by(
+        (address, trusted): (SocketAddr, Arc<rustls::ClientConfig>),
+        browser: &Browser,
+        path: &str,
+    ) -> Self {
         let host = &browser.host;
-        let stream = client::tls(gateway.https(), gateway.trusted(), host, false).await;
+        let stream = client::tls(address, trusted, host, false).await;
         let mut request = format!("wss://{host}{path}").into_client_request().unwrap();
         let mut line = |name: &'static str, value: String| {
             request.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());

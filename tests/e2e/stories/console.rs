@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dsl::book::AUDIT;
 use crate::dsl::console::{ADA, ADMIN, ANN, AtWork, Console, Person, VIC, invite, join};
 use crate::dsl::desk::{ORGANISATION, command};
 use crate::dsl::html::{forms, text_of};
@@ -290,4 +291,52 @@ async fn two_people_approve_where_the_portal_wants_two() {
     let denied = ada.posts(&page, &form.unwrap().fill("reason", "it was not her")).await;
     assert!(denied.text().contains("The reset of bob at wiki is denied."), "{}", denied.text());
     assert!(denied.text().contains("Denied by ada"), "{}", denied.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_about_a_user_says_what_happened_the_newest_first() {
+    let (wiki, shop) = (portal::form().yaml(ORGANISATION).run().await, portal::form().run().await);
+    let gateway = gateway::new().portal("wiki", &wiki).portal("shop", &shop).yaml(AUDIT);
+    let gateway = gateway.token(ADMIN).person(ANN).person(VIC.at("[shop]")).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    sign_in(&mut gateway.browser("shop"), ALICE).await;
+    let mut ann = join(&gateway, ANN).await.console;
+    let page = ann.looks_at("wiki", "alice").await;
+    let page = ann.presses(&page, "end_sessions").await;
+    let happened = history(&page.body);
+    let words = [
+        "Sign-ins were ended",
+        "Got new recovery codes",
+        "Set up the second step",
+        "Began to set up the second step",
+        "Password accepted",
+    ];
+    assert_eq!(happened.iter().map(|(what, _)| &**what).collect::<Vec<_>>(), words, "{happened:?}");
+    assert!(happened[0].1.contains("UTC, <bdi>by ann at the desk</bdi>"), "{happened:?}");
+    assert!(happened[2].1.contains("<bdi>“Authenticator app”</bdi>"), "{happened:?}");
+    assert!(happened[4].1.contains("<bdi>from 127.0.0.1</bdi>"), "{happened:?}");
+    let nothing = ann.looks_at("wiki", "bob").await;
+    assert!(nothing.text().contains("What happened Nothing of late."), "{}", nothing.text());
+
+    let mut vic = join(&gateway, VIC).await.console;
+    let of_the_shop = history(&vic.looks_at("shop", "alice").await.body);
+    assert!(of_the_shop.iter().any(|(what, _)| what == "Password accepted"), "{of_the_shop:?}");
+    assert!(of_the_shop.iter().all(|(what, _)| !what.contains("ended")), "{of_the_shop:?}");
+    assert_eq!(vic.looks_at("wiki", "alice").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_audit_log_the_page_says_that_there_is_none() {
+    let (_wiki, gateway) = office(&[VIC]).await;
+    enrol(&gateway, "wiki", ALICE).await;
+    let page = join(&gateway, VIC).await.console.looks_at("wiki", "alice").await;
+    assert!(page.text().contains("This gateway keeps no audit log"), "{}", page.text());
+}
+
+/// What a page says that happened, and the rest of each line as markup.
+fn history(body: &str) -> Vec<(String, String)> {
+    let list = body.split("class=\"lines history\"").nth(1).unwrap().split("</ul>").next();
+    let lines = list.unwrap().split("<li><strong>").skip(1);
+    let lines = lines.map(|line| line.split_once("</strong>").unwrap());
+    lines.map(|(what, rest)| (what.to_owned(), rest.to_owned())).collect()
 }

@@ -5,7 +5,7 @@ use std::io::{Seek, SeekFrom, Write as _};
 
 use super::refusals::settled;
 use super::*;
-use crate::store::sled::records::address;
+use crate::store::records::address;
 
 // Enough that sled keeps several segments: what damage does to it depends on where it is.
 const USERS: u32 = 2500;

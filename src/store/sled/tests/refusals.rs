@@ -3,8 +3,9 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
-use crate::store::sled::head::{Head, StampKeys};
-use crate::store::sled::records::{IDENTITY, address};
+use crate::store::records::{IDENTITY, address};
+use crate::store::sled::head::Head;
+use crate::store::stamp::{Stamp, StampKeys};
 
 /// A home whose store holds some users and was closed.
 pub(super) async fn settled() -> Home {
@@ -175,7 +176,7 @@ async fn a_first_start_that_was_cut_off_is_taken_up_again() {
     let with_database = begun();
     drop(::sled::open(with_database.folder()).unwrap());
     let with_identity = begun();
-    let stamp = head::Stamp { store: [7; 16], sequence: 0 };
+    let stamp = Stamp { store: [7; 16], sequence: 0 };
     let db = ::sled::open(with_identity.folder()).unwrap();
     db.insert(IDENTITY, stamp.to_bytes(&StampKeys::new(&keyring(1)))).unwrap();
     drop(db);

@@ -1,24 +1,24 @@
-//! How a record lies in sled: its address, its sealed bytes, and its mark in the fingerprint
-//! of the whole set. A record that does not open is damaged, never absent.
+//! How a record lies in any engine: its address, its sealed bytes, and its mark in the
+//! fingerprint of a whole set. A record that does not open is damaged, never absent.
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::keyring::{Keyring, first_half, mac};
+use super::seal::{Place, SealError, Sealer};
+use super::{Key, Record, Space, StoreError, Version};
 use crate::clock::UnixMillis;
-use crate::store::keyring::{Keyring, first_half, mac};
-use crate::store::seal::{Place, SealError, Sealer};
-use crate::store::{Key, Record, Space, StoreError, Version};
 
 /// The format of the store that this program writes.
-pub(super) const FORMAT: u8 = 1;
-/// Where the store says which store it is. No [`Space`] has the number 0.
-pub(super) const IDENTITY: &[u8] = b"\0identity";
-/// Where the store keeps count of itself.
-pub(super) const STATE: &[u8] = b"\0state";
+pub(in crate::store) const FORMAT: u8 = 1;
+/// Where a store says which store it is. No [`Space`] has the number 0.
+pub(in crate::store) const IDENTITY: &[u8] = b"\0identity";
+/// Where a store keeps what it knows of itself.
+pub(in crate::store) const STATE: &[u8] = b"\0state";
 /// The first byte of everything that is no user's record.
-pub(super) const META: u8 = 0;
+pub(in crate::store) const META: u8 = 0;
 
 // Format, kind, version and expiry; the seal covers them, so they may stand in the open.
 const HEADER: usize = 18;
@@ -27,7 +27,7 @@ const NEVER: u64 = u64::MAX;
 /// What a payload is. An operation for one kind never touches another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(in crate::store) enum Kind {
     Value = 1,
     Register = 2,
     Counter = 3,
@@ -43,19 +43,19 @@ impl Kind {
 }
 
 /// A record, opened.
-pub(super) struct Entry {
-    pub(super) kind: Kind,
-    pub(super) version: u64,
-    pub(super) expires_at: Option<UnixMillis>,
-    pub(super) payload: Zeroizing<Vec<u8>>,
+pub(in crate::store) struct Entry {
+    pub(in crate::store) kind: Kind,
+    pub(in crate::store) version: u64,
+    pub(in crate::store) expires_at: Option<UnixMillis>,
+    pub(in crate::store) payload: Zeroizing<Vec<u8>>,
 }
 
 impl Entry {
-    pub(super) fn is_live(&self, now: UnixMillis) -> bool {
+    pub(in crate::store) fn is_live(&self, now: UnixMillis) -> bool {
         self.expires_at.is_none_or(|at| now < at)
     }
 
-    pub(super) fn into_record(self) -> Record {
+    pub(in crate::store) fn into_record(self) -> Record {
         Record {
             value: Bytes::copy_from_slice(&self.payload),
             version: Version(self.version),
@@ -66,15 +66,15 @@ impl Entry {
 
 /// What of a stored record can be read without opening it; to be believed only afterwards.
 #[derive(Clone, Copy)]
-pub(super) struct Header {
+pub(in crate::store) struct Header {
     format: u8,
     kind: u8,
-    pub(super) version: u64,
+    pub(in crate::store) version: u64,
     expires_at: u64,
 }
 
 impl Header {
-    pub(super) fn read(stored: &[u8]) -> Option<(Self, &[u8])> {
+    pub(in crate::store) fn read(stored: &[u8]) -> Option<(Self, &[u8])> {
         let ([format, kind, numbers @ ..], sealed) = stored.split_first_chunk::<HEADER>()?;
         let (version, expires_at) = numbers.split_first_chunk::<8>()?;
         let expires_at = expires_at.first_chunk::<8>()?;
@@ -87,7 +87,7 @@ impl Header {
         Some((header, sealed))
     }
 
-    pub(super) fn expires_at(&self) -> Option<UnixMillis> {
+    pub(in crate::store) fn expires_at(&self) -> Option<UnixMillis> {
         (self.expires_at != NEVER).then_some(UnixMillis(self.expires_at))
     }
 
@@ -115,7 +115,7 @@ impl Header {
 }
 
 /// Seals, opens and marks the records of one store.
-pub(super) struct Codec {
+pub(in crate::store) struct Codec {
     sealer: Sealer,
     marker: Hmac<Sha256>,
 }
@@ -123,7 +123,7 @@ pub(super) struct Codec {
 impl Codec {
     /// The codec of the store `store_id`. Its keys are of this store alone, so that a record
     /// of another store under the same master key does not open.
-    pub(super) fn new(keyring: &Keyring, store_id: &[u8; 16]) -> Self {
+    pub(in crate::store) fn new(keyring: &Keyring, store_id: &[u8; 16]) -> Self {
         let store = hex(store_id);
         Self {
             sealer: Sealer::new(&keyring.derive(&format!("store {store} seal"))),
@@ -132,7 +132,11 @@ impl Codec {
     }
 
     /// The bytes that keep `entry` at `address`.
-    pub(super) fn encode(&self, address: &[u8], entry: &Entry) -> Result<Vec<u8>, StoreError> {
+    pub(in crate::store) fn encode(
+        &self,
+        address: &[u8],
+        entry: &Entry,
+    ) -> Result<Vec<u8>, StoreError> {
         let header = Header {
             format: FORMAT,
             kind: entry.kind as u8,
@@ -150,7 +154,11 @@ impl Codec {
     }
 
     /// The entry that `stored` keeps at `address`.
-    pub(super) fn decode(&self, address: &[u8], stored: &[u8]) -> Result<Entry, StoreError> {
+    pub(in crate::store) fn decode(
+        &self,
+        address: &[u8],
+        stored: &[u8],
+    ) -> Result<Entry, StoreError> {
         let corrupt = || StoreError::Corrupt(format!("record {}", hex(address)));
         let (header, sealed) = Header::read(stored).ok_or_else(corrupt)?;
         let payload = self.sealer.open(header.place(address), sealed).map_err(|_| corrupt())?;
@@ -164,7 +172,7 @@ impl Codec {
     }
 
     /// The share of one record in the fingerprint.
-    pub(super) fn mark(&self, address: &[u8], version: u64) -> u128 {
+    pub(in crate::store) fn mark(&self, address: &[u8], version: u64) -> u128 {
         let mut mac = self.marker.clone();
         mac.update(&version.to_be_bytes());
         mac.update(address);
@@ -173,15 +181,24 @@ impl Codec {
 }
 
 /// Where `key` lies.
-pub(super) fn address(key: &Key) -> Vec<u8> {
+pub(in crate::store) fn address(key: &Key) -> Vec<u8> {
     within(key.space, &key.id)
 }
 
 /// Where the identifiers of `space` lie that start with `prefix`.
-pub(super) fn within(space: Space, prefix: &[u8]) -> Vec<u8> {
+pub(in crate::store) fn within(space: Space, prefix: &[u8]) -> Vec<u8> {
     [&[space as u8], prefix].concat()
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// The key that lies at `address`.
+pub(in crate::store) fn key_of(address: &[u8]) -> Result<Key, StoreError> {
+    let found = address.split_first().and_then(|(number, id)| {
+        let space = Space::ALL.into_iter().find(|space| *space as u8 == *number)?;
+        Some(Key::new(space, Bytes::copy_from_slice(id)))
+    });
+    found.ok_or_else(|| StoreError::Corrupt("a record lies in no space".to_owned()))
+}
+
+pub(in crate::store) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
