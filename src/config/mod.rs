@@ -11,6 +11,8 @@ mod check;
 pub mod desk;
 pub mod device;
 pub mod enrolment;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod explain;
 mod fault;
 mod file;
@@ -50,6 +52,8 @@ pub mod upstream_headers;
 
 pub use device::RememberDevice;
 pub use enrolment::{Enrolment, EnrolmentGuard};
+#[cfg(feature = "etcd")]
+pub use etcd::EtcdConfig;
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};

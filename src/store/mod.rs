@@ -14,6 +14,8 @@ use crate::clock::UnixMillis;
 pub mod backup;
 mod copied;
 pub mod counter;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod freshness;
 mod judge;
 pub mod keyring;
