@@ -67,3 +67,4 @@ mod cuts;
 mod desk;
 mod faults;
 mod people;
+mod shipped;
