@@ -16,8 +16,7 @@ fn shipped(path: &str) -> PathBuf {
 #[test]
 fn haproxy_takes_the_configurations_that_are_shipped() {
     for path in ["deploy/cluster/haproxy.cfg", "deploy/compose/haproxy.cfg"] {
-        let said =
-            Command::new("/usr/sbin/haproxy").args(["-c", "-f"]).arg(shipped(path)).output();
+        let said = Command::new("/usr/sbin/haproxy").args(["-c", "-f"]).arg(shipped(path)).output();
         let said = said.expect("haproxy is missing: apt-get install haproxy");
         assert!(said.status.success(), "{path}: {}", String::from_utf8_lossy(&said.stderr));
     }
