@@ -175,11 +175,10 @@ impl<'a> Scene<'a> {
     async fn all_are_replaced(&mut self) {
         let from = self.crowd.history.now();
         for number in 0..self.cluster.gateways.len() {
-            let before = self.crowd.history.now();
             let gateway = &mut self.cluster.gateways[number];
             assert_eq!(tokio::task::block_in_place(|| gateway.stop()), 0);
             gateway.start().await;
-            self.goes_on_since(before).await;
+            self.goes_on_since(self.crowd.history.now()).await;
         }
         let outage = Outage { from, to: self.crowd.history.now() };
         self.is_over("all gateways are replaced, one after the other", outage).await;
