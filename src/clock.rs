@@ -48,7 +48,7 @@ impl UnixMillis {
     }
 
     /// `2026-11-24T14:05:00.123Z`: as RFC 3339 writes it, in UTC; nothing after the year 9999.
-    pub fn to_rfc3339(self) -> Option<String> {
+    pub fn rfc3339_millis(self) -> Option<String> {
         let format = format_description!(
             "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
         );
@@ -56,11 +56,10 @@ impl UnixMillis {
         moment.ok()?.format(format).ok()
     }
 
-    /// `2026-11-24T14:05:00Z`: as RFC 3339 writes it, to the second.
-    pub fn rfc3339(self) -> String {
-        let seconds = i64::try_from(self.seconds()).unwrap_or(i64::MAX);
-        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
-        moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+    /// `2026-11-24T14:05:00Z`: the same in whole seconds.
+    pub fn rfc3339_seconds(self) -> Option<String> {
+        let seconds = i64::try_from(self.seconds()).ok()?;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
     }
 
     /// A moment as RFC 3339 writes it, with its zone; nothing before the epoch.

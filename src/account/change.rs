@@ -94,6 +94,7 @@ impl From<StoreError> for ChangeFault {
         match error {
             StoreError::Conflict { .. } | StoreError::Refused { .. } => Self::Overtaken,
             StoreError::Unavailable(_)
+            | StoreError::Indeterminate(_)
             | StoreError::Full
             | StoreError::Corrupt(_)
             | StoreError::Invalid(_)

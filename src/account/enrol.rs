@@ -60,6 +60,8 @@ pub struct Confirmed {
     pub session: Arc<SessionRecord>,
     /// What the authenticator is called.
     pub label: String,
+    /// How many recovery codes were made.
+    pub codes: usize,
 }
 
 /// Why an enrolment did not come about.
@@ -153,7 +155,11 @@ impl Accounts {
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 self.sessions.replaced(now, session, &proven, &versions);
-                Ok(Confirmed { session: proven, label: first_label(label) })
+                Ok(Confirmed {
+                    session: proven,
+                    label: first_label(label),
+                    codes: self.recovery_codes,
+                })
             }
             Err(StoreError::Conflict { .. }) => Err(EnrolFault::AlreadyEnrolled),
             Err(StoreError::Refused { .. }) => Err(EnrolFault::WrongCode),

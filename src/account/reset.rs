@@ -4,7 +4,7 @@
 use super::requester::Requester;
 use super::{AccountError, AccountId, Accounts};
 use crate::clock::UnixMillis;
-use crate::notify::{Addressee, Mail};
+use crate::notify::{Addressee, Mail, News};
 use crate::store::{MAX_WRITES, Space, StoreError, Write};
 
 /// Records that are looked for at a time.
@@ -64,6 +64,9 @@ impl Accounts {
         if was_enrolled {
             let mail = Mail::Reset { by: on_the_word_of.speaker(), at: now };
             writes.extend(self.queued(now, account, to, mail).await?);
+        } else {
+            // Nothing changed for the user, but what another system heard of has come to its end.
+            writes.extend(self.news(now, News::ResetDone, (to.portal, to.user))?);
         }
         writes.extend(also);
         self.store.commit(now, writes).await?;

@@ -26,7 +26,7 @@ impl Draft {
     /// What is to be written of `entry`, which happened at `now`.
     pub(super) fn of(now: UnixMillis, entry: &Entry<'_>) -> Self {
         let members = Members {
-            at: now.to_rfc3339().unwrap_or_default(),
+            at: now.rfc3339_millis().unwrap_or_default(),
             event: entry.event,
             by: Doer::of(entry.by),
             portal: entry.portal.map(cut),

@@ -6,7 +6,7 @@ use super::carrier::{Carrier, Outcome, Setback, Trouble};
 use super::outbox::Waiting;
 use super::queue::Found;
 use super::smtp::Line;
-use super::{Courier, Letters, Mail};
+use super::{Courier, Letters};
 use crate::clock::UnixMillis;
 use crate::net::email::EmailAddress;
 use crate::telemetry::label::MailOutcome;
@@ -78,21 +78,9 @@ impl Carrier for Mails {
 
     fn given_up(&self, found: &Found<Waiting>) {
         let (mail, portal) = (found.name(), found.waiting.portal.as_str());
-        match &found.waiting.mail {
-            Mail::Code { .. } => {
-                tracing::warn!(mail, portal, "a code could not be sent while it held");
-            }
-            Mail::Enrolled { .. }
-            | Mail::ResetWaiting { .. }
-            | Mail::ResetStopped { .. }
-            | Mail::Added { .. }
-            | Mail::Renamed { .. }
-            | Mail::Removed { .. }
-            | Mail::Moved { .. }
-            | Mail::RecoveryCodeUsed { .. }
-            | Mail::RecoveryCodesMade { .. }
-            | Mail::DeviceAlarm { .. }
-            | Mail::Reset { .. } => {
+        match found.waiting.mail.holds_for() {
+            Some(_) => tracing::warn!(mail, portal, "a code could not be sent while it held"),
+            None => {
                 tracing::error!(mail, portal, "a mail could not be sent for days and is dropped");
             }
         }

@@ -16,6 +16,8 @@ mod speaker;
 mod templates;
 mod worker;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
@@ -119,6 +121,26 @@ pub enum Mail {
         /// When.
         at: UnixMillis,
     },
+}
+
+impl Mail {
+    /// How long what it says holds, where that is not for good: later it is not worth sending.
+    const fn holds_for(&self) -> Option<Duration> {
+        match self {
+            Self::Code { minutes, .. } => Some(Duration::from_secs(minutes.saturating_mul(60))),
+            Self::Enrolled { .. }
+            | Self::ResetWaiting { .. }
+            | Self::ResetStopped { .. }
+            | Self::Added { .. }
+            | Self::Renamed { .. }
+            | Self::Removed { .. }
+            | Self::Moved { .. }
+            | Self::RecoveryCodeUsed { .. }
+            | Self::RecoveryCodesMade { .. }
+            | Self::DeviceAlarm { .. }
+            | Self::Reset { .. } => None,
+        }
+    }
 }
 
 /// Why news cannot be queued or sent.

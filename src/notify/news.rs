@@ -41,6 +41,8 @@ pub enum News {
     ResetDenied,
     /// The user stopped a reset that was approved.
     ResetStopped,
+    /// Nobody decided in time.
+    ResetExpired,
     /// Every factor of a user is gone.
     ResetDone,
     /// Signing keys were rotated.
@@ -51,7 +53,7 @@ pub enum News {
 
 impl News {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Enrolled,
         Self::FactorDisabled,
         Self::AuthenticatorAdded,
@@ -65,6 +67,7 @@ impl News {
         Self::ResetApproved,
         Self::ResetDenied,
         Self::ResetStopped,
+        Self::ResetExpired,
         Self::ResetDone,
         Self::KeysRotated,
         Self::ConfigurationRefused,
@@ -86,6 +89,7 @@ impl News {
             Self::ResetApproved => "reset_approved",
             Self::ResetDenied => "reset_denied",
             Self::ResetStopped => "reset_stopped",
+            Self::ResetExpired => "reset_expired",
             Self::ResetDone => "reset_done",
             Self::KeysRotated => "keys_rotated",
             Self::ConfigurationRefused => "configuration_refused",
@@ -147,7 +151,7 @@ impl Waiting {
                 data.insert(name.to_owned(), json!(value));
             }
         }
-        let at = self.at.rfc3339();
+        let at = self.at.rfc3339_seconds().unwrap_or_default();
         json!({ "type": self.news.as_str(), "timestamp": at, "data": data }).to_string()
     }
 }

@@ -2,7 +2,6 @@
 //! are queued by the transaction that did what they tell of, so that neither is without it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -126,20 +125,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     fn new(now: UnixMillis, to: &Addressee<'_>, address: &EmailAddress, mail: Mail) -> Self {
-        let until = match &mail {
-            Mail::Code { minutes, .. } => now.plus(Duration::from_secs(minutes.saturating_mul(60))),
-            Mail::Enrolled { .. }
-            | Mail::ResetWaiting { .. }
-            | Mail::ResetStopped { .. }
-            | Mail::Added { .. }
-            | Mail::Renamed { .. }
-            | Mail::Removed { .. }
-            | Mail::Moved { .. }
-            | Mail::RecoveryCodeUsed { .. }
-            | Mail::RecoveryCodesMade { .. }
-            | Mail::DeviceAlarm { .. }
-            | Mail::Reset { .. } => now.plus(PATIENCE),
-        };
+        let until = now.plus(mail.holds_for().unwrap_or(PATIENCE));
         Self {
             address: address.as_str().to_owned(),
             user: letters::plain(to.user.as_str()),

@@ -92,10 +92,8 @@ async fn enrolled(
     let entry = request.entry(Event::Enrolled, &confirmed.session);
     let entry = entry.with(Detail::Factor, FactorLabel::Totp.as_str());
     request.note(entry.with(Detail::Label, confirmed.label.as_str())).await?;
-    let account = request.site.account(&confirmed.session);
-    let made = request.parts.accounts.recovery_codes_left(request.now, account).await?;
     let entry = request.entry(Event::RecoveryCodesMade, &confirmed.session);
-    request.note(entry.with(Detail::Count, made.to_string())).await?;
+    request.note(entry.with(Detail::Count, confirmed.codes.to_string())).await?;
     let token = request.site.token.mint(&request.parts.keys, request.now, &confirmed.session)?;
     let answer = request.go("/recovery-codes", return_to);
     Ok(answer.with_cookie(cookie_line::set_session(&token)))

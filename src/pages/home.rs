@@ -1,7 +1,8 @@
 //! `/`: who you are here, what you have, what you can do.
 
 use super::{
-    Page, PageAnswer, PageError, PageRequest, StatusCode, Who, authenticators, devices, sessions,
+    Page, PageAnswer, PageError, PageRequest, StatusCode, Who, authenticators, devices, reset,
+    sessions,
 };
 
 pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageError> {
@@ -19,6 +20,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         recovery_left = accounts.recovery_codes_left(request.now, account).await?;
         lines = sessions::lines(request, session).await?;
     }
+    let reset = reset::told(request, session).await?;
     let page = Page::Home {
         proven,
         enrolled,
@@ -27,6 +29,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
         recovery_left: u32::try_from(recovery_left).unwrap_or(u32::MAX),
         sessions: &lines,
         remembers: devices::is_here(request),
+        reset: reset.as_deref(),
     };
     request.page(StatusCode::OK, &page)
 }

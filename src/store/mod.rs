@@ -14,6 +14,7 @@ use crate::clock::UnixMillis;
 pub mod backup;
 mod copied;
 pub mod counter;
+mod judge;
 pub mod keyring;
 mod records;
 pub mod seal;
@@ -290,6 +291,10 @@ pub enum StoreError {
     /// Certainly not written; may be tried again.
     #[error("the store takes no requests now: {0}")]
     Unavailable(String),
+    /// Sent, and nobody knows whether it was written: whoever decides by it refuses, as for
+    /// [`StoreError::Unavailable`]. Only a store that lies on other machines says so.
+    #[error("nobody knows whether the store wrote it: {0}")]
+    Indeterminate(String),
     /// The disk has no room. Not written.
     #[error("the disk of the store is full")]
     Full,
@@ -306,8 +311,16 @@ pub enum StoreError {
 
 impl StoreError {
     /// Every word that [`StoreError::kind`] gives.
-    pub const KINDS: [&'static str; 7] =
-        ["conflict", "refused", "unavailable", "full", "corrupt", "invalid", "fatal"];
+    pub const KINDS: [&'static str; 8] = [
+        "conflict",
+        "refused",
+        "unavailable",
+        "indeterminate",
+        "full",
+        "corrupt",
+        "invalid",
+        "fatal",
+    ];
 
     /// The word that stands in `portcullis_store_errors_total{kind}`.
     pub const fn kind(&self) -> &'static str {
@@ -315,6 +328,7 @@ impl StoreError {
             Self::Conflict { .. } => "conflict",
             Self::Refused { .. } => "refused",
             Self::Unavailable(_) => "unavailable",
+            Self::Indeterminate(_) => "indeterminate",
             Self::Full => "full",
             Self::Corrupt(_) => "corrupt",
             Self::Invalid(_) => "invalid",

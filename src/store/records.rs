@@ -190,6 +190,15 @@ pub(in crate::store) fn within(space: Space, prefix: &[u8]) -> Vec<u8> {
     [&[space as u8], prefix].concat()
 }
 
+/// The key that lies at `address`.
+pub(in crate::store) fn key_of(address: &[u8]) -> Result<Key, StoreError> {
+    let found = address.split_first().and_then(|(number, id)| {
+        let space = Space::ALL.into_iter().find(|space| *space as u8 == *number)?;
+        Some(Key::new(space, Bytes::copy_from_slice(id)))
+    });
+    found.ok_or_else(|| StoreError::Corrupt("a record lies in no space".to_owned()))
+}
+
 pub(in crate::store) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -119,6 +119,7 @@ mod tests {
             StoreError::Conflict { index: 0 },
             StoreError::Refused { index: 0, current: 0 },
             StoreError::Unavailable(String::new()),
+            StoreError::Indeterminate(String::new()),
             StoreError::Full,
             StoreError::Corrupt(String::new()),
             StoreError::Invalid(""),

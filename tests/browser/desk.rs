@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::chromium::{self, Scripts, Window};
+use crate::dsl::book::AUDIT;
 use crate::dsl::console::{ADMIN, ANN, invite};
 use crate::dsl::desk::ORGANISATION;
 use crate::dsl::steps::{enrol, sign_in};
@@ -14,7 +15,8 @@ use crate::webdriver::Browser;
 /// Tells it.
 pub async fn tell(scripts: Scripts) {
     let portal = portal::form().yaml(ORGANISATION).run().await;
-    let gateway = gateway::new().portal("wiki", &portal).token(ADMIN).person(ANN).run().await;
+    let gateway = gateway::new().portal("wiki", &portal).yaml(AUDIT).token(ADMIN).person(ANN);
+    let gateway = gateway.run().await;
     enrol(&gateway, "wiki", ALICE).await;
     enrol(&gateway, "wiki", BOB).await;
     for number in 0..5 {
@@ -27,6 +29,8 @@ pub async fn tell(scripts: Scripts) {
     ann.signs_in().await;
     ann.finds_alice().await;
     ann.helps_alice().await;
+    ann.reads_what_happened().await;
+    ann.looks_at_the_requests().await;
     ann.looks_at_the_rollout().await;
     ann.leaves().await;
 }
@@ -77,10 +81,25 @@ impl AtTheDesk {
         self.browser.fill("#reason", "lost the phone on the train").await;
         self.browser.fill("#ticket", "T-17").await;
         self.is_shown("alice", "reset").await;
+        self.takes_picture_of("section.reset", "reset-form").await;
         self.browser.follow("form:has(#requested_by) button").await;
         let said = self.browser.text("#said").await;
         assert!(said.starts_with("alice has no second step at wiki any more."), "{said}");
         self.is_shown("alice", "reset-done").await;
+    }
+
+    async fn reads_what_happened(&mut self) {
+        let newest = self.browser.text("ul.history li").await;
+        assert!(newest.starts_with("The second step was reset"), "{newest}");
+        let said = "by ann at the desk, on the word of bob@example.com, \
+                    because: lost the phone on the train, ticket T-17";
+        assert!(newest.contains(said), "{newest}");
+        self.takes_picture_of("section:has(#history)", "history").await;
+    }
+
+    async fn looks_at_the_requests(&mut self) {
+        self.browser.goto(&self.address("/desk/requests")).await;
+        self.is_shown("Requests", "requests").await;
     }
 
     async fn looks_at_the_rollout(&mut self) {
@@ -105,6 +124,11 @@ impl AtTheDesk {
         fs::write(path, self.browser.picture_of_page().await).unwrap();
         let said = self.browser.console().await;
         assert!(said.is_empty(), "{}: {said:?}", self.browser.url().await);
+    }
+
+    async fn takes_picture_of(&mut self, css: &str, name: &str) {
+        let path = self.album.path(name);
+        fs::write(path, self.browser.picture_of(css).await).unwrap();
     }
 
     /// The browser keeps the cookie for localhost, although it is for https alone elsewhere.

@@ -6,7 +6,7 @@ use crate::account::record::{read, write};
 use crate::account::reset::Reset;
 use crate::account::{AccountError, AccountId, Accounts, PortalTag};
 use crate::clock::UnixMillis;
-use crate::notify::Addressee;
+use crate::notify::{Addressee, News};
 use crate::store::{Expect, Key, Record, Space, StoreError, Write};
 use crate::user::Opaque;
 
@@ -92,7 +92,8 @@ impl Accounts {
             return Ok(None);
         }
         let request = ResetRequest { state, ..held.request };
-        let writes = stepped(now, account, &request, (held.version, held.undecided))?;
+        let mut writes = stepped(now, account, &request, (held.version, held.undecided))?;
+        writes.extend(self.news(now, News::ResetExpired, request.about())?);
         match self.store.commit(now, writes).await {
             Ok(_) => Ok(Some(request)),
             Err(StoreError::Conflict { .. }) => Ok(None),

@@ -384,3 +384,22 @@ async fn another_system_hears_what_becomes_of_a_request() {
     denied.accounts.deny_reset(soon, (account, request.id), &staff("ann"), "no").await.unwrap();
     assert_eq!(denied.heard().await, ["reset_requested", "reset_denied"]);
 }
+
+#[tokio::test]
+async fn another_system_hears_of_each_end_that_a_request_can_have() {
+    let soon = NOW.plus(Duration::from_secs(1));
+    let never_enrolled = desk().await;
+    let alice = never_enrolled.sign_in(1, 10).await;
+    never_enrolled.ask(&alice, "ann", AT_ONCE).await.unwrap();
+    assert!(never_enrolled.carry_out(soon, &alice).await);
+    let all = ["reset_requested", "reset_approved", "reset_done"];
+    assert_eq!(never_enrolled.heard().await, all);
+
+    let expired = desk().await;
+    let alice = expired.sign_in(1, 10).await;
+    expired.vouch(2, &alice).await;
+    let late = NOW.plus(OPEN_FOR);
+    assert!(expired.accounts.expire_reset(late, account(&alice)).await.unwrap().is_some());
+    assert!(expired.accounts.expire_reset(late, account(&alice)).await.unwrap().is_none());
+    assert_eq!(expired.heard().await.last().map(String::as_str), Some("reset_expired"));
+}

@@ -72,10 +72,11 @@ impl Api {
     pub(super) async fn answer(&self, request: Request) -> Response {
         let parts = (self.house)();
         let (head, body) = request.into_parts();
-        match self.judged(&parts, &head, body).await {
+        let caller = caller::caller(&head.headers, &parts.desk, &parts.tokens.all(parts.now()));
+        match self.judged(&parts, &head, body, &caller).await {
             Ok(response) => response,
             Err(problem) => {
-                self.tell(&parts, &head, &problem);
+                tell(&parts, &head, &caller, &problem);
                 problem.into_response()
             }
         }
@@ -86,10 +87,11 @@ impl Api {
         parts: &Parts,
         head: &request::Parts,
         body: Body,
+        caller: &Result<Caller, Stranger>,
     ) -> Result<Response, Problem> {
         origin::check(&head.headers)?;
-        let Caller { staff, issued } = self.known(parts, head)?;
-        let pace = self.pace.note(parts.now(), &staff, parts.desk_pace);
+        let Caller { staff, issued } = self.known(parts, head, caller)?;
+        let pace = self.pace.note(parts.now(), staff, parts.desk_pace);
         pace.map_err(Problem::too_many)?;
         let Found { deed, needs, named } = endpoint::find(head.method.as_str(), head.uri.path())?;
         if staff.role < needs {
@@ -100,19 +102,24 @@ impl Api {
         if head.method != Method::GET {
             parts.audit.ready()?;
         }
-        let asked = Asked::read(parts, now, &staff, head, body).await?;
+        let asked = Asked::read(parts, now, staff, head, body).await?;
         if let Some(issued) = issued {
             // Only for the list of tokens: what was asked for is done all the same.
-            let noted = parts.tokens.used(now, &issued).await;
+            let noted = parts.tokens.used(now, issued).await;
             noted.unwrap_or_else(|error| tracing::warn!(%error, "the use of a token is not noted"));
         }
         carried_out(&asked, deed, &named).await
     }
 
-    /// The token that a request carries. A right one is taken even from where many wrong ones
+    /// Whose token a request carries. A right one is taken even from where many wrong ones
     /// came: it cannot be guessed, and nobody may shut the desk out by guessing.
-    fn known(&self, parts: &Parts, head: &request::Parts) -> Result<Caller, Problem> {
-        match caller::caller(&head.headers, &parts.desk, &parts.tokens.all(parts.now())) {
+    fn known<'a>(
+        &self,
+        parts: &Parts,
+        head: &request::Parts,
+        caller: &'a Result<Caller, Stranger>,
+    ) -> Result<&'a Caller, Problem> {
+        match caller {
             Ok(caller) => Ok(caller),
             Err(Stranger::NoToken) => Err(Problem::no_token()),
             Err(Stranger::WrongToken) => {
@@ -123,21 +130,24 @@ impl Api {
             }
         }
     }
+}
 
-    /// Tells the audit log of who asked for what is not theirs to do. It counts what it has no
-    /// room for, so that strangers cannot flood it.
-    fn tell(&self, parts: &Parts, head: &request::Parts, problem: &Problem) {
-        let Some(breach) = problem.breach() else { return };
-        let (now, client) = (parts.now(), client(head));
-        let caller = caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
-        let by = match &caller {
-            Ok(caller) => By::Token(&caller.staff.name),
-            Err(Stranger::WrongToken | Stranger::NoToken) => By::Nobody,
-        };
-        let entry = Entry::new(Event::DeskRefused, by).from(client, None);
-        let entry = entry.with(Detail::Refusal, breach).with(Detail::Target, target(head));
-        parts.audit.mention(now, entry);
-    }
+/// Tells the audit log of who asked for what is not theirs to do. It counts what it has no room
+/// for, so that strangers cannot flood it.
+fn tell(
+    parts: &Parts,
+    head: &request::Parts,
+    caller: &Result<Caller, Stranger>,
+    problem: &Problem,
+) {
+    let Some(breach) = problem.breach() else { return };
+    let by = match caller {
+        Ok(caller) => By::Token(&caller.staff.name),
+        Err(Stranger::WrongToken | Stranger::NoToken) => By::Nobody,
+    };
+    let entry = Entry::new(Event::DeskRefused, by).from(client(head), None);
+    let entry = entry.with(Detail::Refusal, breach).with(Detail::Target, target(head));
+    parts.audit.mention(parts.now(), entry);
 }
 
 /// Each endpoint leads to what does it.

@@ -29,6 +29,12 @@ pub(super) struct Session {
     proven_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<String>,
+    /// The browser that signed in, as it calls itself: its name and the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    browser: Option<String>,
+    /// The address that it signed in from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -63,7 +69,9 @@ fn shown(record: &SessionRecord) -> Session {
         Level::Ended => ("ended", None, None),
     };
     let (started, ends) = (view::moment(record.started), view::moment(record.ends));
-    Session { level, factor, started, proven_at, ends }
+    let browser = Some(record.place.browser.clone()).filter(|browser| !browser.is_empty());
+    let client = record.place.client.map(|client| client.to_string());
+    Session { level, factor, started, proven_at, ends, browser, client }
 }
 
 /// A device is named by nothing that its cookie holds.

@@ -3,8 +3,6 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::problem::Problem;
 use crate::clock::UnixMillis;
@@ -27,8 +25,7 @@ pub(super) fn created(what: &impl Serialize) -> Result<Response, Problem> {
 
 /// A moment in whole seconds.
 pub(super) fn moment(at: UnixMillis) -> Option<String> {
-    let seconds = i64::try_from(at.seconds()).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
+    at.rfc3339_seconds()
 }
 
 #[cfg(test)]

@@ -44,9 +44,10 @@ async fn all(gate: &Gate, user: &str) -> Result<Told, DeskError> {
     let rows = sessions.iter().map(|session| {
         let times = ["started", "proven_at", "ends"].map(|key| moment(session, key));
         let what = vec![cell(session, "level"), cell(session, "factor")];
-        [what, times.to_vec()].concat()
+        let place = vec![cell(session, "client"), cell(session, "browser")];
+        [what, times.to_vec(), place].concat()
     });
-    let heads = ["level", "factor", "started", "proven at", "ends"];
+    let heads = ["level", "factor", "started", "proven at", "ends", "from", "browser"];
     let table = Table::new(&heads, rows.collect(), counted(sessions.len(), "session"));
     Ok(Told { table, json })
 }

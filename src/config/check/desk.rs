@@ -71,7 +71,8 @@ fn token(
     around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<AdminToken> {
-    let name = name(written.name, &at.key("name"), findings);
+    let words = ("say who holds the token", "is no name for a token");
+    let name = name(written.name, &at.key("name"), words, findings);
     let mend = "write viewer, desk, account_manager or admin";
     let role = findings.required(&at.key("role"), written.role, mend);
     let hash = hash(written.secret, &at.key("secret"), around, findings);
@@ -80,12 +81,19 @@ fn token(
     Some(AdminToken { staff, hash: hash? })
 }
 
-fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
-    let name = findings.required(at, written, "say who holds the token")?;
+/// The name of whoever works at the desk. The words say what to do where it is missing, and what
+/// another text is not.
+pub(super) fn name(
+    written: Option<String>,
+    at: &KeyPath,
+    (missing, wrong): (&str, &str),
+    findings: &mut Findings,
+) -> Option<String> {
+    let name = findings.required(at, written, missing)?;
     if is_token_name(&name) {
         return Some(name);
     }
-    findings.fault(at, "is no name for a token", "use 1 to 32 of a-z, 0-9, '-' and '_'");
+    findings.fault(at, wrong, "use 1 to 32 of a-z, 0-9, '-' and '_'");
     None
 }
 
@@ -96,16 +104,7 @@ fn hash(
     findings: &mut Findings,
 ) -> Option<TokenHash> {
     let source = findings.required(at, written, "write file:PATH")?;
-    let secret = match source.fetch(around) {
-        Ok(secret) => secret,
-        Err(error) => {
-            findings.note(at, error.to_string());
-            return None;
-        }
-    };
-    if let SecretSource::File(path) = &source {
-        keeping::warn_if_open(&around.locate(path), at, findings);
-    }
+    let secret = keeping::fetched(&source, at, around, findings)?;
     let token = secret.reveal().trim_ascii();
     if let Some(what) = weakness(token) {
         findings.fault(at, what, MEND);

@@ -130,6 +130,20 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// A secret as its source has it, with a warning where others can read it there.
+pub(super) fn fetched(
+    source: &SecretSource,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Secret> {
+    let secret = source.fetch(around).map_err(|error| findings.note(at, error.to_string())).ok()?;
+    if let SecretSource::File(path) = source {
+        warn_if_open(&around.locate(path), at, findings);
+    }
+    Some(secret)
+}
+
 /// Warns about a key that other users of the machine can read.
 pub(super) fn warn_if_open(path: &Path, at: &KeyPath, findings: &mut Findings) {
     let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());

@@ -13,7 +13,6 @@ use crate::config::fault::Findings;
 use crate::config::file_notify::{NotifyFile, SmtpFile};
 use crate::config::key_path::KeyPath;
 use crate::config::notify::{Notify, Smtp, SmtpGuard, SmtpLogin};
-use crate::config::secret::SecretSource;
 use crate::config::surroundings::Surroundings;
 use crate::net::email::EmailAddress;
 
@@ -73,16 +72,7 @@ fn address(
     findings: &mut Findings,
 ) -> Option<Address> {
     let source = findings.required(at, written.url.clone(), "write file:PATH")?;
-    let text = match source.fetch(around) {
-        Ok(text) => text,
-        Err(error) => {
-            findings.note(at, error.to_string());
-            return None;
-        }
-    };
-    if let SecretSource::File(path) = &source {
-        keeping::warn_if_open(&around.locate(path), at, findings);
-    }
+    let text = keeping::fetched(&source, at, around, findings)?;
     let address = match read(&text) {
         Ok(address) => address,
         Err(sentence) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{all, desk, keeping, placed};
-use crate::config::desk::{Person, Staff, StaffKind, is_token_name};
+use crate::config::desk::{Person, Staff, StaffKind};
 use crate::config::fault::Findings;
 use crate::config::file::List;
 use crate::config::file_desk::PersonFile;
@@ -44,22 +44,14 @@ fn person(
     around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<Person> {
-    let name = name(written.name, &at.key("name"), findings);
+    let words = ("say who it is", "is no name of a person");
+    let name = desk::name(written.name, &at.key("name"), words, findings);
     let mend = "write viewer, desk, account_manager or admin";
     let role = findings.required(&at.key("role"), written.role, mend);
     let password = password(written.password, &at.key("password"), around, findings);
     let limits = desk::limits(written.portals, &at.key("portals"), portals, findings);
     let staff = Staff { name: name?, kind: StaffKind::Person, role: role?, portals: limits? };
     Some(Person { staff, password: password? })
-}
-
-fn name(written: Option<String>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
-    let name = findings.required(at, written, "say who it is")?;
-    if is_token_name(&name) {
-        return Some(name);
-    }
-    findings.fault(at, "is no name of a person", "use 1 to 32 of a-z, 0-9, '-' and '_'");
-    None
 }
 
 fn password(
@@ -70,16 +62,7 @@ fn password(
 ) -> Option<PasswordHash> {
     let mend = "write file:PATH, with what portcullis desk-password prints in the file";
     let source = findings.required(at, written, mend)?;
-    let secret = match source.fetch(around) {
-        Ok(secret) => secret,
-        Err(error) => {
-            findings.note(at, error.to_string());
-            return None;
-        }
-    };
-    if let SecretSource::File(path) = &source {
-        keeping::warn_if_open(&around.locate(path), at, findings);
-    }
+    let secret = keeping::fetched(&source, at, around, findings)?;
     let text = std::str::from_utf8(secret.reveal()).unwrap_or_default();
     match PasswordHash::parse(text.trim()) {
         Ok(hash) => Some(hash),

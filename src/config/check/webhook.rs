@@ -70,16 +70,7 @@ fn key(
     findings: &mut Findings,
 ) -> Option<Secret> {
     let source = findings.required(at, written, "write file:PATH")?;
-    let text = match source.fetch(around) {
-        Ok(text) => text,
-        Err(error) => {
-            findings.note(at, error.to_string());
-            return None;
-        }
-    };
-    if let SecretSource::File(path) = &source {
-        keeping::warn_if_open(&around.locate(path), at, findings);
-    }
+    let text = keeping::fetched(&source, at, around, findings)?;
     let text = text.reveal().trim_ascii();
     let text = text.strip_prefix(PREFIX).unwrap_or(text);
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));

@@ -142,6 +142,8 @@ pub enum Page<'a> {
         sessions: &'a [SessionLine],
         /// Whether devices can be remembered here.
         remembers: bool,
+        /// When a reset that waits is carried out.
+        reset: Option<&'a str>,
     },
     /// The devices that are remembered.
     Devices {
@@ -299,7 +301,15 @@ impl Page<'_> {
             Page::Devices { devices } => context! {
                 devices => Value::from_iter(devices.iter().map(DeviceLine::values)),
             },
-            Page::Home { proven, enrolled, authenticators, recovery_left, sessions, remembers } => {
+            Page::Home {
+                proven,
+                enrolled,
+                authenticators,
+                recovery_left,
+                sessions,
+                remembers,
+                reset,
+            } => {
                 context! {
                     proven,
                     enrolled,
@@ -308,6 +318,7 @@ impl Page<'_> {
                     recovery_left,
                     sessions => Value::from_iter(sessions.iter().map(SessionLine::values)),
                     remembers,
+                    reset,
                 }
             }
             Page::Help(page) => page.values(),

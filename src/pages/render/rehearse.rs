@@ -268,6 +268,7 @@ fn homes() -> Vec<Page<'static>> {
                 recovery_left,
                 sessions: &*SESSIONS,
                 remembers: recovery_left == 9,
+                reset: (recovery_left == 1).then_some("1 December 2026, 00:00 UTC"),
             });
         }
         pages.push(Page::Home {
@@ -277,6 +278,7 @@ fn homes() -> Vec<Page<'static>> {
             recovery_left: 0,
             sessions: &[],
             remembers: false,
+            reset: None,
         });
     }
     pages

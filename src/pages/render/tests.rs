@@ -208,6 +208,7 @@ fn what_users_and_portals_send_is_escaped_everywhere() {
             recovery_left: 1,
             sessions: &[session(HOSTILE)],
             remembers: true,
+            reset: Some(HOSTILE),
         },
         HELP,
         Page::Logout {},
@@ -379,6 +380,7 @@ fn a_stranger_gets_no_form_and_no_sign_out() {
             recovery_left: 0,
             sessions: &[],
             remembers: true,
+            reset: None,
         },
     ] {
         let html = renderer.render(&stranger, &page).expect("a page");

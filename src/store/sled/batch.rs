@@ -4,16 +4,13 @@
 use std::collections::BTreeMap;
 
 use ::sled::IVec;
-use zeroize::Zeroizing;
 
 use super::disk::{Change, Disk};
 use super::state::State;
 use crate::clock::UnixMillis;
-use crate::store::records::{Entry, Header, Kind, address};
-use crate::store::{
-    Copied, CounterRule, CounterState, Event, Expect, Key, Leaf, Op, Sort, StoreError, Version,
-    Write,
-};
+use crate::store::judge::{self, Outcome, Terms, filled, judge};
+use crate::store::records::{Entry, Header, address};
+use crate::store::{Copied, CounterRule, CounterState, Event, Key, StoreError, Version, Write};
 
 /// The batch under way.
 pub(super) struct Batch<'a> {
@@ -39,36 +36,24 @@ impl<'a> Batch<'a> {
         tx: &[Write],
     ) -> Result<Vec<Version>, StoreError> {
         let version = self.state.sequence.saturating_add(1);
+        let terms = Terms { now, version, floor: self.state.floor };
         let mut versions = Vec::with_capacity(tx.len());
         let mut effects = Vec::with_capacity(tx.len());
         let mut events = Vec::new();
         for (index, write) in tx.iter().enumerate() {
             let address = address(&write.key);
-            let found = self.entry(&address)?.filter(|entry| entry.is_live(now));
-            if !holds(write.expect, found.as_ref()) {
-                return Err(StoreError::Conflict { index });
-            }
-            versions.push(match write.op {
-                Op::Check => Version(found.as_ref().map_or(0, |entry| entry.version)),
-                Op::Put { .. } | Op::Delete | Op::Raise { .. } => Version(version),
-            });
-            let after = match &write.op {
-                Op::Check => continue,
-                Op::Delete => None,
-                Op::Put { value, expires_at } => {
-                    Some(put(found.as_ref(), version, value, *expires_at)?)
-                }
-                Op::Raise { to, keep_until } => {
-                    let register = Register { index, to: *to, keep_until: *keep_until };
-                    Some(self.raised(found.as_ref(), version, register)?)
-                }
+            let judged = judge(terms, index, write, self.entry(&address)?.as_ref())?;
+            versions.push(judged.version);
+            let after = match judged.outcome {
+                Outcome::Stays => continue,
+                Outcome::Goes => None,
+                Outcome::Becomes(entry) => Some(entry),
             };
-            let effect = self.effect(address, after.as_ref())?;
-            if effect.changes() && write.key.space.watched() {
+            if write.key.space.watched() {
                 let key = write.key.clone();
                 events.push(Event::Changed { key, deleted: after.is_none() });
             }
-            effects.push(effect);
+            effects.push(self.effect(address, after.as_ref())?);
         }
         self.take(now, version, effects);
         self.events.extend(events);
@@ -83,12 +68,10 @@ impl<'a> Batch<'a> {
         rule: &CounterRule,
     ) -> Result<CounterState, StoreError> {
         let version = self.state.sequence.saturating_add(1);
+        let terms = Terms { now, version, floor: self.state.floor };
         let address = address(key);
-        let found = self.entry(&address)?.filter(|entry| entry.is_live(now));
-        let state = counter(found.as_ref())?.hit(now, rule);
-        if state.admitted {
-            let payload = Zeroizing::new(state.to_bytes());
-            let after = Entry { kind: Kind::Counter, version, expires_at: None, payload };
+        let (state, after) = judge::hit(terms, self.entry(&address)?.as_ref(), rule)?;
+        if let Some(after) = after {
             let effect = self.effect(address, Some(&after))?;
             self.take(now, version, vec![effect]);
         }
@@ -155,31 +138,6 @@ impl<'a> Batch<'a> {
         .transpose()
     }
 
-    fn raised(
-        &self,
-        found: Option<&Entry>,
-        version: u64,
-        register: Register,
-    ) -> Result<Entry, StoreError> {
-        let current = match found {
-            Some(entry) => Some(register_of(entry)?),
-            None => None,
-        };
-        let floor = self.state.floor;
-        if register.to <= floor || current.is_some_and(|current| register.to <= current) {
-            let current = current.unwrap_or(0).max(floor);
-            return Err(StoreError::Refused { index: register.index, current });
-        }
-        // A register is never kept shorter than was asked before: it would forget a code.
-        let kept = match found {
-            Some(Entry { expires_at: None, .. }) => None,
-            Some(Entry { expires_at: Some(at), .. }) => Some(register.keep_until.max(*at)),
-            None => Some(register.keep_until),
-        };
-        let payload = Zeroizing::new(register.to.to_be_bytes().to_vec());
-        Ok(Entry { kind: Kind::Register, version, expires_at: kept, payload })
-    }
-
     fn effect(&self, address: Vec<u8>, after: Option<&Entry>) -> Result<Effect, StoreError> {
         let codec = self.disk.view.codec();
         let version = |stored: &[u8]| Header::read(stored).map(|(header, _)| header.version);
@@ -229,60 +187,5 @@ struct Effect {
 impl Effect {
     fn changes(&self) -> bool {
         self.removed.is_some() || self.added.is_some()
-    }
-}
-
-struct Register {
-    index: usize,
-    to: u64,
-    keep_until: UnixMillis,
-}
-
-/// The counter that `entry` keeps.
-pub(super) fn counter(entry: Option<&Entry>) -> Result<CounterState, StoreError> {
-    match entry {
-        None => Ok(CounterState::FRESH),
-        Some(entry) if entry.kind == Kind::Counter => CounterState::from_bytes(&entry.payload)
-            .ok_or_else(|| StoreError::Corrupt("a counter".into())),
-        Some(_) => Err(StoreError::Invalid("the record is no counter")),
-    }
-}
-
-fn register_of(entry: &Entry) -> Result<u64, StoreError> {
-    if entry.kind != Kind::Register {
-        return Err(StoreError::Invalid("the record is no register"));
-    }
-    let bytes = entry.payload.first_chunk::<8>();
-    bytes.map(|it| u64::from_be_bytes(*it)).ok_or_else(|| StoreError::Corrupt("a register".into()))
-}
-
-fn filled(version: u64, leaf: &Leaf) -> Entry {
-    let kind = match leaf.sort {
-        Sort::Value => Kind::Value,
-        Sort::Counter => Kind::Counter,
-    };
-    Entry { kind, version, expires_at: leaf.expires_at, payload: leaf.payload.clone() }
-}
-
-fn put(
-    found: Option<&Entry>,
-    version: u64,
-    value: &[u8],
-    expires_at: Option<UnixMillis>,
-) -> Result<Entry, StoreError> {
-    // Overwriting a register could set it back, overwriting a counter could forget failures.
-    if found.is_some_and(|entry| entry.kind != Kind::Value) {
-        return Err(StoreError::Invalid(
-            "a register or counter is not put, only raised or deleted",
-        ));
-    }
-    Ok(Entry { kind: Kind::Value, version, expires_at, payload: Zeroizing::new(value.to_vec()) })
-}
-
-fn holds(expect: Expect, found: Option<&Entry>) -> bool {
-    match expect {
-        Expect::Any => true,
-        Expect::Absent => found.is_none(),
-        Expect::Is(version) => found.is_some_and(|entry| entry.version == version.0),
     }
 }

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use ::sled::IVec;
-use bytes::Bytes;
 
 use super::view::View;
-use crate::store::records::{Kind, within};
-use crate::store::{Copied, Key, Leaf, Sort, Space, StoreError};
+use crate::store::judge;
+use crate::store::records::{key_of, within};
+use crate::store::{Copied, Leaf, Space, StoreError};
 
 /// Changes that are read again under one lock.
 const AT_ONCE: usize = 256;
@@ -128,24 +128,8 @@ fn read_again(view: &View, due: &Due) -> Result<Option<Copied>, StoreError> {
     })
 }
 
-fn key_of(address: &[u8]) -> Result<Key, StoreError> {
-    let found = address.split_first().and_then(|(number, id)| {
-        let space = Space::ALL.into_iter().find(|space| *space as u8 == *number)?;
-        Some(Key::new(space, Bytes::copy_from_slice(id)))
-    });
-    found.ok_or_else(|| StoreError::Corrupt("a record lies in no space".to_owned()))
-}
-
 fn leaf(view: &View, address: &[u8], stored: &[u8]) -> Result<Leaf, StoreError> {
-    let entry = view.codec().decode(address, stored)?;
-    let sort = match entry.kind {
-        Kind::Value => Sort::Value,
-        Kind::Counter => Sort::Counter,
-        Kind::Register | Kind::State => {
-            return Err(StoreError::Invalid("a register is not copied"));
-        }
-    };
-    Ok(Leaf { sort, payload: entry.payload, expires_at: entry.expires_at })
+    judge::leaf(view.codec().decode(address, stored)?)
 }
 
 /// Ends the trail, whatever became of the copy.

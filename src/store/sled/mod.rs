@@ -1,7 +1,6 @@
 //! The store in a folder of its own, on sled, for one gateway. sled is never trusted by
 //! itself: what it gives back is checked, what it wrote is synced, where it fails all ends.
 
-use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,11 +16,12 @@ use tokio::task::spawn_blocking;
 use self::committer::{Answer, Committer, Job};
 use self::disk::Settings;
 use self::view::View;
+use super::judge::{self, check_key, check_scan, check_transaction};
 use super::keyring::Keyring;
 use super::records::{self, address, within};
 use super::{
-    Copied, CounterRule, CounterState, Event, Health, Key, MAX_ID, MAX_VALUE, MAX_WRITES, Op,
-    Record, Space, Store, StoreError, Version, Write,
+    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Version, Write,
 };
 use crate::clock::UnixMillis;
 
@@ -42,8 +42,6 @@ mod tests;
 pub use new::NewStore;
 pub use refusal::OpenError;
 
-/// The most records that one scan gives.
-const MAX_SCAN: usize = 1000;
 /// Events that a watcher may lag behind before it has to read everything again.
 const EVENTS: usize = 4096;
 /// Records that one step of a sweep removes, so that no login waits for a long one.
@@ -132,7 +130,7 @@ impl Store for SledStore {
         self.view.check()?;
         check_key(key)?;
         let entry = self.view.entry(&address(key))?.filter(|entry| entry.is_live(now));
-        Ok(batch::counter(entry.as_ref())?.at(now))
+        Ok(judge::counter(entry.as_ref())?.at(now))
     }
 
     async fn scan(
@@ -144,9 +142,7 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Vec<(Key, Record)>, StoreError> {
         self.view.check()?;
-        if limit > MAX_SCAN {
-            return Err(StoreError::Invalid("a scan gives at most 1000 records"));
-        }
+        check_scan(limit)?;
         let prefix = within(space, prefix);
         let after = after.map(|after| within(space, after));
         let view = Arc::clone(&self.view);
@@ -232,33 +228,6 @@ impl Drop for SledStore {
 
 fn ended() -> StoreError {
     StoreError::Fatal("its committer has ended".into())
-}
-
-fn check_transaction(tx: &[Write]) -> Result<(), StoreError> {
-    if tx.is_empty() || tx.len() > MAX_WRITES {
-        return Err(StoreError::Invalid("a transaction has 1 to 24 writes"));
-    }
-    let mut keys = BTreeSet::new();
-    for write in tx {
-        check_key(&write.key)?;
-        if !keys.insert(&write.key) {
-            return Err(StoreError::Invalid("a transaction writes each key once"));
-        }
-        match &write.op {
-            Op::Put { value, .. } if value.len() > MAX_VALUE => {
-                return Err(StoreError::Invalid("a value has at most 4096 bytes"));
-            }
-            Op::Put { .. } | Op::Delete | Op::Check | Op::Raise { .. } => {}
-        }
-    }
-    Ok(())
-}
-
-fn check_key(key: &Key) -> Result<(), StoreError> {
-    if key.id.is_empty() || key.id.len() > MAX_ID {
-        return Err(StoreError::Invalid("an identifier has 1 to 128 bytes"));
-    }
-    Ok(())
 }
 
 fn scan(

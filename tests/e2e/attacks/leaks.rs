@@ -8,7 +8,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::guessing::seen;
 use crate::dsl::browser::Shown;
 use crate::dsl::client;
-use crate::dsl::desk::{DESK, VIEWER};
+use crate::dsl::console::{ADMIN, ANN, join};
+use crate::dsl::desk::{DESK, VIEWER, ask, call};
 use crate::dsl::steps::{Enrolled, enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::traces::{Traces, from_base32, holds_word};
 use crate::dsl::{ALICE, BOB, Browser, Call, Gateway, Portal, gateway, portal};
@@ -38,9 +39,9 @@ async fn a_day() -> Scene {
     let more =
         "remember_device: {}\nspa: true\nupstream_headers: { assertion: X-Portcullis-Assertion }";
     let portal = portal::form().yaml(more).run().await;
-    let log = "telemetry: { log: json, level: trace, access_log: true }";
-    let gateway = gateway::new().portal("wiki", &portal).token(DESK).token(VIEWER).yaml(log);
-    let mut gateway = gateway.run().await;
+    let log = "telemetry: { log: json, level: trace, access_log: true, audit: data/audit.jsonl }";
+    let gateway = gateway::new().portal("wiki", &portal).yaml(log).person(ANN);
+    let mut gateway = gateway.token(DESK).token(VIEWER).token(ADMIN).run().await;
     let mut alice = enrol(&gateway, "wiki", ALICE).await;
     let mut digits = vec![alice.phone.code(alice.spent)];
     let mut secrets: Vec<String> = alice.browser.jar.values().cloned().collect();
@@ -71,7 +72,7 @@ async fn a_day() -> Scene {
     alice.browser = browser;
     secrets.extend(alice.codes.iter().map(|code| code.replace('-', "")).chain(alice.codes.clone()));
     secrets.push(alice.phone.secret().to_owned());
-    secrets.extend([ALICE.1, DESK.secret, VIEWER.secret].map(str::to_owned));
+    secrets.extend([ALICE.1, DESK.secret, VIEWER.secret, ADMIN.secret].map(str::to_owned));
     secrets.extend(PLANTED.map(str::to_owned));
     let mut secrets: Vec<Vec<u8>> = secrets.into_iter().map(String::into_bytes).collect();
     secrets.push(from_base32(alice.phone.secret()));
@@ -126,6 +127,45 @@ impl Scene {
         }
     }
 
+    /// All that the desk can look at: the console, the audit log, and the rest of the API.
+    async fn asks_the_desk(&mut self) {
+        let ann = join(&self.gateway, ANN).await;
+        self.secrets.extend(ann.codes.into_iter().map(String::into_bytes));
+        self.secrets.extend([ANN.password, ann.phone.secret()].map(|text| text.as_bytes().into()));
+        for path in [
+            "/desk/",
+            "/desk/users",
+            "/desk/user?portal=wiki&user=alice",
+            "/desk/user?portal=wiki&user=bob",
+            "/desk/requests",
+            "/desk/rollout?portal=wiki",
+            "/desk/recovery-codes",
+            "/desk/code",
+            "/desk/sign-in",
+            "/desk/nothing",
+        ] {
+            let page = ann.console.clone().open(path).await;
+            self.hears(&page);
+        }
+        for path in [
+            "/audit",
+            "/audit/verify",
+            "/openapi.json",
+            "/people",
+            "/portals/wiki/users",
+            "/portals/wiki/users/alice",
+            "/portals/wiki/users/alice/devices",
+            "/portals/wiki/users/alice/sessions",
+            "/reset-requests",
+            "/store",
+            "/tokens",
+        ] {
+            let answer = ask(&self.gateway, call(ADMIN, "GET", &format!("/api/v1{path}"))).await;
+            assert_eq!(answer.status, 200, "{path}");
+            self.told.push_str(&format!("{path} {:?}\n{}\n", answer.lines, answer.body));
+        }
+    }
+
     async fn asks_the_admin_listener(&mut self) {
         for path in ["/metrics", "/healthz", "/readyz", "/", "/nothing", "/api/v1/portals"] {
             let answer = client::plain(self.gateway.admin(), Call::get("localhost", path)).await;
@@ -146,7 +186,10 @@ async fn c24_no_page_no_number_and_no_line_holds_a_secret() {
         scene.crawl(&visitor).await;
     }
     scene.asks_the_admin_listener().await;
+    scene.asks_the_desk().await;
     assert!(scene.told.contains("Your authenticator apps"), "alice saw nothing of her own");
+    assert!(scene.told.contains("Got new recovery codes"), "the desk saw nothing of alice");
+    assert!(scene.told.contains("\"event\":\"code_wrong\""), "no line of the audit log");
     assert_eq!(scene.gateway.stop(), 0);
     let log = scene.gateway.log();
     assert!(log.contains("\"path\":\"/notes/save\""), "{log}");

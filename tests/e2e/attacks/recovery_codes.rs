@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::codes::{at_once, filled, led_to};
 use super::guessing::seen;
 use crate::dsl::browser::Shown;
-use crate::dsl::desk::{DESK, VIEWER, command};
+use crate::dsl::desk::{ADMIN, DESK, VIEWER, command};
 use crate::dsl::steps::{enrol, give_code, sign_in_again, sign_in_anew};
 use crate::dsl::traces::{Traces, contents, from_base32};
 use crate::dsl::{ALICE, BOB, Gateway, Phone, gateway, html, portal};
@@ -105,9 +105,9 @@ async fn c19_a_spent_code_stays_spent_when_the_power_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c19_no_file_of_the_store_holds_a_code_a_secret_or_a_name() {
+async fn c19_no_file_of_the_store_and_no_export_holds_a_code_a_secret_or_a_name() {
     let portal = portal::form().run().await;
-    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).token(ADMIN).run().await;
     let mut offered = gateway.browser("wiki");
     let page = sign_in_anew(&mut offered, BOB).await;
     let offer = Phone::from_link(&html::link(&page.body, "otpauth"));
@@ -116,6 +116,10 @@ async fn c19_no_file_of_the_store_holds_a_code_a_secret_or_a_name() {
     let confirm = page.form("code").fill("code", &offer.code(gateway.now()));
     let told = offered.send(&page, &confirm).await;
     assert!(told.location().starts_with("/.mfa/recovery-codes"));
+    let file = gateway.folder().join("export");
+    let done = command(&gateway, ADMIN, &["store", "export", "--to", file.to_str().unwrap()]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let exported = std::fs::read(&file).unwrap();
     gateway.kill();
     let unshown = contents(&gateway.folder().join("data"));
     gateway.start().await;
@@ -133,7 +137,7 @@ async fn c19_no_file_of_the_store_holds_a_code_a_secret_or_a_name() {
         secrets.push(phone.secret().as_bytes().to_vec());
         secrets.push(from_base32(phone.secret()));
     }
-    for (when, files) in [("killed", unshown), ("stopped", stopped)] {
+    for (when, files) in [("exported", exported), ("killed", unshown), ("stopped", stopped)] {
         assert!(files.len() > 1000, "nothing was kept");
         assert!(!files.windows(5).any(|part| part == b"alice"), "{when}: a name");
         let traces = Traces::of(files);

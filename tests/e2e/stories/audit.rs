@@ -67,6 +67,9 @@ async fn a_day_leaves_exactly_the_lines_that_it_should() {
         ["user", "list", "--portal", "wiki", "--admin", &format!("http://{}", gateway.admin())];
     assert_eq!(said(&list, Some("no-token-that-anybody-has")).code, 1);
     command(&gateway, DESK, &["user", "unlock", "alice", "--portal", "wiki"]);
+    let made = command(&gateway, ROOT, &["token", "make", "--name", "night", "--role", "viewer"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert_eq!(command(&gateway, ROOT, &["token", "end", "night"]).code, 0);
     assert_eq!(reset(&gateway, "alice@example.com").code, 1);
     assert_eq!(reset(&gateway, "bob@example.com").code, 0);
     assert_eq!(alice.browser.open("/home").await.location(), "/login");
@@ -109,6 +112,8 @@ async fn a_day_leaves_exactly_the_lines_that_it_should() {
         "desk_refused token:eyes refusal=role target=DELETE /api/v1/portals/wiki/users/alice/sessions",
         "desk_refused nobody refusal=wrong_token target=GET /api/v1/portals/wiki/users",
         "unlocked token:desk alice",
+        "token_made token:root name=night role=viewer",
+        "token_ended token:root name=night",
         "reset_refused token:desk alice channel=colleague reason=lost phone refusal=oneself requested_by=alice@example.com ticket=T-17",
         "reset_requested token:desk alice channel=colleague name=desk reason=lost phone requested_by=bob@example.com ticket=T-17",
         "reset_approved token:desk alice channel=colleague name=desk reason=lost phone requested_by=bob@example.com ticket=T-17",

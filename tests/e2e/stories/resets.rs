@@ -189,6 +189,9 @@ async fn a_user_stops_a_reset_at_the_next_sign_in() {
     assert!(browser.clone().open("/home").await.body.contains("for alice alone"));
     assert_eq!(listed(&gateway, "waiting").len(), 1);
 
+    let home = browser.open("/.mfa/").await;
+    assert!(home.text().contains("Your second step will be reset on"), "{}", home.text());
+    assert!(home.body.contains("href=\"/.mfa/reset\""), "{}", home.body);
     // A page of somebody else's stops nothing; hers does.
     let forged = browser.clone().post("/.mfa/reset", &[("action", "stop"), ("csrf", "AA")]).await;
     assert_eq!(forged.status, 403);
@@ -202,6 +205,7 @@ async fn a_user_stops_a_reset_at_the_next_sign_in() {
     assert_eq!(listed(&gateway, "stopped").len(), 1);
     let again = browser.send(&page, &page.form("csrf").fill("action", "stop")).await;
     assert_eq!(again.status, 409);
+    assert!(!browser.open("/.mfa/").await.text().contains("will be reset"), "nothing waits");
     gateway.advance(24 * HOUR);
     gateway.next_code();
     let mut browser = gateway.browser("wiki");

@@ -13,6 +13,7 @@ fn home_shows_each_visitor_the_one_next_step() {
         recovery_left: 9,
         sessions: &sessions,
         remembers: true,
+        reset: None,
     };
     assert!(rendered(home(false, false)).contains("class=\"button\" href=\"/.mfa/enrol\""));
     assert!(rendered(home(false, true)).contains("class=\"button\" href=\"/.mfa/verify\""));

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{MasterKey, Secret};
 use crate::store::conformance::{Engine, NOW, conformance};
-use crate::store::{Expect, Write};
+use crate::store::{Expect, MAX_WRITES, Write};
 
 mod copy;
 mod damage;
