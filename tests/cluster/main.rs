@@ -66,5 +66,6 @@ mod tab;
 mod cuts;
 mod desk;
 mod faults;
+mod moving;
 mod people;
 mod shipped;
