@@ -274,6 +274,8 @@ pub struct Limits {
 /// Logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
+    /// What this gateway is called among those that share a store.
+    pub node: String,
     /// `json` or `text`.
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug` or `trace`.
