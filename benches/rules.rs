@@ -58,7 +58,7 @@ fn sites(count: usize) -> Sites {
     let config = loaded.unwrap_or_else(|faults| panic!("{faults}")).config;
     let keyring = Keyring::load(&config.master_key).unwrap();
     let metrics = Metrics::new().unwrap();
-    Sites::new(config.portals, config.session, &keyring, &metrics, None).unwrap()
+    Sites::new(config.portals, config.session, &keyring, &metrics, (None, None)).unwrap()
 }
 
 /// Measures the same with few and with many, and says how much more the many cost.

@@ -88,10 +88,15 @@ impl fmt::Display for UnixMillis {
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// The time of day now.
     fn now(&self) -> UnixMillis;
+
+    /// A moment of this process's own clock, which only ever goes forward: how long ago
+    /// something was, whatever happens to the time of day.
+    fn steady(&self) -> Instant {
+        steady()
+    }
 }
 
-/// A moment of this process's own clock, which only ever goes forward: how long ago something
-/// was, whatever happens to the time of day.
+/// The same for whoever has no [`Clock`].
 #[allow(clippy::disallowed_methods)]
 pub fn steady() -> Instant {
     Instant::now()
@@ -108,6 +113,20 @@ impl Clock for SystemClock {
         let since_epoch =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         UnixMillis(millis(since_epoch))
+    }
+}
+
+/// Lets something be done at most once a second, whoever asks for it.
+#[derive(Debug, Default)]
+pub struct Seldom(AtomicU64);
+
+impl Seldom {
+    /// Whether it may be done now; then it may not be done again for a second. A clock that went
+    /// back lets it be done.
+    pub fn is_due(&self, now: UnixMillis) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        let due = now.0 < last || now.0 - last >= 1000;
+        due && self.0.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -129,22 +148,31 @@ impl Stopwatch {
 
 /// A clock that moves only when told to, for tests.
 #[derive(Debug)]
-pub struct MovableClock(AtomicU64);
+pub struct MovableClock {
+    now: AtomicU64,
+    start: UnixMillis,
+    began: Instant,
+}
 
 impl MovableClock {
     /// A clock that stands at `start`.
     pub fn at(start: UnixMillis) -> Self {
-        Self(AtomicU64::new(start.0))
+        Self { now: AtomicU64::new(start.0), start, began: steady() }
     }
 
     /// Moves the clock on.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(millis(by), Ordering::SeqCst);
+        self.now.fetch_add(millis(by), Ordering::SeqCst);
     }
 }
 
 impl Clock for MovableClock {
     fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.load(Ordering::SeqCst))
+        UnixMillis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Instant {
+        let on = self.now().since(self.start);
+        self.began.checked_add(on).unwrap_or(self.began)
     }
 }

@@ -28,11 +28,13 @@ use crate::telemetry::metered::Metered;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
 mod files;
+mod follow;
 mod lasting;
 mod mails;
 mod reload;
 mod upkeep;
 
+use follow::Follower;
 use lasting::{Lasting, Prepared};
 use mails::Mailing;
 use reload::Reload;
@@ -136,6 +138,16 @@ pub async fn build(
     Ok(lasting.parts(Prepared::read(config)?, None).await?.parts)
 }
 
+/// Follows a store that is shared, for as long as a test goes on.
+#[cfg(test)]
+pub(crate) fn follow_for_ever(parts: &Parts) {
+    let follower = Follower::of(parts);
+    tokio::spawn(async move {
+        let (_never, stopped) = watch::channel(false);
+        follower.keep(stopped).await;
+    });
+}
+
 /// What outlives a configuration, and the one in force.
 struct House {
     lasting: Arc<Lasting>,
@@ -211,6 +223,10 @@ async fn serve(
     let (clock, metrics) = (Arc::clone(&lasting.clock), Arc::clone(&lasting.metrics));
     let store = Arc::clone(&lasting.store);
     services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
+    if lasting.store.is_shared() {
+        let follower = Follower::of(&in_force.now().parts);
+        services.spawn(follower.keep(stopped.clone()));
+    }
     services.spawn(upkeep::keep(in_force.clone(), Arc::clone(&lasting.store), stopped.clone()));
     let started = Entry::new(Event::Started, By::Gateway);
     let started = started.with(Detail::Version, env!("CARGO_PKG_VERSION"));

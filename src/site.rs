@@ -21,7 +21,7 @@ use crate::clock::{Clock, UnixMillis};
 use crate::config::desk::AdminToken;
 use crate::config::{Limits, Portal, SessionLimits};
 use crate::desk::Desk;
-use crate::identity::{Answers, Steps};
+use crate::identity::{Answers, Names};
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
 use crate::net::cookies::CookieRules;
@@ -122,7 +122,8 @@ pub struct Sites {
 
 impl Sites {
     /// Makes `portals` ready with keys derived from `keyring`. A portal that was there `before`
-    /// goes on with what it remembers of people in the middle of something.
+    /// goes on with what it remembers of people in the middle of something; what gateways that
+    /// share the store have to know of it is kept there.
     ///
     /// # Errors
     /// When there can be no metrics for one.
@@ -131,12 +132,12 @@ impl Sites {
         limits: SessionLimits,
         keyring: &Keyring,
         metrics: &Metrics,
-        before: Option<&Self>,
+        (store, before): (Option<&Arc<dyn Store>>, Option<&Self>),
     ) -> Result<Self, MetricsError> {
         let ready = |(index, portal): (usize, Portal)| {
             let memory = before.and_then(|sites| sites.of(&portal.name)).map(Memory::of);
             let counted = metrics.portal(&portal.name)?;
-            let memory = memory.unwrap_or_default();
+            let memory = memory.unwrap_or_else(|| Memory::new(store));
             Ok(Arc::new(Site::new(index, portal, limits, keyring, counted, memory)))
         };
         let all = portals.into_iter().enumerate().map(ready);
@@ -184,7 +185,7 @@ pub struct Site {
     /// What its pages get, where it is a single-page application.
     pub script_tag: Option<Bytes>,
     /// Names that wait for their password.
-    pub steps: Arc<Steps>,
+    pub names: Arc<Names>,
     /// Its numbers.
     pub metrics: Arc<PortalMetrics>,
     form_key: MacKey,
@@ -218,7 +219,7 @@ impl Site {
             tag: PortalTag(tag),
             script_tag,
             answers: memory.answers,
-            steps: memory.steps,
+            names: memory.names,
             metrics,
             form_key,
             kept_key,
@@ -248,15 +249,19 @@ impl Site {
 }
 
 /// What a portal remembers that no record holds, whatever its configuration.
-#[derive(Default)]
 struct Memory {
     answers: Arc<Answers>,
-    steps: Arc<Steps>,
+    names: Arc<Names>,
 }
 
 impl Memory {
+    fn new(store: Option<&Arc<dyn Store>>) -> Self {
+        let names = store.map(Names::of).unwrap_or_default();
+        Self { answers: Arc::default(), names: Arc::new(names) }
+    }
+
     fn of(site: &Arc<Site>) -> Self {
-        Self { answers: Arc::clone(&site.answers), steps: Arc::clone(&site.steps) }
+        Self { answers: Arc::clone(&site.answers), names: Arc::clone(&site.names) }
     }
 }
 

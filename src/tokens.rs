@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
-use crate::clock::UnixMillis;
+use crate::clock::{Seldom, UnixMillis};
 use crate::config::desk::{Role, Staff, StaffKind, TokenHash};
 use crate::mac::MacKey;
 use crate::random::{self, NoRandomness};
+use crate::store::freshness::Freshness;
 use crate::store::{Expect, Key, Space, Store, StoreError, Version, Write};
 
 /// What every such token begins with, so that whoever finds one knows what it is.
@@ -22,6 +23,8 @@ pub const PREFIX: &str = "portcullis_desk_";
 /// The most tokens at one time: each request is compared with all of them.
 pub const MOST: usize = 100;
 const HOUR: u64 = 3_600_000;
+/// How often an end is tried that meets another change.
+const TRIES: usize = 8;
 
 /// All tokens that were made and not ended.
 pub struct Tokens {
@@ -31,6 +34,7 @@ pub struct Tokens {
     /// One change at a time, so that memory never has what the store has not.
     changing: Mutex<()>,
     known: ArcSwap<Vec<Arc<Issued>>>,
+    caught_up: Seldom,
 }
 
 /// A token that was made.
@@ -105,7 +109,8 @@ impl Tokens {
         now: UnixMillis,
     ) -> Result<Self, StoreError> {
         let known = ArcSwap::from_pointee(Vec::new());
-        let tokens = Self { store, ids, changing: Mutex::new(()), known };
+        let (changing, caught_up) = (Mutex::new(()), Seldom::default());
+        let tokens = Self { store, ids, changing, known, caught_up };
         tokens.reload(now).await?;
         Ok(tokens)
     }
@@ -117,6 +122,10 @@ impl Tokens {
     /// When the store or a record is in doubt; what was known then counts no longer.
     pub async fn reload(&self, now: UnixMillis) -> Result<(), StoreError> {
         let _alone = self.changing.lock().await;
+        self.reload_alone(now).await
+    }
+
+    async fn reload_alone(&self, now: UnixMillis) -> Result<(), StoreError> {
         let read = self.read(now).await;
         let (known, outcome) = match read {
             Ok(known) => (known, Ok(())),
@@ -134,6 +143,27 @@ impl Tokens {
             Ok(Arc::new(Issued::of(stored, record.version)))
         });
         each.collect()
+    }
+
+    /// Makes sure that what is known is what the store says, where it may be older: another
+    /// gateway may have ended a token.
+    ///
+    /// # Errors
+    /// When the store or a record is in doubt.
+    pub async fn confirm(&self, now: UnixMillis, how_far: &Freshness) -> Result<(), StoreError> {
+        if how_far.counts() { Ok(()) } else { self.reload(now).await }
+    }
+
+    /// Reads the store once more because of a token that nobody here knows, at most once a
+    /// second: guesses cost nothing. Says whether it did.
+    ///
+    /// # Errors
+    /// When the store or a record is in doubt.
+    pub async fn catch_up(&self, now: UnixMillis) -> Result<bool, StoreError> {
+        if !self.store.is_shared() || !self.caught_up.is_due(now) {
+            return Ok(false);
+        }
+        self.reload(now).await.map(|()| true)
     }
 
     /// Those that count now, in no order.
@@ -187,17 +217,22 @@ impl Tokens {
     /// When its end is not on disk.
     pub async fn end(&self, now: UnixMillis, token: &Issued) -> Result<bool, StoreError> {
         let _alone = self.changing.lock().await;
-        let Some(current) = self.current(now, token) else { return Ok(false) };
-        let expected = Expect::Is(current.version);
-        let write = Write::delete(self.key(&current.staff.name)).expecting(expected);
-        let outcome = match self.store.commit(now, vec![write]).await {
-            Ok(_) => Ok(true),
-            // Somebody else ended it, or it has expired since.
-            Err(StoreError::Conflict { .. }) => Ok(false),
-            Err(error) => return Err(error),
-        };
-        self.swap(&current.staff.name, None);
-        outcome
+        for _ in 0..TRIES {
+            let Some(current) = self.current(now, token) else { return Ok(false) };
+            let expected = Expect::Is(current.version);
+            let write = Write::delete(self.key(&current.staff.name)).expecting(expected);
+            match self.store.commit(now, vec![write]).await {
+                Ok(_) => {
+                    self.swap(&current.staff.name, None);
+                    return Ok(true);
+                }
+                // Somebody else ended it, or it has expired since; or another gateway noted
+                // that it was used.
+                Err(StoreError::Conflict { .. }) => self.reload_alone(now).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { index: 0 })
     }
 
     /// Notes that a token is used, at most once an hour.

@@ -74,7 +74,7 @@ impl Accounts {
         typed: &str,
         label: &str,
     ) -> Result<String, ChangeFault> {
-        let alone = self.alone().await;
+        let alone = self.alone(who.account).await?;
         let (mut record, version) = self.own(now, who).await?;
         let before = room(&mut record, purpose)?;
         let (offer, offered) =
@@ -100,7 +100,7 @@ impl Accounts {
                 (Ends::OtherSessionsAndDevices, told)
             }
         };
-        self.carry_out(now, who, Change { writes, ends, told }, &alone).await?;
+        self.carry_out(now, who, Change { writes, ends, told }, alone).await?;
         Ok(label)
     }
 
@@ -115,7 +115,7 @@ impl Accounts {
         id: Opaque,
         label: &str,
     ) -> Result<String, ChangeFault> {
-        let alone = self.alone().await;
+        let alone = self.alone(who.account).await?;
         let (mut record, version) = self.own(now, who).await?;
         let to = label_of(label).unwrap_or_else(|| record.unused_label());
         let one = record.one_mut(id)?;
@@ -125,7 +125,7 @@ impl Accounts {
         }
         let writes = vec![replacing(who.account, version, &record)?];
         let told = Mail::Renamed { from, to: to.clone(), at: now };
-        self.carry_out(now, who, Change { writes, ends: Ends::Nothing, told }, &alone).await?;
+        self.carry_out(now, who, Change { writes, ends: Ends::Nothing, told }, alone).await?;
         Ok(to)
     }
 
@@ -140,7 +140,7 @@ impl Accounts {
         who: &Changing<'_>,
         id: Opaque,
     ) -> Result<String, ChangeFault> {
-        let alone = self.alone().await;
+        let alone = self.alone(who.account).await?;
         let (mut record, version) = self.own(now, who).await?;
         let label = record.take(id)?;
         if record.authenticators.is_empty() {
@@ -149,7 +149,7 @@ impl Accounts {
         let writes = vec![replacing(who.account, version, &record)?];
         let told = Mail::Removed { label: label.clone(), at: now };
         let ends = Ends::OtherSessionsAndDevices;
-        self.carry_out(now, who, Change { writes, ends, told }, &alone).await?;
+        self.carry_out(now, who, Change { writes, ends, told }, alone).await?;
         Ok(label)
     }
 

@@ -12,11 +12,15 @@ use crate::factor::totp;
 use crate::notify::{Addressee, Mail};
 use crate::random::NoRandomness;
 use crate::session::SessionRecord;
-use crate::store::{Expect, Space, StoreError, Version, Write};
+use crate::store::turn::{Turn, TurnName};
+use crate::store::{Expect, Space, Store, StoreError, Version, Write};
 use crate::user::Opaque;
 
 /// How long ago a factor may have been given by whoever changes something of it (attack FAC-1).
 pub const FRESH_PROOF: Duration = Duration::from_secs(300);
+
+/// How long a change waits until another gateway is done with one of the same user.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most authenticators of one user at one portal.
 pub const MOST_AUTHENTICATORS: usize = 5;
@@ -135,9 +139,22 @@ pub(super) enum Ends {
 }
 
 impl Accounts {
-    /// From now on nobody proves a session until the guard goes.
-    pub(super) async fn alone(&self) -> RwLockWriteGuard<'_, ()> {
-        self.proofs.write().await
+    /// From now on nobody proves a session of this user, at whichever gateway, until what this
+    /// gives goes. Elsewhere they are refused rather than made to wait.
+    ///
+    /// # Errors
+    /// When another gateway changes something of this user for too long, or when the store is
+    /// in doubt.
+    pub(super) async fn alone(&self, account: AccountId) -> Result<Alone<'_>, StoreError> {
+        // The other gateways first: nobody here waits while somebody there is not done.
+        let names = [change_of(account)];
+        let turn = self.sessions.turns().take(&names, PATIENCE).await?;
+        Ok(Alone { _here: self.proofs.write().await, everywhere: turn })
+    }
+
+    /// What lets a session be proven only while nobody changes anything of its user.
+    pub(super) fn nobody_changes(&self, account: AccountId) -> Vec<Write> {
+        self.sessions.turns().free(&[change_of(account)])
     }
 
     /// Carries a change out. Others end first: when this is broken off they are signed out and
@@ -152,7 +169,7 @@ impl Accounts {
         now: UnixMillis,
         who: &Changing<'_>,
         change: Change,
-        _alone: &RwLockWriteGuard<'_, ()>,
+        alone: Alone<'_>,
     ) -> Result<(), ChangeFault> {
         let Changing { account, session, to } = *who;
         let mut writes = change.writes;
@@ -168,7 +185,7 @@ impl Accounts {
                 self.forget(now, account, Space::Device).await?;
             }
         }
-        self.store.commit(now, writes).await?;
+        alone.commit(&*self.store, now, writes).await?;
         Ok(())
     }
 
@@ -180,6 +197,33 @@ impl Accounts {
     ) -> Result<(FactorRecord, Version), ChangeFault> {
         self.factor(now, who.account).await?.ok_or(ChangeFault::NotThere)
     }
+}
+
+/// Nobody else changes or proves anything of one user.
+pub(super) struct Alone<'a> {
+    _here: RwLockWriteGuard<'a, ()>,
+    everywhere: Turn,
+}
+
+impl Alone<'_> {
+    /// Commits what was to be done alone, if it was, and ends that.
+    pub(super) async fn commit(
+        self,
+        store: &dyn Store,
+        now: UnixMillis,
+        mut writes: Vec<Write>,
+    ) -> Result<(), StoreError> {
+        let turn = self.everywhere.pinned().await?;
+        writes.extend(turn.gives_back());
+        store.commit(now, writes).await?;
+        drop(turn);
+        self.everywhere.was_given_back();
+        Ok(())
+    }
+}
+
+fn change_of(account: AccountId) -> TurnName {
+    TurnName::Change(account.portal.0, account.sub.0)
 }
 
 /// The write that puts `record` in the place of what was read as `version`.

@@ -64,7 +64,7 @@ impl Accounts {
         let expected = old.map_or(Expect::Absent, |(_, version)| Expect::Is(version));
         // This is slow on purpose, and nobody has to wait for it.
         let (shown, hashed) = self.make_codes(who.account).await?;
-        let alone = self.alone().await;
+        let alone = self.alone(who.account).await?;
         let until = now.plus(OFFER_LIFETIME);
         let writes = vec![
             hashed.expecting(expected),
@@ -72,7 +72,7 @@ impl Accounts {
         ];
         let told = Mail::RecoveryCodesMade { at: now };
         let change = Change { writes, ends: Ends::OtherSessions, told };
-        self.carry_out(now, who, change, &alone).await?;
+        self.carry_out(now, who, change, alone).await?;
         Ok(shown.len())
     }
 

@@ -150,11 +150,12 @@ impl Accounts {
         let told = Mail::Enrolled { label: first_label(label), at: now };
         writes.extend(self.queued(now, account, &who.to, told).await?);
         writes.extend(toll);
+        writes.extend(self.nobody_changes(account));
         leave_nothing_behind(&mut writes, account, session);
         let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
-                self.sessions.replaced(now, session, &proven, &versions);
+                self.sessions.replaced(now, session, &proven, &versions).await;
                 Ok(Confirmed {
                     session: proven,
                     label: first_label(label),

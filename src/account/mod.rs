@@ -124,7 +124,7 @@ pub struct Accounts {
     hashers: Arc<Semaphore>,
     /// Shared by whoever proves a session, held alone by a reset and by a user who changes the
     /// factor: what stands on a factor is written before it goes, and then ended with it, or
-    /// never.
+    /// never. Where gateways share the store, a turn there does the same among them.
     proofs: Arc<RwLock<()>>,
     post: Option<Arc<Post>>,
 }

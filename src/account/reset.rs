@@ -52,7 +52,7 @@ impl Accounts {
         // Most of the work, while others go on proving.
         let mut sessions_ended = self.sessions.end_user(now, account.sub).await?;
         // From here on nobody proves a session that would stand on a factor that is gone.
-        let _alone = self.proofs.write().await;
+        let alone = self.alone(account).await?;
         sessions_ended += self.sessions.end_user(now, account.sub).await?;
         self.forget(now, account, Space::Device).await?;
         self.forget(now, account, Space::Pending).await?;
@@ -69,7 +69,7 @@ impl Accounts {
             writes.extend(self.news(now, News::ResetDone, (to.portal, to.user))?);
         }
         writes.extend(also);
-        self.store.commit(now, writes).await?;
+        alone.commit(&*self.store, now, writes).await?;
         Ok(Reset { was_enrolled, sessions_ended })
     }
 

@@ -36,7 +36,11 @@ pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
     let store = front(opened);
-    let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
+    let sessions = Arc::new(
+        Sessions::load(Arc::clone(&store), Arc::new(crate::clock::MovableClock::at(NOW)))
+            .await
+            .unwrap(),
+    );
     let totp = TotpParameters {
         issuer: "Example".to_owned(),
         digits: 6,

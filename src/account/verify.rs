@@ -170,10 +170,11 @@ impl Accounts {
         writes.push(Write { key: account.key(Space::Factor), expect: unchanged, op: Op::Check });
         writes.push(Write::delete(account.key(Space::Counter)));
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
+        writes.extend(self.nobody_changes(account));
         let _no_reset = self.proofs.read().await;
         match self.store.commit(now, writes).await {
             Ok(versions) => {
-                self.sessions.replaced(now, session, &proven, &versions);
+                self.sessions.replaced(now, session, &proven, &versions).await;
                 Ok(Verified { session: proven, factor, authenticator, recovery_left })
             }
             // Somebody else spent this very code, or the factor or the session is not what

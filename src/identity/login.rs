@@ -2,13 +2,12 @@
 
 use super::body::BodyKind;
 use super::form::{Field, ended_by_semicolons, is_reading_of, names_other_letters, urlencoded};
-use super::{Steps, multipart, normalise};
-use crate::clock::UnixMillis;
+use super::{multipart, normalise};
 use crate::config::identity::Identity;
 use crate::config::login_rule::{LoginRule, UsernameSource};
 use crate::net::json::{self, Found, JsonPointer};
 use crate::net::path::RequestPath;
-use crate::user::{Opaque, UserName};
+use crate::user::UserName;
 
 /// A request at a login address, all of it.
 #[derive(Clone, Copy)]
@@ -61,12 +60,16 @@ impl Attempt {
         }
     }
 
-    /// With the name of the step before, where the rule counts on it: as the portal session of
-    /// these parts has it now. Where the request says a name too, both have to be the same.
+    /// Whether the rule counts on the name of the step before.
+    pub const fn needs_a_step_before(&self) -> bool {
+        matches!(self, Self::Remembered(_))
+    }
+
+    /// With the name that was `given` in the step before, where the rule counts on it: as the
+    /// portal session has it now. Where the request says a name too, both have to be the same.
     #[must_use]
-    pub fn recalled(self, steps: &Steps, now: UnixMillis, parts: &[Opaque]) -> Self {
+    pub fn recalled(self, given: Option<UserName>) -> Self {
         let Self::Remembered(said) = self else { return self };
-        let given = steps.recall(now, parts);
         let agreed = given.filter(|given| said.as_ref().is_none_or(|said| said == given));
         agreed.map_or(Self::Nameless, Self::By)
     }

@@ -7,6 +7,7 @@ mod form;
 mod jwt;
 mod login;
 mod multipart;
+mod names;
 mod outcome;
 mod portal_session;
 mod signed;
@@ -21,6 +22,7 @@ pub use jwt::JwtFault;
 pub use login::{
     Attempt, Sent, Sight, is_for_logins_alone, is_login_address, names_a_user, read_attempt,
 };
+pub use names::Names;
 pub use outcome::{Answer, LONGEST_JUDGED, LoginOutcome, judge};
 pub use portal_session::{CookieSet, SessionLine};
 pub use signed::signed;

@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::user::{Opaque, UserName};
 
 /// How long a name waits for its password.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 /// The most cookies that are remembered at one time.
 const MOST: usize = 10_000;
 

@@ -49,6 +49,22 @@ pub(super) async fn whoami(
     site.answers.ask(now, rule.cache, key, asking).await.map_err(Failure::NoWord)
 }
 
+/// The same, whatever was said before: another gateway may have seen since that it is no longer
+/// true.
+///
+/// # Errors
+/// As [`whoami`].
+pub(super) async fn whoami_anew(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &WhoamiRule,
+    origin: &Origin,
+    session: &CookieSet,
+) -> Result<Option<UserName>, Failure> {
+    site.answers.forget(site.binder.bind(session));
+    whoami(gateway, site, rule, origin, session).await
+}
+
 /// Who the name in an HTTP Basic line is, if the portal takes its password.
 ///
 /// # Errors

@@ -46,6 +46,8 @@ struct Now {
     busy: bool,
     /// The session that carries it.
     carrier: Option<Opaque>,
+    /// Since when.
+    since: Option<Stopwatch>,
     /// From when on that session alone does not suffice.
     until: Option<UnixMillis>,
 }
@@ -57,7 +59,8 @@ pub fn head_complete() {
 
 /// Notes which session carries the request under way, and until when it does.
 pub fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
-    note(|now| *now = Now { carrier, until, ..*now });
+    let since = carrier.map(|_| Stopwatch::start());
+    note(|now| *now = Now { carrier, since, until, ..*now });
 }
 
 /// Notes that the request under way is done; the time for the next head runs.
@@ -146,7 +149,8 @@ fn ended(in_force: &InForce, now: Now) -> bool {
     let gateway = in_force.now();
     let (sessions, at) = (&gateway.parts.sessions, gateway.parts.now());
     let late = now.until.is_some_and(|until| until <= at);
-    late || now.carrier.is_some_and(|root| !sessions.goes_on(at, root))
+    let goes_on = |(root, since)| sessions.carries(at, root, since);
+    late || now.carrier.zip(now.since).is_some_and(|carrier| !goes_on(carrier))
 }
 
 #[async_trait]

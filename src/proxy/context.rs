@@ -93,6 +93,8 @@ pub struct Passage {
     pub signs_out: bool,
     /// Whether its own answer ended the session that carried it.
     pub ended_here: bool,
+    /// Since when it was judged.
+    pub(super) since: Stopwatch,
 }
 
 impl Passage {

@@ -158,7 +158,7 @@ impl Gateway {
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
                 }
-                reading::note_doubt(self, &passage);
+                reading::note_doubt(self, &passage).await?;
                 connection::carries(passage.carrier(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 ctx.unfinished = true;
@@ -227,7 +227,8 @@ impl Gateway {
     /// Whether the proof that carries a request still stands.
     pub(super) fn still_stands(&self, passage: &Passage) -> bool {
         let (sessions, now) = (&self.parts.sessions, self.parts.now());
-        let goes_on = passage.carrier().is_none_or(|root| sessions.goes_on(now, root));
+        let since = passage.since;
+        let goes_on = passage.carrier().is_none_or(|root| sessions.carries(now, root, since));
         goes_on && passage.until().is_none_or(|until| now < until)
     }
 }
@@ -316,7 +317,8 @@ impl ProxyHttp for InForce {
             let before = passage.suspicion.is_certain();
             passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
             if !before {
-                reading::note_doubt(&gateway, passage);
+                let noted = reading::note_doubt(&gateway, passage).await;
+                noted.map_err(|failure| broken(&failure))?;
             }
         }
         match ctx.passage() {
@@ -450,6 +452,7 @@ pub(super) fn passage(
         injection,
         signs_out,
         ended_here: false,
+        since: Stopwatch::start(),
     }
 }
 

@@ -32,6 +32,9 @@ pub async fn identify(
     let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
     let set = set.with_line(line);
     let token = cookies.value(SESSION);
+    if let Some(token) = token {
+        know_keys(parts, site, now, token).await?;
+    }
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = site.binder.parts(&set);
     let wishes = headers.get(ACCEPT_LANGUAGE).cloned();
@@ -92,6 +95,44 @@ fn proven(parts: &Parts, now: UnixMillis, claims: &Claims, given: &[Opaque]) -> 
     stands.then(|| Who::Proven(session, claims.clone()))
 }
 
+/// Makes sure that the keys are those that count now, where another gateway may have changed
+/// them: those that are remembered may be too old, and a token may be newer than they are.
+async fn know_keys(
+    parts: &Parts,
+    site: &Site,
+    now: UnixMillis,
+    token: &str,
+) -> Result<(), Failure> {
+    let freshness = parts.sessions.freshness();
+    if !freshness.is_shared() {
+        return Ok(());
+    }
+    let known = match freshness.counts() {
+        false => parts.keys.confirm(&*parts.store, now).await,
+        true if site.token.names_unknown_key(&parts.keys, now, token) => {
+            parts.keys.catch_up(&*parts.store, now).await.map(drop)
+        }
+        true => Ok(()),
+    };
+    known.map_err(|error| Failure::Store(error.into()))
+}
+
+/// The session that the token speaks of, if the request belongs to it. What another gateway
+/// changed a moment ago may not be known here yet: nobody is refused before the store was asked.
+async fn session_of(
+    parts: &Parts,
+    now: UnixMillis,
+    claims: &Claims,
+    given: &[Opaque],
+) -> Result<Option<Arc<SessionRecord>>, Failure> {
+    let belongs = |session: &Arc<SessionRecord>| claims.agrees_with(session) && session.fits(given);
+    let found = parts.sessions.find(now, claims.bind).await?.filter(belongs);
+    if found.is_some() || !parts.sessions.is_shared() {
+        return Ok(found);
+    }
+    Ok(parts.sessions.look(now, claims.bind).await?.filter(belongs))
+}
+
 async fn signed_in(
     parts: &Parts,
     site: &Site,
@@ -99,9 +140,7 @@ async fn signed_in(
     claims: &Claims,
     given: &[Opaque],
 ) -> Result<Who, Failure> {
-    let found = parts.sessions.find(now, claims.bind).await?;
-    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
-    else {
+    let Some(session) = session_of(parts, now, claims, given).await? else {
         return Ok(Who::Unknown);
     };
     match session.level {
@@ -124,9 +163,7 @@ async fn idle(
     else {
         return Ok(Who::Unknown);
     };
-    let found = parts.sessions.find(now, claims.bind).await?;
-    let Some(session) = found.filter(|session| claims.agrees_with(session) && session.fits(given))
-    else {
+    let Some(session) = session_of(parts, now, &claims, given).await? else {
         return Ok(Who::Unknown);
     };
     let standing = parts.accounts.standing(now, site.account(&session)).await?;

@@ -14,6 +14,7 @@ use crate::audit::Event;
 use crate::clock::UnixMillis;
 use crate::config::Identity;
 use crate::config::jwt::JwtSource;
+use crate::config::source::WhoamiRule;
 use crate::identity::{
     self, CookieSet, SessionLine, has_token_in_address, may_hide_a_token, normalise,
 };
@@ -132,7 +133,16 @@ pub(super) async fn open(
     if visit.cookies.line().is_some() {
         return Ok(visit);
     }
-    match ask::whoami(gateway, site, rule, origin, &visit.cookies).await? {
+    let parts = &gateway.parts;
+    let mut user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
+    if user.is_none() && parts.sessions.is_shared() {
+        // Somebody may have signed in at another gateway since the portal said so.
+        let cookies = site.binder.parts(&visit.cookies);
+        if parts.sessions.was_signed_in(parts.now(), &cookies).await? {
+            user = ask::whoami_anew(gateway, site, rule, origin, &visit.cookies).await?;
+        }
+    }
+    match user {
         None => Ok(Visit { portal_session: PortalSession::Guest, ..visit }),
         Some(_) => Ok(visit),
     }
@@ -154,7 +164,11 @@ async fn confirmed(
     if visit.cookies.is_empty() || fades {
         return Ok(visit);
     }
-    let user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
+    let mut user = ask::whoami(gateway, site, rule, origin, &visit.cookies).await?;
+    if user.as_ref() != Some(&session.user) && gateway.parts.sessions.is_shared() {
+        // The login may have been at another gateway, after the portal said this here.
+        user = ask::whoami_anew(gateway, site, rule, origin, &visit.cookies).await?;
+    }
     let inconclusive = user.is_none() && lacks_scoped(site, session, &visit);
     if inconclusive || user.as_ref() == Some(&session.user) {
         return Ok(visit);
@@ -194,9 +208,28 @@ async fn told(
         }
     }
     match (&identity.whoami, &identity.jwt) {
-        (Some(rule), _) => ask::whoami(gateway, site, rule, origin, &visit.cookies).await,
+        (Some(rule), _) => told_by_portal(gateway, site, rule, origin, &visit.cookies).await,
         (None, Some(source)) => Ok(signed(identity, source, gateway.parts.now(), &visit.cookies)),
         (None, None) => Ok(None),
+    }
+}
+
+/// What the portal said before somebody else signed in at another gateway counts no longer.
+async fn told_by_portal(
+    gateway: &Gateway,
+    site: &Site,
+    rule: &WhoamiRule,
+    origin: &Origin,
+    cookies: &CookieSet,
+) -> Result<Option<UserName>, Failure> {
+    let Some(user) = ask::whoami(gateway, site, rule, origin, cookies).await? else {
+        return Ok(None);
+    };
+    let (sub, parts) = (site.binder.subject(&user), site.binder.parts(cookies));
+    let sessions = &gateway.parts.sessions;
+    match sessions.is_somebody_elses(gateway.parts.now(), &parts, sub).await? {
+        true => ask::whoami_anew(gateway, site, rule, origin, cookies).await,
+        false => Ok(Some(user)),
     }
 }
 

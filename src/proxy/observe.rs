@@ -3,6 +3,7 @@
 //! came and is forgotten here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{StatusCode, header};
@@ -27,10 +28,14 @@ use crate::net::cookie_line;
 use crate::net::return_to::ReturnTo;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{Stage, Standing};
-use crate::session::{Place, SessionRecord, Suspension};
+use crate::session::{Learned, SessionRecord, Suspension};
 use crate::site::Site;
 use crate::telemetry::label::LoginOutcomeLabel;
 use crate::user::{Opaque, UserName};
+
+/// How soon it is tried again to write down what became of a login, and how often.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+const MOST_TRIES: usize = 1200;
 
 /// Carries a login to its end, even if the client leaves on the way: whose the portal
 /// session is afterwards must be settled. Gives the answer for the browser.
@@ -51,6 +56,7 @@ pub(super) async fn carry(
         gateway: gateway.clone(),
         shows_page: receive::navigates(session),
         touched: passage.site.binder.parts(&passage.sent_cookies),
+        after: CookieSet::default(),
         passage,
         login,
     };
@@ -64,25 +70,57 @@ struct Watched {
     /// What of the portal's session goes along. What stays behind is not touched: who only
     /// holds a copy of somebody's portal session cannot end it by a login of their own.
     touched: Vec<Opaque>,
+    /// What the portal knows its session by after its answer, once there is one.
+    after: CookieSet,
     passage: Passage,
     login: Login,
 }
 
+/// What is held back, until it is let go.
+type Held = Option<Suspension>;
+
 impl Watched {
     async fn run(mut self, request: RequestHeader) -> Result<Exchange, Failure> {
         let parts = Arc::clone(&self.gateway.parts);
-        let suspension = parts.sessions.suspend(&self.touched).await;
+        let suspension = parts.sessions.suspend(&self.touched).await?;
         // From here on no other login is under way in it.
         let attempt = std::mem::replace(&mut self.login.attempt, Attempt::Nameless);
-        let steps = &self.passage.site.steps;
-        self.login.attempt = attempt.recalled(steps, parts.now(), &self.touched);
+        let given = match attempt.needs_a_step_before() {
+            true => self.passage.site.names.recall(parts.now(), &self.touched).await,
+            false => Ok(None),
+        };
+        let given = match given {
+            Ok(given) => given,
+            Err(error) => {
+                suspension.let_go().await;
+                return Err(error.into());
+            }
+        };
+        self.login.attempt = attempt.recalled(given);
         let result = self.pass_on(request).await;
         // Whatever was said of this portal session before may no longer be true.
         let site = &self.passage.site;
         site.answers.forget(site.binder.bind(&self.passage.visit.cookies));
         reading::wipe(std::mem::take(&mut self.login.body));
+        let mut held = Some(suspension);
+        let settled = self.settled(result, &mut held).await;
+        match held {
+            Some(held) if is_in_doubt(&settled) && parts.sessions.is_shared() => {
+                tokio::spawn(self.given_up(held));
+            }
+            Some(held) => held.let_go().await,
+            None => {}
+        }
+        settled
+    }
+
+    async fn settled(
+        &mut self,
+        result: Result<Exchange, Failure>,
+        held: &mut Held,
+    ) -> Result<Exchange, Failure> {
         match result {
-            Ok(mut exchange) => match self.judged(&mut exchange, suspension).await {
+            Ok(mut exchange) => match self.judged(&mut exchange, held).await {
                 Ok(()) => Ok(exchange),
                 // Where nobody is held the portal's own answer counts, whoever it is for.
                 Err(failure @ (Failure::Nameless | Failure::BadAnswer(_)))
@@ -96,12 +134,26 @@ impl Watched {
             Err(failure) => {
                 // Perhaps the portal took the password and only the answer was lost.
                 self.outcome(LoginOutcomeLabel::Unreadable).await;
-                self.doubt_name();
-                self.left_to_nobody(&self.passage.sent_cookies).await?;
-                drop(suspension);
+                self.doubt_name().await?;
+                self.left_to_nobody(held).await?;
                 Err(failure)
             }
         }
+    }
+
+    /// The store did not take what became of the login, or another gateway had the turn
+    /// meanwhile. Until it is written down that nobody knows whose the portal session is, no
+    /// other login goes on in it.
+    async fn given_up(self, held: Suspension) {
+        let mut held = Some(held);
+        for _ in 0..MOST_TRIES {
+            match self.left_to_nobody(&held).await {
+                Ok(()) => break,
+                Err(failure) => tracing::error!(%failure, "a login is not settled yet"),
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+        let_go(&mut held).await;
     }
 
     fn identity(&self) -> &Identity {
@@ -109,10 +161,11 @@ impl Watched {
     }
 
     /// Nobody can say any more whose name the portal remembers.
-    fn doubt_name(&self) {
+    async fn doubt_name(&self) -> Result<(), Failure> {
         if self.is_step() {
-            self.passage.site.steps.doubt(self.gateway.parts.now(), &self.touched);
+            self.passage.site.names.doubt(self.gateway.parts.now(), &self.touched).await?;
         }
+        Ok(())
     }
 
     fn is_step(&self) -> bool {
@@ -138,45 +191,40 @@ impl Watched {
         exchange(&self.gateway.connector, peer, request, body, hold).await
     }
 
-    async fn judged(&self, exchange: &mut Exchange, suspension: Suspension) -> Result<(), Failure> {
+    async fn judged(&mut self, exchange: &mut Exchange, held: &mut Held) -> Result<(), Failure> {
         drop_our_names(&mut exchange.header)?;
         let changes = set_cookie::changes(&exchange.header.headers, self.gateway.parts.now());
+        self.after = self.session_after(exchange, &changes);
         let verdict = self.verdict(exchange, &changes);
         if self.is_step() {
-            self.note_name(verdict, &self.session_after(exchange, &changes));
-            return self.refused(exchange, suspension).await;
+            self.note_name(verdict).await?;
+            return self.refused(exchange, held).await;
         }
         let announced = take_announcement(self.identity(), &mut exchange.header).flatten();
         match verdict {
             LoginOutcome::Success => {}
             LoginOutcome::Failure => {
                 self.outcome(LoginOutcomeLabel::Failure).await;
-                return self.refused(exchange, suspension).await;
+                return self.refused(exchange, held).await;
             }
-            LoginOutcome::Unclear => {
-                let after = self.session_after(exchange, &changes);
-                return self.doubted(exchange, &after, suspension).await;
-            }
+            LoginOutcome::Unclear => return self.doubted(exchange, held).await,
         }
-        let cookies = self.session_after(exchange, &changes);
-        let user = match cookies.is_empty() {
+        let user = match self.after.is_empty() {
             true => Ok(None),
-            false => self.who(announced, &cookies).await,
+            false => self.who(announced, &self.after).await,
         };
-        let settled = match user {
-            Ok(Some(user)) => self.learned(exchange, user, &cookies, &changes).await,
+        match user {
+            Ok(Some(user)) => self.learned(exchange, user, &changes, held).await,
             Ok(None) => {
                 self.outcome(LoginOutcomeLabel::NoSession).await;
                 self.end_touched().await
             }
             Err(failure) => {
                 self.outcome(LoginOutcomeLabel::NoName).await;
-                self.left_to_nobody(&cookies).await?;
+                self.left_to_nobody(held).await?;
                 Err(failure)
             }
-        };
-        drop(suspension);
-        settled
+        }
     }
 
     /// What the portal knows its session by after the login.
@@ -228,31 +276,25 @@ impl Watched {
 
     /// The portal may have taken the password: it broke, or its answer cannot be read. That it
     /// broke may be shown; what cannot be read may be what only somebody with a name may see.
-    async fn doubted(
-        &self,
-        exchange: &mut Exchange,
-        after: &CookieSet,
-        suspension: Suspension,
-    ) -> Result<(), Failure> {
+    async fn doubted(&self, exchange: &mut Exchange, held: &mut Held) -> Result<(), Failure> {
         self.outcome(LoginOutcomeLabel::Unreadable).await;
-        self.left_to_nobody(after).await?;
+        self.left_to_nobody(held).await?;
         if exchange.header.status.is_server_error() {
-            return self.refused(exchange, suspension).await;
+            return self.refused(exchange, held).await;
         }
-        drop(suspension);
         Err(Failure::BadAnswer("whether it took the password cannot be read".to_owned()))
     }
 
     /// Somebody may be signed in from now on, though nobody knows who: no session goes on with
     /// these cookies, and they are no guest's any more, so they stay behind at open addresses.
-    async fn left_to_nobody(&self, after: &CookieSet) -> Result<(), Failure> {
+    async fn left_to_nobody(&self, held: &Held) -> Result<(), Failure> {
         self.end_touched().await?;
         let (parts, site) = (&self.gateway.parts, &self.passage.site);
-        for cookies in [&self.passage.sent_cookies, after] {
+        for cookies in [&self.passage.sent_cookies, &self.after] {
             if !cookies.is_empty() {
-                let nobody = UserName::canonical(String::new());
-                let record = sign_in::begin(parts, site, nobody, cookies, Place::default()).await?;
-                parts.sessions.end(parts.now(), &record).await?;
+                let (nobody, now) = (UserName::canonical(String::new()), parts.now());
+                let record = sign_in::record(parts, site, now, nobody, cookies, Learned::Login)?;
+                parts.sessions.doubt(now, record, held.as_ref()).await?;
             }
         }
         Ok(())
@@ -260,27 +302,22 @@ impl Watched {
 
     /// The first of two steps: the name waits for its password, under the cookies that the
     /// portal's session has after this answer.
-    fn note_name(&self, verdict: LoginOutcome, after: &CookieSet) {
+    async fn note_name(&self, verdict: LoginOutcome) -> Result<(), Failure> {
         let site = &self.passage.site;
         let name = self.login.attempt.user().filter(|_| verdict == LoginOutcome::Success);
-        let after = site.binder.parts(after);
-        site.steps.settle(self.gateway.parts.now(), &self.touched, &after, name);
+        let after = site.binder.parts(&self.after);
+        Ok(site.names.settle(self.gateway.parts.now(), &self.touched, &after, name).await?)
     }
 
     /// The portal took no password, as far as the rule can tell. Rules cannot tell all: a
     /// proof that was there before the attempt does not outlive it.
-    async fn refused(
-        &self,
-        exchange: &mut Exchange,
-        suspension: Suspension,
-    ) -> Result<(), Failure> {
+    async fn refused(&self, exchange: &mut Exchange, held: &mut Held) -> Result<(), Failure> {
         if !self.passage.carried {
-            drop(suspension);
+            let_go(held).await;
             let _goes_on = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
             return Ok(());
         }
         self.end_touched().await?;
-        drop(suspension);
         add_cookie(&mut exchange.header, &cookie_line::clear_session())
     }
 
@@ -300,17 +337,19 @@ impl Watched {
         &self,
         exchange: &mut Exchange,
         user: UserName,
-        cookies: &CookieSet,
         changes: &[CookieChange],
+        held: &Held,
     ) -> Result<(), Failure> {
         let parts = &self.gateway.parts;
         let site = &self.passage.site;
         let now = parts.now();
-        site.steps.forget(&self.touched);
-        site.steps.forget(&site.binder.parts(cookies));
+        if self.identity().remembers_names() {
+            site.names.forget(now, &self.touched).await?;
+            site.names.forget(now, &site.binder.parts(&self.after)).await?;
+        }
         self.end_touched().await?;
         let place = sign_in::place(&self.passage.origin, self.passage.agent.as_ref());
-        let record = sign_in::begin(parts, site, user, cookies, place).await?;
+        let record = sign_in::begin(parts, site, user, &self.after, place, held.as_ref()).await?;
         let standing = sign_in::seen(parts, site, now, &record, &self.passage.visit).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
@@ -371,6 +410,17 @@ impl Watched {
         site.metrics.login_observed(outcome);
         let parts = &self.gateway.parts;
         tell::no_login(parts, site, origin, outcome, &self.login.attempt).await;
+    }
+}
+
+/// Whether nobody knows what of a login is on disk, or whether it was the last one there.
+const fn is_in_doubt(settled: &Result<Exchange, Failure>) -> bool {
+    matches!(settled, Err(Failure::Store(_) | Failure::Account(_)))
+}
+
+async fn let_go(held: &mut Held) {
+    if let Some(held) = held.take() {
+        held.let_go().await;
     }
 }
 

@@ -117,11 +117,16 @@ pub(super) fn check_readable(
 /// A request that may name somebody, where no rule says so, leaves in doubt whom the portal
 /// remembers in its session. It is noted before the portal has the last of it, and stays in
 /// doubt even if a known step follows: nobody can say which of the two the portal takes last.
-pub(super) fn note_doubt(gateway: &Gateway, passage: &Passage) {
+///
+/// # Errors
+/// When that is not on disk.
+pub(super) async fn note_doubt(gateway: &Gateway, passage: &Passage) -> Result<(), Failure> {
     let site = &passage.site;
     if site.portal.identity.remembers_names() && passage.suspicion.is_certain() {
-        site.steps.doubt(gateway.parts.now(), &site.binder.parts(&passage.sent_cookies));
+        let parts = site.binder.parts(&passage.sent_cookies);
+        site.names.doubt(gateway.parts.now(), &parts).await?;
     }
+    Ok(())
 }
 
 /// Reads a body of ours or of a login up to `limit`; nothing when it is longer.

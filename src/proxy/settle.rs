@@ -247,7 +247,7 @@ async fn announced_line(
         return Ok(None);
     }
     let place = sign_in::place(&passage.origin, passage.agent.as_ref());
-    let session = sign_in::begin(parts, site, user, &after, place).await?;
+    let session = sign_in::begin(parts, site, user, &after, place, None).await?;
     sign_in::seen(parts, site, parts.now(), &session, &passage.visit).await?;
     tell::of_user(parts, site, &passage.origin, Event::LoginSucceeded, &session.user);
     Ok(Some(session_line(parts, site, parts.now(), &session)?))

@@ -14,12 +14,13 @@ use crate::identity::{CookieSet, announced};
 use crate::net::agent;
 use crate::policy::Standing;
 use crate::random::{self, NoRandomness};
-use crate::session::{Learned, Level, Place, SessionRecord};
+use crate::session::{Learned, Level, Place, SessionRecord, Suspension};
 use crate::site::{Parts, Site};
 use crate::user::{Opaque, UserName};
 use crate::visit::Visit;
 
-/// Begins the session of `user` in the portal session that is known by `cookies`.
+/// Begins the session of `user` in the portal session that is known by `cookies`, after the
+/// login that was `held` back, where one was seen.
 ///
 /// # Errors
 /// When it is not on disk; then there is none.
@@ -29,12 +30,16 @@ pub(super) async fn begin(
     user: UserName,
     cookies: &CookieSet,
     place: Place,
+    held: Option<&Suspension>,
 ) -> Result<Arc<SessionRecord>, Failure> {
     let now = parts.now();
     let record =
         SessionRecord { place, ..record(parts, site, now, user, cookies, Learned::Login)? };
     parts.sessions.end_sharing(now, &record.parts, Some(record.bind)).await?;
-    Ok(parts.sessions.begin(now, record).await?)
+    Ok(match held {
+        Some(held) => parts.sessions.begin_held(now, record, held).await?,
+        None => parts.sessions.begin(now, record).await?,
+    })
 }
 
 /// Where a request comes from and in which browser, for the user to know the session by.

@@ -79,7 +79,7 @@ impl Lasting {
         let keys = Arc::new(KeyRing::load_or_make(&*store, now).await?);
         let assertions = AssertionKeys::load_or_make(&*store, now).await?;
         let assertions = Arc::new(Assertions::new(assertions));
-        let sessions = Arc::new(Sessions::load(Arc::clone(&store), now).await?);
+        let sessions = Arc::new(Sessions::load(Arc::clone(&store), Arc::clone(&clock)).await?);
         let ids = MacKey::new(&keyring.derive("tokens of the API"));
         let tokens = Arc::new(Tokens::load(Arc::clone(&store), ids, now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
@@ -110,7 +110,8 @@ impl Lasting {
         let accounts = self.accounts(&config, before).telling(post.clone());
         let sites_before = before.map(|parts| &parts.sites);
         let (portals, metrics) = (config.portals, &self.metrics);
-        let sites = Sites::new(portals, config.session, &self.keyring, metrics, sites_before)?;
+        let kept = (Some(&self.store), sites_before);
+        let sites = Sites::new(portals, config.session, &self.keyring, metrics, kept)?;
         for site in sites.iter() {
             let known = sites_before.is_some_and(|sites| sites.of(&site.portal.name).is_some());
             // Those of a portal that stays are counted as they come.

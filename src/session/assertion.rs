@@ -13,7 +13,7 @@ use super::keys::{KeyRingError, Rotation};
 use super::record::{FactorUsed, Learned, Level, SessionRecord};
 use crate::clock::UnixMillis;
 use crate::config::Portal;
-use crate::store::Store;
+use crate::store::{Key, Store};
 use crate::user::Opaque;
 
 /// How long an assertion counts.
@@ -60,6 +60,11 @@ impl Assertions {
         how: Rotation,
     ) -> Result<AssertionsRotated, KeyRingError> {
         self.keys.rotate(store, now, how).await
+    }
+
+    /// Whether the record of this key is the ring's.
+    pub fn are_at(key: &Key) -> bool {
+        AssertionKeys::are_at(key)
     }
 
     /// Takes up what stands in the store, as [`AssertionKeys::refresh`] does.

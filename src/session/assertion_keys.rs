@@ -20,7 +20,7 @@ use super::kept_ring::{exchanged, kept_or_made};
 use super::keys::{KeyRingError, Rotation};
 use crate::clock::UnixMillis;
 use crate::random;
-use crate::store::Store;
+use crate::store::{Key, Space, Store};
 
 /// What kind of token an assertion is, so that none of another kind is taken for one
 /// (RFC 8725 section 3.11).
@@ -91,6 +91,11 @@ impl AssertionKeys {
         let bytes = exchanged(store, now, NAME, change).await?;
         self.keys.store(Arc::new(Keys::read(&bytes)?));
         Ok(())
+    }
+
+    /// Whether the record of this key is the ring's.
+    pub fn are_at(key: &Key) -> bool {
+        key.space == Space::Config && key.id == NAME
     }
 
     /// The JSON Web Key Set (RFC 7517, RFC 8037): the present key, the next one where there is

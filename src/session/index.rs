@@ -126,6 +126,12 @@ async fn scan(
     }
 }
 
+/// The portal session whose record stands under this key, where it is one.
+pub(super) fn bind_of(key: &Key) -> Option<Opaque> {
+    let id = key.id.strip_prefix(BY_BIND).filter(|_| key.space == Space::Session)?;
+    <[u8; 16]>::try_from(id).ok().map(Opaque)
+}
+
 fn key(table: &[u8], first: Opaque, second: Option<Opaque>) -> Key {
     let second = second.map(|second| second.0);
     let second: &[u8] = second.as_ref().map_or(&[], |second| second);

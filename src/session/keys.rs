@@ -11,14 +11,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::GUEST_LIFETIME;
 use super::kept_ring::{exchanged, kept_or_made};
-use crate::clock::UnixMillis;
+use crate::clock::{Seldom, UnixMillis};
 use crate::random;
-use crate::store::{SESSION_KEYS, Store, StoreError};
+use crate::store::{Key, SESSION_KEYS, Space, Store, StoreError};
 
 /// The most keys in a ring: each rotation adds one, and a record has to stay small.
 const MOST_KEYS: usize = 16;
@@ -40,6 +41,16 @@ pub enum KeyRingError {
         "there were so many rotations that {MOST_KEYS} keys still verify; wait until the oldest ends, or end all of them by --emergency"
     )]
     TooMany,
+}
+
+impl From<KeyRingError> for StoreError {
+    fn from(error: KeyRingError) -> Self {
+        match error {
+            KeyRingError::Store(error) => error,
+            KeyRingError::Malformed => Self::Corrupt(error.to_string()),
+            KeyRingError::Random(_) | KeyRingError::TooMany => Self::Unavailable(error.to_string()),
+        }
+    }
 }
 
 /// How another key takes over.
@@ -69,6 +80,7 @@ pub struct KeyRing {
     /// Held by whoever changes the ring, so that what is put into memory last is what was
     /// written last. No request waits for it.
     changing: Mutex<()>,
+    caught_up: Seldom,
 }
 
 impl KeyRing {
@@ -114,6 +126,37 @@ impl KeyRing {
         Ok(())
     }
 
+    /// Makes sure that the ring is the one in the store at this moment, where what is remembered
+    /// of it may be older.
+    ///
+    /// # Errors
+    /// When the store or the record is in doubt.
+    pub async fn confirm(&self, store: &dyn Store, now: UnixMillis) -> Result<(), KeyRingError> {
+        let found = store.get(now, &Key::new(Space::Config, SESSION_KEYS)).await?;
+        let found = found.ok_or(KeyRingError::Malformed)?;
+        if self.ring.load().digest == digest(&found.value) {
+            return Ok(());
+        }
+        self.refresh(store, now).await
+    }
+
+    /// Takes up what stands in the store because of a key that nobody here knows, at most once
+    /// a second: tokens that are none of ours cost nothing. Says whether it did.
+    ///
+    /// # Errors
+    /// When the store or the record is in doubt. Then the ring stays as it is.
+    pub async fn catch_up(&self, store: &dyn Store, now: UnixMillis) -> Result<bool, KeyRingError> {
+        if !self.caught_up.is_due(now) {
+            return Ok(false);
+        }
+        self.refresh(store, now).await.map(|()| true)
+    }
+
+    /// Whether the record of this key is the ring's.
+    pub fn is_at(key: &Key) -> bool {
+        key.space == Space::Config && key.id == SESSION_KEYS
+    }
+
     /// The ring of this moment. No lock is waited for.
     pub(super) fn present(&self) -> Guard<Arc<Ring>> {
         self.ring.load()
@@ -121,7 +164,8 @@ impl KeyRing {
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, KeyRingError> {
         let ring = Ring::read(bytes)?;
-        Ok(Self { ring: ArcSwap::from_pointee(ring), changing: Mutex::default() })
+        let (ring, changing) = (ArcSwap::from_pointee(ring), Mutex::default());
+        Ok(Self { ring, changing, caught_up: Seldom::default() })
     }
 }
 
@@ -130,6 +174,8 @@ pub(super) struct Ring {
     active: String,
     signing: EncodingKey,
     verifying: Vec<Verifying>,
+    /// Of the record that it was read from.
+    digest: [u8; 32],
 }
 
 struct Verifying {
@@ -177,8 +223,13 @@ impl Ring {
             secret.zeroize();
         }
         let signing = signing.ok_or(KeyRingError::Malformed)?;
-        Ok(Self { active: written.active.clone(), signing, verifying })
+        let digest = digest(bytes);
+        Ok(Self { active: written.active.clone(), signing, verifying, digest })
     }
+}
+
+fn digest(record: &[u8]) -> [u8; 32] {
+    Sha256::digest(record).into()
 }
 
 /// The ring as it stands in the store.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use papaya::HashSet;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::store::StoreError;
+use crate::store::turn::{Pinned, Turn, TurnName};
 use crate::user::Opaque;
 
 /// The portal cookies in which somebody signs in now.
@@ -28,9 +30,10 @@ impl Logins {
     /// Waits until no other login uses one of these cookies, then holds them back.
     pub(super) async fn suspend(&self, parts: &[Opaque]) -> Suspension {
         let parts: BTreeSet<Opaque> = parts.iter().copied().collect();
-        let mut suspension =
-            Suspension { shared: Arc::clone(&self.shared), parts, turns: Vec::new() };
-        // In the order of the set, so that two logins never wait for each other.
+        let parts: Vec<Opaque> = parts.into_iter().collect();
+        let shared = Arc::clone(&self.shared);
+        let mut suspension = Suspension { shared, parts, turns: Vec::new(), everywhere: None };
+        // In one order, so that two logins never wait for each other.
         for part in suspension.parts.clone() {
             let turn = self.shared.turn(part);
             suspension.turns.push(turn.lock_owned().await);
@@ -61,12 +64,46 @@ impl Shared {
     }
 }
 
-/// Holds cookies back until it is dropped. Whoever holds it settles first, then drops.
+/// The turns of logins with these portal cookies.
+pub(super) fn turn_names(parts: &[Opaque]) -> Vec<TurnName> {
+    parts.iter().map(|part| TurnName::Login(part.0)).collect()
+}
+
+/// Holds cookies back until it is dropped. Whoever holds it settles first, then lets go.
 #[must_use]
 pub struct Suspension {
     shared: Arc<Shared>,
-    parts: BTreeSet<Opaque>,
+    parts: Vec<Opaque>,
     turns: Vec<OwnedMutexGuard<()>>,
+    /// The same at all gateways, where several share the store.
+    everywhere: Option<Turn>,
+}
+
+impl Suspension {
+    /// The cookies, each once.
+    pub(super) fn parts(&self) -> &[Opaque] {
+        &self.parts
+    }
+
+    pub(super) fn holds(&mut self, turn: Turn) {
+        self.everywhere = Some(turn);
+    }
+
+    /// The turn at all gateways, for a transaction that depends on it.
+    pub(super) async fn pinned(&self) -> Result<Pinned<'_>, StoreError> {
+        match &self.everywhere {
+            Some(turn) => turn.pinned().await,
+            None => Ok(Pinned::of_nothing()),
+        }
+    }
+
+    /// Lets go, at all gateways before anybody is answered: what follows may be asked of
+    /// another one.
+    pub async fn let_go(mut self) {
+        if let Some(turn) = self.everywhere.take() {
+            turn.give_back().await;
+        }
+    }
 }
 
 impl Drop for Suspension {

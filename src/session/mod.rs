@@ -9,14 +9,17 @@ mod assertion;
 mod assertion_keys;
 mod binding;
 mod everybody;
+mod following;
 mod hs256;
 mod index;
 mod kept_ring;
 mod keys;
 mod logins;
+mod memory;
 mod of_user;
 mod record;
 mod sessions;
+mod signing_in;
 mod token;
 
 pub use assertion::Assertions;

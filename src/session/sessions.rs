@@ -1,70 +1,73 @@
 //! Every session that stands, in memory for the request's way and in the store for good. A
 //! session exists only while its record says so; memory is never asked about what it has
-//! not read or written itself.
+//! not read or written itself, nor longer than it is known to be what the store says.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use papaya::{Compute, HashMap, Operation};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::index;
-use super::logins::{Logins, Suspension};
+use super::logins::{Logins, Suspension, turn_names};
+use super::memory::Memory;
 use super::record::{Level, SessionRecord};
 use super::{GUEST_LIFETIME, ROTATION_GRACE};
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, Stopwatch, UnixMillis};
+use crate::store::freshness::{Freshness, STREAMS_GO_ON_FOR};
+use crate::store::turn::Turns;
 use crate::store::{Expect, Store, StoreError, Version, Write};
 use crate::user::Opaque;
+
+/// How often a record is read that changes while it is read.
+const TRIES: usize = 8;
 
 /// The sessions of all portals, by the portal session they are bound to.
 pub struct Sessions {
     store: Arc<dyn Store>,
-    known: HashMap<Opaque, Known>,
-    /// Sessions from sign-in to end, with when they end by themselves: what a stream that
-    /// outlasts several portal sessions hangs on.
-    roots: HashMap<Opaque, UnixMillis>,
+    clock: Arc<dyn Clock>,
+    memory: Memory,
     logins: Logins,
-}
-
-/// A record with the write it comes from. Nothing means that an end could not be written:
-/// then nothing takes its place.
-#[derive(Clone)]
-struct Known {
-    record: Arc<SessionRecord>,
-    version: Option<Version>,
+    freshness: Arc<Freshness>,
+    turns: Turns,
+    /// Ends that could not be written down yet, in a store that gateways share.
+    owed: Mutex<Vec<SessionRecord>>,
 }
 
 impl Sessions {
-    /// All sessions of `store` that stand at `now`.
+    /// The sessions of `store`. Those that stand are remembered, unless other gateways have a
+    /// part in them: then each is read when somebody comes with it.
     ///
     /// # Errors
     /// When the store or one of the records is in doubt.
-    pub async fn load(store: Arc<dyn Store>, now: UnixMillis) -> Result<Self, StoreError> {
-        let records = index::all(&*store, now).await?;
-        let (known, roots, logins) = (HashMap::new(), HashMap::new(), Logins::default());
-        let sessions = Self { store, known, roots, logins };
-        for (record, version) in records {
-            sessions.remember(&Arc::new(record), &[version]);
+    pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let freshness = Arc::new(Freshness::of(&*store, Arc::clone(&clock)));
+        let turns = Turns::new(Arc::clone(&store), Arc::clone(&clock));
+        let (memory, logins, owed) = (Memory::new(), Logins::default(), Mutex::default());
+        let sessions = Self { store, clock, memory, logins, freshness, turns, owed };
+        if !sessions.is_shared() {
+            let now = sessions.clock.now();
+            for (record, version) in index::all(&*sessions.store, now).await? {
+                sessions.memory.note(&Arc::new(record), Some(version));
+            }
         }
         Ok(sessions)
     }
 
     /// The session bound to this portal session, from memory alone: no store, and no lock,
-    /// whoever signs in meanwhile. Nothing also means "not read yet".
+    /// whoever signs in meanwhile. Nothing also means "not read yet", and "not known for
+    /// certain now".
     pub fn known(&self, now: UnixMillis, bind: Opaque) -> Option<Arc<SessionRecord>> {
-        let known = self.known.pin();
-        let before = &known.get(&bind)?.record;
-        if self.logins.any_suspended(&before.parts) {
-            return None;
-        }
-        // Read once more: a login that ended between the two looks has changed the record
-        // before it let go, and the first look may still have met the old one.
-        let record = &known.get(&bind)?.record;
-        record.stands(now).then(|| Arc::clone(record))
+        if self.freshness.counts() { self.remembered(now, bind) } else { None }
     }
 
-    /// Whether the session that began with this sign-in is still not over.
+    /// Whether the session that began with this sign-in is still not over, as far as is known
+    /// for certain.
     pub fn goes_on(&self, now: UnixMillis, root: Opaque) -> bool {
-        self.roots.pin().get(&root).is_some_and(|ends| now < *ends)
+        self.memory.goes_on(now, root) && self.freshness.carries_streams()
+    }
+
+    /// The same for a request that was judged `since` then. While nobody hears from the store
+    /// it may end as it began, and a stream ends within a second.
+    pub fn carries(&self, now: UnixMillis, root: Opaque, since: Stopwatch) -> bool {
+        let is_young = since.elapsed() < STREAMS_GO_ON_FOR;
+        self.goes_on(now, root) || (is_young && self.memory.goes_on(now, root))
     }
 
     /// The session bound to this portal session, wherever it is kept.
@@ -76,58 +79,42 @@ impl Sessions {
         now: UnixMillis,
         bind: Opaque,
     ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
-        self.read(now, bind).await?;
-        Ok(self.known(now, bind))
+        if !(self.freshness.counts() && self.memory.at(bind).is_some()) {
+            self.read(now, bind).await?;
+        }
+        Ok(self.remembered(now, bind))
     }
 
-    /// Whether somebody has signed in with one of these cookies, be it long over.
+    /// The same by the store's own word, where gateways share it: what somebody brings may be
+    /// newer than what is remembered, and nobody is refused for that.
     ///
     /// # Errors
     /// When the store is in doubt.
-    pub async fn was_signed_in(
+    pub async fn look(
         &self,
         now: UnixMillis,
-        parts: &[Opaque],
-    ) -> Result<bool, StoreError> {
-        // Before the store: a login that is settled while it is read has let go afterwards.
-        if self.logins.any_suspended(parts) {
-            return Ok(true);
+        bind: Opaque,
+    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        if !self.is_shared() {
+            return self.find(now, bind).await;
         }
-        for part in parts {
-            if !index::with_part(&*self.store, now, *part).await?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(self.logins.any_suspended(parts))
+        self.read(now, bind).await?;
+        Ok(self.remembered(now, bind))
     }
 
-    /// Holds back every session that shares a cookie with this portal session while a login
-    /// in it is under way. Logins in one portal session go one after the other, so that the
-    /// last one settled here is the last one that the portal saw.
-    pub async fn suspend(self: &Arc<Self>, parts: &[Opaque]) -> Suspension {
-        self.logins.suspend(parts).await
+    /// How far the store was followed.
+    pub fn freshness(&self) -> &Arc<Freshness> {
+        &self.freshness
     }
 
-    /// Ends every session that shares a cookie with `parts`, but for the one at `except`.
-    ///
-    /// # Errors
-    /// When an end is not on disk.
-    pub async fn end_sharing(
-        &self,
-        now: UnixMillis,
-        parts: &[Opaque],
-        except: Option<Opaque>,
-    ) -> Result<(), StoreError> {
-        let mut binds = BTreeSet::new();
-        for part in parts {
-            binds.extend(index::with_part(&*self.store, now, *part).await?);
-        }
-        for bind in binds.into_iter().filter(|bind| Some(*bind) != except) {
-            if let Some(record) = self.read(now, bind).await? {
-                self.end(now, &record).await?;
-            }
-        }
-        Ok(())
+    /// Turns in the same store.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Whether other gateways have a part in these sessions.
+    pub fn is_shared(&self) -> bool {
+        self.freshness.is_shared()
     }
 
     /// The writes that put `new` in the place of `old`, if `old` still stands when they are
@@ -145,10 +132,12 @@ impl Sessions {
             return Err(StoreError::Conflict { index: 0 });
         }
         let unchanged = index::unchanged(&*self.store, now, old).await?;
+        let mut writes = self.turns.free(&turn_names(&new.parts));
         if new.bind == old.bind {
-            return index::writes_if(unchanged, new);
+            writes.extend(index::writes_if(unchanged, new)?);
+            return Ok(writes);
         }
-        let mut writes = index::writes_if(unchanged, &ended(now, old))?;
+        writes.extend(index::writes_if(unchanged, &ended(now, old))?);
         writes.extend(index::writes(new)?);
         Ok(writes)
     }
@@ -169,7 +158,7 @@ impl Sessions {
     }
 
     /// Takes note of a replacement whose writes are on disk under `versions`.
-    pub fn replaced(
+    pub async fn replaced(
         &self,
         now: UnixMillis,
         old: &SessionRecord,
@@ -177,9 +166,9 @@ impl Sessions {
         versions: &[Version],
     ) {
         if new.bind != old.bind {
-            self.remember(&Arc::new(ended(now, old)), versions);
+            self.remember(now, &Arc::new(ended(now, old)), versions).await;
         }
-        self.remember(new, versions);
+        self.remember(now, new, versions).await;
     }
 
     /// The session at `record`'s place if it is one that `record` would only repeat, else
@@ -201,11 +190,12 @@ impl Sessions {
         }
         let before = index::at(&*self.store, now, record.bind).await?;
         let expected = index::as_found(before.map(|(_, version)| version));
-        let writes = index::writes_if(expected, &record)?;
+        let mut writes = index::writes_if(expected, &record)?;
+        writes.extend(self.turns.free(&turn_names(&record.parts)));
         match self.store.commit(now, writes).await {
             Ok(versions) => {
                 let record = Arc::new(record);
-                self.remember(&record, &versions);
+                self.remember(now, &record, &versions).await;
                 Ok(record)
             }
             Err(StoreError::Conflict { index }) => {
@@ -214,53 +204,67 @@ impl Sessions {
                     .filter(|(there, _)| joins(there))
                     .ok_or(StoreError::Conflict { index })?;
                 let there = Arc::new(there);
-                self.remember(&there, &[version]);
+                self.remember(now, &there, &[version]).await;
                 Ok(there)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Takes note of a record whose writes are on disk under `versions`. What was written
-    /// later stays: notes may come in another order than writes.
-    pub fn remember(&self, record: &Arc<SessionRecord>, versions: &[Version]) {
-        self.note(Known { record: Arc::clone(record), version: versions.iter().max().copied() });
-    }
-
-    fn note(&self, new: Known) {
-        let record = Arc::clone(&new.record);
-        let newer = |old: &Known| {
-            new.version.is_none() || (old.version.is_some() && old.version < new.version)
-        };
-        let known = self.known.pin();
-        let noted = known.compute(record.bind, |old| match old {
-            Some((_, old)) if !newer(old) => Operation::Abort(()),
-            _ => Operation::Insert(new.clone()),
-        });
-        if matches!(noted, Compute::Aborted(())) {
-            return;
+    /// Takes note of a record whose writes are on disk under `versions`. Where gateways share
+    /// the store it is read there: another one may have changed it since.
+    async fn remember(&self, now: UnixMillis, record: &Arc<SessionRecord>, versions: &[Version]) {
+        if !self.is_shared() {
+            return self.memory.note(record, versions.iter().max().copied());
         }
-        let roots = self.roots.pin();
-        if record.level == Level::Ended {
-            roots.remove(&record.root);
-        } else {
-            roots.update_or_insert(record.root, |ends| (*ends).max(record.ends), record.ends);
+        if self.read(now, record.bind).await.is_err() {
+            // Whoever comes with it asks the store.
+            self.memory.forget(record.bind);
         }
     }
 
     /// Makes `record` the session of its portal session, in place of whatever was there.
     ///
+    /// Where gateways share the store, nobody may sign in with these cookies at the same time.
+    ///
     /// # Errors
-    /// When it is not on disk; then there is no such session.
+    /// [`StoreError::Conflict`] when somebody does, or when it is not on disk; then there is no
+    /// such session.
     pub async fn begin(
         &self,
         now: UnixMillis,
         record: SessionRecord,
     ) -> Result<Arc<SessionRecord>, StoreError> {
-        let versions = self.store.commit(now, index::writes(&record)?).await?;
+        let mut writes = index::writes(&record)?;
+        writes.extend(self.turns.free(&turn_names(&record.parts)));
+        let versions = self.store.commit(now, writes).await?;
+        Ok(self.begun(now, record, &versions).await)
+    }
+
+    /// The same after a login that was held back until now, if it has its turn still.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the turn is lost, or when it is not on disk; then there is
+    /// no such session.
+    pub async fn begin_held(
+        &self,
+        now: UnixMillis,
+        record: SessionRecord,
+        held: &Suspension,
+    ) -> Result<Arc<SessionRecord>, StoreError> {
+        let versions = self.put_held(now, &record, Some(held)).await?;
+        Ok(self.begun(now, record, &versions).await)
+    }
+
+    async fn begun(
+        &self,
+        now: UnixMillis,
+        record: SessionRecord,
+        versions: &[Version],
+    ) -> Arc<SessionRecord> {
         let record = Arc::new(record);
-        self.remember(&record, &versions);
-        Ok(record)
+        self.remember(now, &record, versions).await;
+        record
     }
 
     /// Moves a session to the portal session `record` is bound to. The old one counts a few
@@ -287,18 +291,24 @@ impl Sessions {
             let (fading, mut writes) = self.fading(now, old).await?;
             if let Some((there, version)) = new.as_ref().filter(|(there, _)| repeats(there)) {
                 let there = Arc::new(there.clone());
-                self.remember(&there, &[*version]);
+                self.remember(now, &there, &[*version]).await;
                 return Ok(there);
             }
             let expected = index::as_found(new.map(|(_, version)| version));
             writes.extend(index::writes_if(expected, &record)?);
+            let turns = turn_names(&record.parts);
+            writes.extend(self.turns.free(&turns));
             match self.store.commit(now, writes).await {
                 Ok(versions) => {
-                    self.remember(&Arc::new(fading), &versions);
-                    self.remember(&record, &versions);
+                    self.remember(now, &Arc::new(fading), &versions).await;
+                    self.remember(now, &record, &versions).await;
                     return Ok(record);
                 }
-                Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { index }) => {
+                    if self.turns.is_any_held(now, &turns).await? {
+                        return Err(StoreError::Conflict { index });
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -326,12 +336,16 @@ impl Sessions {
     /// Ends a session.
     ///
     /// # Errors
-    /// When the end is not on disk. In this process the session is over all the same.
+    /// When the end is not on disk. In this process the session is over all the same, and
+    /// where gateways share the store it is tried again until it is over everywhere.
     pub async fn end(&self, now: UnixMillis, record: &SessionRecord) -> Result<(), StoreError> {
         let ended = Arc::new(ended(now, record));
         let written = self.store.commit(now, index::writes(&ended)?).await;
         let version = written.as_ref().ok().and_then(|versions| versions.iter().max()).copied();
-        self.note(Known { record: ended, version });
+        self.memory.note(&ended, version);
+        if written.is_err() && self.is_shared() {
+            self.owe((*ended).clone());
+        }
         written.map(|_| ())
     }
 
@@ -349,50 +363,72 @@ impl Sessions {
         Ok(records)
     }
 
-    /// How many sessions of `portal` stand, for the metrics.
+    /// How many sessions of `portal` stand, for the metrics. Where gateways share the store,
+    /// those that this one has seen.
     pub fn count(&self, now: UnixMillis, portal: &str) -> usize {
-        let known = self.known.pin();
-        let here = |known: &&Known| known.record.portal == portal && known.record.stands(now);
-        known.values().filter(here).count()
+        self.memory.count(|record| record.portal == portal && record.stands(now))
     }
 
     /// Forgets what is over, so that memory holds only what stands.
     pub fn sweep(&self, now: UnixMillis) {
-        self.known.pin().retain(|_, known| now < known.record.ends);
-        self.roots.pin().retain(|_, ends| now < *ends);
+        self.memory.sweep(now);
     }
 
     /// Lets every stream end within a second, whatever its session. Whose session goes on all
     /// the same is taken note of again when it moves.
     pub(super) fn let_streams_go(&self) {
-        self.roots.pin().clear();
+        self.memory.let_streams_go();
     }
 
     pub(super) fn store(&self) -> &dyn Store {
         &*self.store
     }
 
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn owed(&self) -> std::sync::MutexGuard<'_, Vec<SessionRecord>> {
+        // Each change to it is one call, so it is whole after a panic elsewhere.
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn logins(&self) -> &Logins {
+        &self.logins
+    }
+
+    pub(super) fn clock_now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     fn counts(&self, now: UnixMillis, record: &SessionRecord) -> bool {
         record.stands(now) && !self.logins.any_suspended(&record.parts)
     }
 
-    async fn read(
-        &self,
-        now: UnixMillis,
-        bind: Opaque,
-    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
-        if let Some(known) = self.known.pin().get(&bind) {
-            let record = Arc::clone(&known.record);
-            return Ok((now < record.ends).then_some(record));
+    /// The session at this portal session as it is remembered, if it stands.
+    fn remembered(&self, now: UnixMillis, bind: Opaque) -> Option<Arc<SessionRecord>> {
+        // Looked at once more: a login that ended between the two looks has changed the record
+        // before it let go, and the first look may still have met the old one.
+        let free = |record: &SessionRecord| !self.logins.any_suspended(&record.parts);
+        self.memory.twice(bind, free).filter(|record| record.stands(now))
+    }
+
+    /// Reads the record at this portal session, and remembers it.
+    pub(super) async fn read(&self, now: UnixMillis, bind: Opaque) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let mark = self.memory.mark(bind);
+            match index::at(&*self.store, now, bind).await? {
+                // What was written meanwhile is newer than what was read, and stays.
+                Some((record, version)) => self.memory.note(&Arc::new(record), Some(version)),
+                None if self.is_shared() => self.memory.forget(bind),
+                None => {}
+            }
+            if self.memory.mark(bind) == mark {
+                return Ok(());
+            }
         }
-        let Some((record, version)) = index::at(&*self.store, now, bind).await? else {
-            return Ok(None);
-        };
-        let record = Arc::new(record);
-        self.remember(&record, &[version]);
-        // What was written meanwhile is newer than what was read.
-        let known = self.known.pin();
-        Ok(known.get(&bind).map(|known| Arc::clone(&known.record)))
+        self.memory.forget(bind);
+        Err(StoreError::Unavailable("a session changes faster than it can be read".to_owned()))
     }
 }
 

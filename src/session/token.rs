@@ -219,6 +219,17 @@ impl Token {
         Ok(token.map_err(|_| TokenError::Foreign)?.claims)
     }
 
+    /// Whether the token may be one of ours that a key signed which is not in this ring: another
+    /// gateway may have made that key a moment ago.
+    pub fn names_unknown_key(&self, keys: &KeyRing, now: UnixMillis, token: &str) -> bool {
+        if token.len() > LONGEST {
+            return false;
+        }
+        let Ok(header) = decode_header(token) else { return false };
+        let kid = header.kid.filter(|_| header.typ.as_deref() == Some(TYPE));
+        kid.is_some_and(|kid| keys.present().verifying(now, &kid).is_none())
+    }
+
     /// Whether the token is old enough to be made anew, so that an active user is not idle.
     pub fn wants_renewal(&self, now: UnixMillis, claims: &Claims) -> bool {
         let age = Duration::from_secs(now.seconds().saturating_sub(claims.iat));

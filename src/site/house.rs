@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::{broadcast, mpsc};
 
+mod link;
+
 use super::{Parts, Site, Sites};
 use crate::clock::{Clock, MovableClock, UnixMillis};
 use crate::config::{self, Config};
@@ -26,6 +28,7 @@ use crate::store::{
 };
 use crate::telemetry::metrics::Metrics;
 use crate::user::Opaque;
+use link::Link;
 
 /// When it is in the house.
 pub(crate) const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
@@ -59,7 +62,11 @@ portals:
 pub(crate) struct House {
     pub(crate) parts: Arc<Parts>,
     pub(crate) store: Arc<Counted>,
-    _folder: tempfile::TempDir,
+    /// Moves the time of this house, and of all that share its store.
+    pub(crate) clock: Arc<MovableClock>,
+    /// The way to a store that is shared.
+    link: Option<Arc<Link>>,
+    _folders: Vec<Arc<tempfile::TempDir>>,
 }
 
 /// A house in which nobody has been yet.
@@ -67,12 +74,45 @@ pub(crate) async fn house() -> House {
     let (folder, config) = configuration();
     let keyring = Keyring::load(&config.master_key).unwrap();
     let opened = SledStore::open(config.store.folder().unwrap(), &keyring, NOW).unwrap();
-    let store = Arc::new(Counted { inner: opened, calls: AtomicUsize::new(0) });
-    let shared: Arc<dyn Store> = Arc::<Counted>::clone(&store);
-    let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
+    let clock = Arc::new(MovableClock::at(NOW));
+    let mut house = built(config, keyring, Arc::new(opened), clock).await;
+    house._folders = vec![Arc::new(folder)];
+    house
+}
+
+/// Houses that share one store, and follow it. Each has heard of all that is in it.
+pub(crate) async fn houses<const N: usize>() -> [House; N] {
+    let (folder, config) = configuration();
+    let keyring = Keyring::load(&config.master_key).unwrap();
+    let opened = Arc::new(SledStore::open(config.store.folder().unwrap(), &keyring, NOW).unwrap());
+    let (clock, folder) = (Arc::new(MovableClock::at(NOW)), Arc::new(folder));
+    let mut all = Vec::new();
+    for _ in 0..N {
+        let (own, config) = configuration();
+        let keyring = Keyring::load(&config.master_key).unwrap();
+        let link = Arc::new(Link::to(&opened, &clock));
+        let store: Arc<dyn Store> = Arc::<Link>::clone(&link);
+        let mut house = built(config, keyring, store, Arc::clone(&clock)).await;
+        (house.link, house._folders) = (Some(link), vec![Arc::clone(&folder), Arc::new(own)]);
+        server::follow_for_ever(&house.parts);
+        house.hears().await;
+        all.push(house);
+    }
+    all.try_into().unwrap_or_else(|_| unreachable!("as many as were asked for"))
+}
+
+async fn built(
+    config: Config,
+    keyring: Keyring,
+    inner: Arc<dyn Store>,
+    clock: Arc<MovableClock>,
+) -> House {
+    let store = Arc::new(Counted { inner, calls: AtomicUsize::new(0) });
+    let counted: Arc<dyn Store> = Arc::<Counted>::clone(&store);
+    let ticking: Arc<dyn Clock> = Arc::<MovableClock>::clone(&clock);
     let metrics = Arc::new(Metrics::new().unwrap());
-    let parts = server::build(config, keyring, shared, clock, metrics).await.unwrap();
-    House { parts: Arc::new(parts), store, _folder: folder }
+    let parts = server::build(config, keyring, counted, ticking, metrics).await.unwrap();
+    House { parts: Arc::new(parts), store, clock, link: None, _folders: Vec::new() }
 }
 
 /// The portals alone.
@@ -80,7 +120,7 @@ pub(crate) fn sites() -> Sites {
     let (_folder, config) = configuration();
     let keyring = Keyring::load(&config.master_key).unwrap();
     let metrics = Metrics::new().unwrap();
-    Sites::new(config.portals, config.session, &keyring, &metrics, None).unwrap()
+    Sites::new(config.portals, config.session, &keyring, &metrics, (None, None)).unwrap()
 }
 
 fn configuration() -> (tempfile::TempDir, Config) {
@@ -101,6 +141,26 @@ impl Sites {
 }
 
 impl House {
+    /// The time in the house.
+    pub(crate) fn clock_now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// The way to the store that is shared.
+    pub(crate) fn link(&self) -> &Link {
+        self.link.as_ref().expect("the store is shared")
+    }
+
+    /// Hears of everything that changed in the store that is shared, a moment later.
+    pub(crate) async fn hears(&self) {
+        self.clock.advance(Duration::from_millis(1));
+        let moment = self.clock.steady();
+        self.link().tells();
+        while !self.parts.sessions.freshness().has_followed(moment) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Signs `user` in at the wiki with these portal cookies, and gives the `Cookie` line of
     /// the requests that follow.
     pub(crate) async fn sign_in(&self, user: &str, cookies: &str, level: Level) -> HeaderMap {
@@ -154,7 +214,7 @@ fn set_of(site: &Site, headers: &HeaderMap) -> CookieSet {
 
 /// A store that counts its calls.
 pub(crate) struct Counted {
-    inner: SledStore,
+    inner: Arc<dyn Store>,
     calls: AtomicUsize,
 }
 
@@ -164,9 +224,9 @@ impl Counted {
         self.calls.load(Ordering::SeqCst)
     }
 
-    fn counting(&self) -> &SledStore {
+    fn counting(&self) -> &dyn Store {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        &self.inner
+        &*self.inner
     }
 }
 
@@ -205,11 +265,11 @@ impl Store for Counted {
     }
 
     fn is_shared(&self) -> bool {
-        self.counting().is_shared()
+        self.inner.is_shared()
     }
 
     fn watch(&self) -> broadcast::Receiver<Event> {
-        self.counting().watch()
+        self.inner.watch()
     }
 
     async fn sweep(

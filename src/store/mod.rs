@@ -14,6 +14,7 @@ use crate::clock::UnixMillis;
 pub mod backup;
 mod copied;
 pub mod counter;
+pub mod freshness;
 mod judge;
 pub mod keyring;
 mod new;
@@ -23,6 +24,7 @@ mod records;
 pub mod seal;
 pub mod sled;
 mod stamp;
+pub mod turn;
 
 #[cfg(test)]
 mod conformance;
@@ -37,8 +39,9 @@ pub const MAX_VALUE: usize = 4096;
 /// The longest key identifier, in bytes.
 pub const MAX_ID: usize = 128;
 /// The most writes in one [`Store::commit`]: an enrolment behind a guard at a portal with as many
-/// cookies as a session may have, and all who are told of it.
-pub const MAX_WRITES: usize = 24;
+/// cookies as a session may have, and all who are told of it; and for each of the cookies and the
+/// user, that nobody else has the turn.
+pub const MAX_WRITES: usize = 36;
 /// The record of [`Space::Config`] that holds the keys of session cookies. No copy of the store
 /// has it: whoever puts one back starts with new keys, so that no cookie from before counts.
 pub const SESSION_KEYS: &[u8] = b"session-signing-keys";

@@ -346,7 +346,10 @@ async fn a_change_that_is_broken_off_leaves_the_factor_as_it_was() {
         fuse.is_mended();
 
         // As the next start finds it.
-        let sessions = Sessions::load(Arc::clone(&desk.store), NOW).await.unwrap();
+        let sessions =
+            Sessions::load(Arc::clone(&desk.store), Arc::new(crate::clock::MovableClock::at(NOW)))
+                .await
+                .unwrap();
         let moved = user.first(&desk.accounts).await != first;
         assert_eq!(moved, done.is_ok(), "after {commits} commits");
         assert!(sessions.known(NOW, user.session.bind).is_some(), "who changes is still in");

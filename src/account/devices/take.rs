@@ -124,7 +124,7 @@ impl Accounts {
             put.expecting(Expect::Is(found.version)),
             unchanged_factor(account, found.factor_version),
         ];
-        let session = self.prove_with(now, session, secret.series(), writes).await?;
+        let session = self.prove_with(now, (account, session), secret.series(), writes).await?;
         let next = Remembered { secret: next, for_how_long: found.left };
         Ok(Taken::Proven { session, next: Some(next) })
     }
@@ -145,9 +145,9 @@ impl Accounts {
             op: Op::Check,
         };
         let writes = vec![unchanged, unchanged_factor(account, found.factor_version)];
-        let session = match self.prove_with(now, session, series, writes).await {
+        let session = match self.prove_with(now, (account, session), series, writes).await {
             Err(AccountError::Store(StoreError::Conflict { index })) => {
-                let there = self.sessions.find(now, session.bind).await?;
+                let there = self.sessions.look(now, session.bind).await?;
                 let same = |there: &Arc<SessionRecord>| {
                     there.root == session.root && proven_by(there, series)
                 };
@@ -161,16 +161,17 @@ impl Accounts {
     async fn prove_with(
         &self,
         now: UnixMillis,
-        session: &SessionRecord,
+        (account, session): (AccountId, &SessionRecord),
         series: Opaque,
         mut writes: Vec<Write>,
     ) -> Result<Arc<SessionRecord>, AccountError> {
         let factor = FactorUsed::Device { series };
         let proven = Arc::new(session.proven(fresh()?, fresh()?, factor, now));
         writes.extend(self.sessions.replacement(now, session, &proven).await?);
+        writes.extend(self.nobody_changes(account));
         let _no_reset = self.proofs.read().await;
         let versions = self.store.commit(now, writes).await?;
-        self.sessions.replaced(now, session, &proven, &versions);
+        self.sessions.replaced(now, session, &proven, &versions).await;
         Ok(proven)
     }
 
@@ -214,7 +215,7 @@ impl Accounts {
         let with_password = Arc::new(with_password);
         let writes = self.sessions.replacement(now, record, &with_password).await?;
         let versions = self.store.commit(now, writes).await?;
-        self.sessions.replaced(now, record, &with_password, &versions);
+        self.sessions.replaced(now, record, &with_password, &versions).await;
         Ok(with_password)
     }
 }

@@ -157,8 +157,14 @@ async fn a_reset_that_is_broken_off_leaves_the_user_as_before_or_reset() {
         fuse.is_mended();
 
         // As the next start finds it.
-        let sessions =
-            Arc::new(Sessions::load(Arc::clone(&desk.accounts.store), NOW).await.unwrap());
+        let sessions = Arc::new(
+            Sessions::load(
+                Arc::clone(&desk.accounts.store),
+                Arc::new(crate::clock::MovableClock::at(NOW)),
+            )
+            .await
+            .unwrap(),
+        );
         let enrolled = desk.accounts.member(NOW, account).await.unwrap().is_some();
         let is_in = sessions.known(NOW, proven.bind).is_some();
         let is_known_device = desk.accounts.store.get(NOW, &device).await.unwrap().is_some();

@@ -38,6 +38,7 @@ use crate::account::AccountId;
 use crate::admin::deeds::help::Whom;
 use crate::audit::{By, Detail, Entry, Event};
 use crate::site::{Parts, Site};
+use crate::store::StoreError;
 use crate::user::{Opaque, UserName};
 
 use asked::Asked;
@@ -72,7 +73,10 @@ impl Api {
     pub(super) async fn answer(&self, request: Request) -> Response {
         let parts = (self.house)();
         let (head, body) = request.into_parts();
-        let caller = caller::caller(&head.headers, &parts.desk, &parts.tokens.all(parts.now()));
+        let caller = match carried(&parts, &head).await {
+            Ok(caller) => caller,
+            Err(error) => return Problem::from(error).into_response(),
+        };
         match self.judged(&parts, &head, body, &caller).await {
             Ok(response) => response,
             Err(problem) => {
@@ -130,6 +134,21 @@ impl Api {
             }
         }
     }
+}
+
+/// Whose token a request carries.
+async fn carried(
+    parts: &Parts,
+    head: &request::Parts,
+) -> Result<Result<Caller, Stranger>, StoreError> {
+    let now = parts.now();
+    parts.tokens.confirm(now, parts.sessions.freshness()).await?;
+    let carried = || caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
+    Ok(match carried() {
+        // Another gateway may have made it a moment ago.
+        Err(Stranger::WrongToken) if parts.tokens.catch_up(now).await? => carried(),
+        caller => caller,
+    })
 }
 
 /// Tells the audit log of who asked for what is not theirs to do. It counts what it has no room

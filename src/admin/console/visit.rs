@@ -177,7 +177,7 @@ async fn known<'a>(
     head: &request::Parts,
 ) -> Result<Who<'a>, Fault> {
     let Some(claimed) = Claimed::read(&head.headers) else { return Ok(Who::Nobody) };
-    let Some(session) = parts.sessions.find(now, claimed.bind).await? else {
+    let Some(session) = parts.sessions.look(now, claimed.bind).await? else {
         return Ok(Who::Nobody);
     };
     let desk = &parts.desk_people;

@@ -38,7 +38,7 @@ pub(super) fn carry(
     let site = journey.site;
     let Some(rule) = site.portal.identity.logins.get(number) else { return };
     let sent = site.binder.parts(&passing.sent);
-    let attempt = attempt.recalled(&site.steps, passing.recorded.at, &sent);
+    let attempt = attempt.recalled(site.names.here().recall(passing.recorded.at, &sent));
     let mut told = LoginLine {
         rule: rule_name(number, rule),
         names: named(&attempt),
@@ -88,7 +88,7 @@ impl Judged<'_> {
         let sent = site.binder.parts(&self.passing.sent);
         let after = site.binder.parts(&self.session_after(journey));
         let name = self.attempt.user().filter(|_| outcome == LoginOutcome::Success);
-        site.steps.settle(self.passing.recorded.at, &sent, &after, name);
+        site.names.here().settle(self.passing.recorded.at, &sent, &after, name);
         if after.is_empty() && outcome == LoginOutcome::Success {
             line.warn("no session cookie goes with this step: the name cannot be remembered");
         }

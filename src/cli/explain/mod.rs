@@ -210,7 +210,7 @@ impl Ground {
         let portals = std::mem::take(&mut config.portals);
         // Nobody reads them; a portal counts all the same.
         let metrics = Metrics::new()?;
-        let sites = Sites::new(portals, config.session, &keyring, &metrics, None)?;
+        let sites = Sites::new(portals, config.session, &keyring, &metrics, (None, None))?;
         Ok(Self { config, sites })
     }
 }

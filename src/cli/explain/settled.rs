@@ -159,7 +159,7 @@ impl Journey<'_> {
         let remembers = self.site.portal.identity.remembers_names();
         if remembers && (unclear || self.is_suspect(passing)) {
             let parts = self.site.binder.parts(&passing.sent);
-            self.site.steps.doubt(passing.recorded.at, &parts);
+            self.site.names.here().doubt(passing.recorded.at, &parts);
         }
     }
 

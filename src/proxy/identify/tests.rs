@@ -62,7 +62,7 @@ async fn proven_visitors_go_on_while_others_sign_in() {
     let house = house().await;
     let alice = house.sign_in("alice", ALICE, PROVEN).await;
     let carol = house.sign_in("carol", "sid=carol", PROVEN).await;
-    let suspension = house.parts.sessions.suspend(&house.parts_of("sid=bob")).await;
+    let suspension = house.parts.sessions.suspend(&house.parts_of("sid=bob")).await.unwrap();
     let before = house.store.calls();
     let together = Barrier::new(2);
     std::thread::scope(|threads| {
@@ -86,7 +86,7 @@ async fn proven_visitors_go_on_while_others_sign_in() {
 async fn a_proof_does_not_count_while_its_own_cookies_sign_in() {
     let house = house().await;
     let alice = house.sign_in("alice", ALICE, PROVEN).await;
-    let suspension = house.parts.sessions.suspend(&house.parts_of("sid=alice")).await;
+    let suspension = house.parts.sessions.suspend(&house.parts_of("sid=alice")).await.unwrap();
     assert_eq!(visitor(&house, &alice).await, (Visitor::Unknown, PortalSession::Other));
     drop(suspension);
     assert_eq!(visitor(&house, &alice).await, (JUST_PROVEN, PortalSession::Other));

@@ -24,7 +24,11 @@ async fn place() -> Place {
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
     let store: Arc<dyn Store> = Arc::new(opened);
-    let sessions = Arc::new(Sessions::load(Arc::clone(&store), NOW).await.unwrap());
+    let sessions = Arc::new(
+        Sessions::load(Arc::clone(&store), Arc::new(crate::clock::MovableClock::at(NOW)))
+            .await
+            .unwrap(),
+    );
     Place { folder, store, sessions }
 }
 
@@ -71,7 +75,10 @@ async fn sessions_outlive_a_restart() {
     place.sessions.begin(NOW, record(1, 10, &[20])).await.unwrap();
     let gone = place.sessions.begin(NOW, record(2, 11, &[21])).await.unwrap();
     place.sessions.end(NOW, &gone).await.unwrap();
-    let again = Sessions::load(Arc::clone(&place.store), NOW).await.unwrap();
+    let again =
+        Sessions::load(Arc::clone(&place.store), Arc::new(crate::clock::MovableClock::at(NOW)))
+            .await
+            .unwrap();
     assert!(again.known(NOW, opaque(10)).is_some());
     assert_eq!(again.known(NOW, opaque(11)), None);
     assert!(again.goes_on(NOW, opaque(1)) && !again.goes_on(NOW, opaque(2)));
@@ -100,7 +107,7 @@ async fn a_late_note_does_not_bring_a_session_back() {
     let writes = super::index::writes(&old).unwrap();
     let versions = place.store.commit(NOW, writes).await.unwrap();
     place.sessions.end(NOW, &old).await.unwrap();
-    place.sessions.remember(&old, &versions);
+    place.sessions.memory.note(&old, versions.iter().max().copied());
     assert_eq!(place.sessions.known(NOW, opaque(10)), None);
     assert!(!place.sessions.goes_on(NOW, old.root));
 }
@@ -125,7 +132,7 @@ async fn a_login_under_way_holds_the_session_back() {
     let place = place().await;
     let sessions = &place.sessions;
     sessions.begin(NOW, record(1, 10, &[20, 21])).await.unwrap();
-    let suspension = sessions.suspend(&[opaque(21)]).await;
+    let suspension = sessions.suspend(&[opaque(21)]).await.unwrap();
     assert_eq!(sessions.known(NOW, opaque(10)), None);
     assert_eq!(sessions.find(NOW, opaque(10)).await.unwrap(), None);
     drop(suspension);

@@ -1,0 +1,160 @@
+//! What this process remembers of sessions: their records by portal session, and which
+//! sign-ins are not over. Readers take no lock. Whether memory counts is decided above.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use papaya::{Compute, HashMap, Operation};
+
+use super::record::{Level, SessionRecord};
+use crate::clock::UnixMillis;
+use crate::store::Version;
+use crate::user::Opaque;
+
+/// Places at which changes are counted. Two portal sessions may share one: then a change of one
+/// makes whoever just read the other read again.
+const PLACES: usize = 4096;
+
+/// What is remembered.
+pub(super) struct Memory {
+    known: HashMap<Opaque, Known>,
+    /// Sessions from sign-in to end, with when they end by themselves: what a stream that
+    /// outlasts several portal sessions hangs on.
+    roots: HashMap<Opaque, UnixMillis>,
+    /// How many changes were told of, by portal session.
+    told: Vec<AtomicU64>,
+}
+
+/// A record with the write it comes from. Nothing means that an end could not be written:
+/// then nothing takes its place.
+#[derive(Clone)]
+struct Known {
+    record: Arc<SessionRecord>,
+    version: Option<Version>,
+}
+
+/// How many changes of a portal session were told of when its record was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(u64);
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        let told = std::iter::repeat_with(AtomicU64::default).take(PLACES).collect();
+        Self { known: HashMap::new(), roots: HashMap::new(), told }
+    }
+
+    /// The record at this portal session, whatever it says.
+    pub(super) fn at(&self, bind: Opaque) -> Option<Arc<SessionRecord>> {
+        self.known.pin().get(&bind).map(|known| Arc::clone(&known.record))
+    }
+
+    /// Shows the record at this portal session twice, and gives it as it was the second time
+    /// if `passes` says so of the first.
+    pub(super) fn twice(
+        &self,
+        bind: Opaque,
+        passes: impl FnOnce(&SessionRecord) -> bool,
+    ) -> Option<Arc<SessionRecord>> {
+        let known = self.known.pin();
+        if !passes(&known.get(&bind)?.record) {
+            return None;
+        }
+        known.get(&bind).map(|known| Arc::clone(&known.record))
+    }
+
+    /// Whether the session that began with this sign-in is still not over.
+    pub(super) fn goes_on(&self, now: UnixMillis, root: Opaque) -> bool {
+        self.roots.pin().get(&root).is_some_and(|ends| now < *ends)
+    }
+
+    /// Takes note of a record and the write it comes from. What was written later stays: notes
+    /// may come in another order than writes.
+    pub(super) fn note(&self, record: &Arc<SessionRecord>, version: Option<Version>) {
+        let new = Known { record: Arc::clone(record), version };
+        let newer = |old: &Known| {
+            new.version.is_none() || (old.version.is_some() && old.version < new.version)
+        };
+        let known = self.known.pin();
+        let noted = known.compute(record.bind, |old| match old {
+            Some((_, old)) if !newer(old) => Operation::Abort(()),
+            _ => Operation::Insert(new.clone()),
+        });
+        if !matches!(noted, Compute::Aborted(())) {
+            self.note_root(record);
+        }
+    }
+
+    /// Takes note of whether a session goes on, and of no more.
+    pub(super) fn note_root(&self, record: &SessionRecord) {
+        let roots = self.roots.pin();
+        if record.level == Level::Ended {
+            roots.remove(&record.root);
+        } else {
+            roots.update_or_insert(record.root, |ends| (*ends).max(record.ends), record.ends);
+        }
+    }
+
+    /// The same for a session of which this process may know nothing: then it learns nothing.
+    pub(super) fn note_root_if_known(&self, record: &SessionRecord) {
+        let roots = self.roots.pin();
+        if record.level == Level::Ended {
+            roots.remove(&record.root);
+        } else {
+            roots.update(record.root, |ends| (*ends).max(record.ends));
+        }
+    }
+
+    /// Forgets the record at a portal session: whoever needs it asks the store.
+    pub(super) fn forget(&self, bind: Opaque) {
+        self.known.pin().remove(&bind);
+    }
+
+    /// Forgets what is over.
+    pub(super) fn sweep(&self, now: UnixMillis) {
+        self.known.pin().retain(|_, known| now < known.record.ends);
+        self.roots.pin().retain(|_, ends| now < *ends);
+    }
+
+    /// Lets every stream end.
+    pub(super) fn let_streams_go(&self) {
+        self.roots.pin().clear();
+    }
+
+    /// Lets the streams of one session end.
+    pub(super) fn let_stream_go(&self, root: Opaque) {
+        self.roots.pin().remove(&root);
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        for place in &self.told {
+            place.fetch_add(1, Ordering::SeqCst);
+        }
+        self.known.pin().clear();
+        self.roots.pin().clear();
+    }
+
+    /// How many records `counts` is true of.
+    pub(super) fn count(&self, counts: impl Fn(&SessionRecord) -> bool) -> usize {
+        self.known.pin().values().filter(|known| counts(&known.record)).count()
+    }
+
+    /// Counts a change that was told of, before it is looked at what is known of it.
+    pub(super) fn was_told(&self, bind: Opaque) {
+        if let Some(place) = self.place(bind) {
+            place.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many changes there were. Whoever takes note of what was read asks before and after:
+    /// a change between the two may be newer than what was read, and was not noted, since
+    /// nothing was known.
+    pub(super) fn mark(&self, bind: Opaque) -> Mark {
+        Mark(self.place(bind).map_or(0, |place| place.load(Ordering::SeqCst)))
+    }
+
+    fn place(&self, bind: Opaque) -> Option<&AtomicU64> {
+        let [one, two, ..] = bind.0;
+        self.told.get(usize::from(u16::from_be_bytes([one, two])) % PLACES)
+    }
+}
