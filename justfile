@@ -26,7 +26,15 @@ demo:
 
 # How long a decision takes.
 bench:
-    cargo bench --locked
+    cargo bench --locked --bench decision --bench rules
+
+# A million people in PostgreSQL, through two gateways; half an hour, and 20 GB of disk.
+crowd:
+    cargo bench --locked --bench crowd
+
+# What several gateways make of faults, as a table.
+faults:
+    scripts/faults
 
 # Formats the code.
 fmt:

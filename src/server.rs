@@ -133,8 +133,8 @@ pub async fn build(
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 ) -> Result<Parts, ServerError> {
-    let audit = config.telemetry.audit.clone();
-    let lasting = Lasting::load(keyring, store, clock, metrics, audit.as_ref()).await?;
+    let telemetry = config.telemetry.clone();
+    let lasting = Lasting::load(keyring, store, clock, metrics, &telemetry).await?;
     Ok(lasting.parts(Prepared::read(config)?, None).await?.parts)
 }
 
@@ -164,8 +164,8 @@ impl House {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Mailing>), ServerError> {
-        let audit = config.telemetry.audit.clone();
-        let lasting = Lasting::load(keyring, store, clock, metrics, audit.as_ref()).await?;
+        let telemetry = config.telemetry.clone();
+        let lasting = Lasting::load(keyring, store, clock, metrics, &telemetry).await?;
         let ready = lasting.parts(Prepared::read(config)?, None).await?;
         let (mails, orders) = mpsc::unbounded_channel();
         let _heard = mails.send(ready.mailing);

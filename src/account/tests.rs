@@ -22,7 +22,8 @@ pub(super) struct Desk {
     pub(super) accounts: Arc<Accounts>,
     pub(super) sessions: Arc<Sessions>,
     pub(super) store: Arc<dyn Store>,
-    _folder: tempfile::TempDir,
+    /// Lasts as long as the desk.
+    _beneath: Option<tempfile::TempDir>,
 }
 
 pub(super) async fn desk() -> Desk {
@@ -36,11 +37,16 @@ pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -
     let keyring = crate::store::keyring::Keyring::load(&key).unwrap();
     let opened = SledStore::open(&folder.path().join("store"), &keyring, NOW).unwrap();
     let store = front(opened);
-    let sessions = Arc::new(
-        Sessions::load(Arc::clone(&store), Arc::new(crate::clock::MovableClock::at(NOW)))
-            .await
-            .unwrap(),
-    );
+    let clock = Arc::new(crate::clock::MovableClock::at(NOW));
+    let sessions = Arc::new(Sessions::load(Arc::clone(&store), clock).await.unwrap());
+    desk_of(store, sessions, Some(folder))
+}
+
+pub(super) fn desk_of(
+    store: Arc<dyn Store>,
+    sessions: Arc<Sessions>,
+    beneath: Option<tempfile::TempDir>,
+) -> Desk {
     let totp = TotpParameters {
         issuer: "Example".to_owned(),
         digits: 6,
@@ -53,7 +59,7 @@ pub(super) async fn desk_over(front: impl FnOnce(SledStore) -> Arc<dyn Store>) -
     let ways = crate::notify::Ways { mails: true, webhook: true };
     let post = Some(Arc::new(crate::notify::Post::new(ways, metrics)));
     let accounts = Accounts::new(Arc::clone(&store), Arc::clone(&sessions), totp, 10, pepper);
-    Desk { accounts: Arc::new(accounts.telling(post)), sessions, store, _folder: folder }
+    Desk { accounts: Arc::new(accounts.telling(post)), sessions, store, _beneath: beneath }
 }
 
 impl Desk {
@@ -146,6 +152,7 @@ pub(super) fn code(secret: &[u8], at: UnixMillis) -> String {
 }
 
 pub(super) mod brittle;
+mod houses;
 mod reset;
 
 #[tokio::test]

@@ -23,6 +23,9 @@ pub enum FileError {
     /// It is a link, or no file.
     #[error("the audit log {} is a link or no file; name the file itself", .path.display())]
     NoFile { path: PathBuf },
+    /// Another process writes to it.
+    #[error("another gateway on this machine writes to the audit log {}; give each its own file, as telemetry.audit", .path.display())]
+    InUse { path: PathBuf },
     /// Others can get at the file.
     #[error("the audit log {} has mode {mode:04o}, so others than its owner can get at it; run `chmod 600 {}`", .path.display(), .path.display())]
     Exposed { path: PathBuf, mode: u32 },

@@ -8,6 +8,7 @@ mod entry;
 mod event;
 mod files;
 mod line;
+mod name;
 mod read;
 mod syslog;
 mod verify;
@@ -30,11 +31,13 @@ pub use verify::{Broken, Whole, Wrong};
 
 use crate::clock::UnixMillis;
 use crate::config::telemetry::AuditLog;
+use crate::store::turn::Turns;
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use book::{Book, Opened};
 use budget::Budget;
 use line::Draft;
+use name::LogName;
 use read::Reader;
 use syslog::Feed;
 use writer::{Order, Writer};
@@ -54,6 +57,11 @@ pub enum AuditError {
     /// There is none.
     #[error("there is no audit log; name one as telemetry.audit")]
     Nowhere,
+    /// Another gateway has taken the name that the log is kept under.
+    #[error(
+        "another gateway that shares the store has the same name; give each its own, as telemetry.node, and restart"
+    )]
+    NameTaken,
 }
 
 /// Why the log cannot be begun.
@@ -65,6 +73,14 @@ pub enum OpenAuditError {
     /// What the store knows of it.
     #[error("the store does not say how far the audit log goes: {0}")]
     Store(#[from] StoreError),
+    /// Another gateway keeps its log under the same name.
+    #[error(
+        "another gateway that shares the store is called {node} too, or cannot be reached; give each a name of its own, as telemetry.node"
+    )]
+    NameTaken {
+        /// Which.
+        node: String,
+    },
     /// The system starts nothing that could write it.
     #[error("nothing can be started that writes the audit log: {0}")]
     Thread(std::io::Error),
@@ -100,15 +116,17 @@ impl Audit {
     /// store says was written, that is the first thing it says.
     ///
     /// # Errors
-    /// When its files or the store's word on it cannot be used.
+    /// When its files, its name or the store's word on it cannot be used.
     pub async fn open(
-        named: Option<&AuditLog>,
+        (named, node): (Option<&AuditLog>, &str),
         store: Arc<dyn Store>,
+        turns: &Turns,
         now: UnixMillis,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenAuditError> {
         let Some(named) = named else { return Ok(Self::nowhere()) };
-        let kept = writer::kept(&*store, now).await?;
+        let name = LogName::take(node, &named.path, turns).await?;
+        let kept = writer::kept(&*store, now, name.key()).await?;
         let (place, longest) = (named.path.clone(), named.rotate);
         let opening = tokio::task::spawn_blocking(move || Book::open(&place, kept, longest));
         let broken_off = |_| OpenAuditError::Thread(std::io::Error::other("it was broken off"));
@@ -122,6 +140,7 @@ impl Audit {
             book,
             orders: taken,
             store,
+            name: Some(name),
             runtime: tokio::runtime::Handle::current(),
             shared: Arc::clone(&shared),
             feed: feed.map_err(OpenAuditError::Thread)?,

@@ -1,12 +1,13 @@
 //! The log as whoever tells it sees it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::MovableClock;
 use crate::config::MasterKey;
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
@@ -39,7 +40,8 @@ impl House {
     async fn open_with(&self, rotate: u64) -> Audit {
         let named = AuditLog { path: self.place(), rotate, syslog: None };
         let (store, metrics) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
-        Audit::open(Some(&named), store, NOW, metrics).await.unwrap()
+        let turns = Turns::new(Arc::clone(&store), Arc::new(MovableClock::at(NOW)));
+        Audit::open((Some(&named), "gateway-1"), store, &turns, NOW, metrics).await.unwrap()
     }
 
     fn lines(&self) -> Vec<serde_json::Value> {
@@ -197,4 +199,86 @@ fn the_document_lists_every_event_and_detail() {
     };
     assert_eq!(listed("\n## Events\n"), Event::ALL.map(Event::as_str));
     assert_eq!(listed("\n## Details\n"), Detail::ALL.map(Detail::as_str));
+}
+
+/// The log of a gateway that shares its store with others.
+async fn shared(
+    house: &crate::site::house::House,
+    node: &str,
+    place: &Path,
+) -> Result<Audit, OpenAuditError> {
+    let named = AuditLog { path: place.to_owned(), rotate: 1 << 20, syslog: None };
+    let (store, metrics) = (Arc::clone(&house.parts.store), Arc::new(Metrics::new().unwrap()));
+    let turns = house.parts.sessions.turns();
+    Audit::open((Some(&named), node), store, turns, house.clock_now(), metrics).await
+}
+
+#[tokio::test]
+async fn gateways_that_share_a_store_have_a_log_each() {
+    let [here, there] = crate::site::house::houses().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one.jsonl", "two.jsonl"].map(|name| folder.path().join(name));
+    for lines in 1..=2 {
+        let first = shared(&here, "gateway-1", &one).await.unwrap();
+        let second = shared(&there, "gateway-2", &two).await.unwrap();
+        first.note(NOW, entry(Event::Enrolled)).await.unwrap();
+        second.note(NOW, entry(Event::Enrolled)).await.unwrap();
+        first.close().await;
+        second.close().await;
+        for place in [&one, &two] {
+            let text = fs::read_to_string(place).unwrap();
+            assert_eq!(text.lines().count(), lines, "{text}");
+            assert!(!text.contains("broken"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_one_name_there_is_one_gateway() {
+    let [here, there] = crate::site::house::houses().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one.jsonl", "two.jsonl"].map(|name| folder.path().join(name));
+    let first = shared(&here, "gateway-1", &one).await.unwrap();
+    let refused = shared(&there, "gateway-1", &two).await.err().unwrap();
+    assert!(matches!(&refused, OpenAuditError::NameTaken { node } if node == "gateway-1"));
+    assert!(refused.to_string().contains("telemetry.node"), "{refused}");
+    let same_file = shared(&there, "gateway-2", &one).await.err().unwrap();
+    assert!(matches!(same_file, OpenAuditError::File(FileError::InUse { .. })));
+    first.close().await;
+    drop(first);
+    let again = shared(&there, "gateway-1", &two).await;
+    again.unwrap().close().await;
+}
+
+/// A gateway that was cut off for so long that another one got its name.
+#[tokio::test]
+async fn whoever_lost_its_name_changes_nothing_any_more() {
+    let [here, there] = crate::site::house::houses().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one.jsonl", "two.jsonl"].map(|name| folder.path().join(name));
+    let first = shared(&here, "gateway-1", &one).await.unwrap();
+    first.note(NOW, entry(Event::Enrolled)).await.unwrap();
+    here.clock.advance(crate::store::turn::LEASE);
+    let second = shared(&there, "gateway-1", &two).await.unwrap();
+    // Its lines are on disk, and from then on it refuses.
+    let _last = first.note(NOW, entry(Event::Enrolled)).await;
+    assert_eq!(first.note(NOW, entry(Event::Enrolled)).await, Err(AuditError::NameTaken));
+    assert_eq!(first.ready(), Err(AuditError::NameTaken));
+    second.note(NOW, entry(Event::Enrolled)).await.unwrap();
+    second.close().await;
+}
+
+/// One that was cut off alone goes on under its name.
+#[tokio::test]
+async fn a_name_that_nobody_else_took_is_taken_again() {
+    let [here, _there] = crate::site::house::houses().await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("one.jsonl");
+    let log = shared(&here, "gateway-1", &place).await.unwrap();
+    here.clock.advance(crate::store::turn::LEASE);
+    for _ in 0..2 {
+        log.note(NOW, entry(Event::Enrolled)).await.unwrap();
+        assert_eq!(log.ready(), Ok(()));
+    }
+    log.close().await;
 }

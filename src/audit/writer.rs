@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 use super::book::Book;
 use super::chain::Head;
 use super::line::Draft;
+use super::name::LogName;
 use super::syslog::Feed;
 use super::{AuditError, Shared};
 use crate::clock::UnixMillis;
-use crate::store::{Key, Space, Store, StoreError, Write};
+use crate::store::{Key, Store, StoreError, Write};
 
 /// Lines that are written at once.
 const BATCH: usize = 256;
@@ -38,6 +39,8 @@ pub(super) struct Writer {
     pub(super) book: Book,
     pub(super) orders: Receiver<Order>,
     pub(super) store: Arc<dyn Store>,
+    /// Nothing once another gateway has it, or it was given back.
+    pub(super) name: Option<LogName>,
     pub(super) runtime: Handle,
     pub(super) shared: Arc<Shared>,
     pub(super) feed: Option<Feed>,
@@ -74,6 +77,9 @@ impl Writer {
                 let _gone = waiter.send(outcome.clone());
             }
             if let Some(end) = end {
+                if let Some(name) = self.name.take() {
+                    self.runtime.block_on(name.give_back());
+                }
                 if !self.waiting.is_empty() {
                     let lines = self.waiting.len();
                     tracing::error!(lines, "the audit log ends without lines that wait for it");
@@ -104,6 +110,9 @@ impl Writer {
     /// Writes all that waits.
     fn write(&mut self) -> Result<(), AuditError> {
         let outcome = loop {
+            if self.name.is_none() {
+                break Err(AuditError::NameTaken);
+            }
             if self.waiting.is_empty() {
                 break Ok(());
             }
@@ -138,27 +147,49 @@ impl Writer {
 
     /// A line that is on disk counts as written, whatever the store says: at the next start what
     /// goes beyond the store's word is judged by the chain alone.
-    fn keep(&self, head: Head) {
-        if let Err(error) = self.runtime.block_on(keep(&*self.store, self.now, head)) {
-            tracing::error!(%error, "how far the audit log goes could not be kept in the store");
-            self.shared.metrics.audit_failure();
+    ///
+    /// Where gateways share the store, each has a log of its own. Who finds its name taken by
+    /// another one writes nothing more: of two under one name the store would know none.
+    fn keep(&mut self, head: Head) {
+        let Some(name) = &mut self.name else { return };
+        let (store, now) = (&*self.store, self.now);
+        let kept = self.runtime.block_on(async {
+            match keep(store, now, head, name, false).await {
+                Err(StoreError::Conflict { .. }) => keep(store, now, head, name, true).await,
+                kept => kept,
+            }
+        });
+        let Err(error) = kept else { return };
+        if matches!(error, StoreError::Conflict { .. }) {
+            self.name = None;
         }
+        tracing::error!(%error, "how far the audit log goes could not be kept in the store");
+        self.shared.metrics.audit_failure();
     }
 }
 
-fn key() -> Key {
-    Key::new(Space::Config, &b"audit-head"[..])
-}
-
 /// How far the log goes, as the store knows it.
-pub(super) async fn kept(store: &dyn Store, now: UnixMillis) -> Result<Option<Head>, StoreError> {
-    let Some(record) = store.get(now, &key()).await? else { return Ok(None) };
+pub(super) async fn kept(
+    store: &dyn Store,
+    now: UnixMillis,
+    key: &Key,
+) -> Result<Option<Head>, StoreError> {
+    let Some(record) = store.get(now, key).await? else { return Ok(None) };
     let malformed = |_| StoreError::Corrupt("how far the audit log goes".to_owned());
     serde_json::from_slice(&record.value).map(Some).map_err(malformed)
 }
 
-async fn keep(store: &dyn Store, now: UnixMillis, head: Head) -> Result<(), StoreError> {
+async fn keep(
+    store: &dyn Store,
+    now: UnixMillis,
+    head: Head,
+    name: &mut LogName,
+    is_lost: bool,
+) -> Result<(), StoreError> {
     let value = serde_json::to_vec(&head)
         .map_err(|_| StoreError::Invalid("how far the audit log goes cannot be written"))?;
-    store.commit(now, vec![Write::put(key(), value, None)]).await.map(|_| ())
+    let mut writes = vec![Write::put(name.key().clone(), value, None)];
+    let turn = name.pinned(is_lost).await?;
+    writes.extend(turn.checks());
+    store.commit(now, writes).await.map(drop)
 }

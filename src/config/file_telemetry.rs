@@ -12,6 +12,10 @@ use super::units::Size;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
 pub(super) struct TelemetryFile {
+    /// What this gateway is called among those that share a store, in each line of its log: 1
+    /// to 64 of a-z, A-Z, 0-9, '.', '-' and '_'; the machine's host name unless set.
+    #[schemars(extend("pattern" = "^[a-zA-Z0-9._-]{1,64}$"))]
+    pub(super) node: Option<String>,
     /// json or text; json unless set.
     pub(super) log: Option<LogFormat>,
     /// error, warn, info, debug or trace; info unless set.

@@ -20,6 +20,7 @@ pub struct Fixed {
     pub admin: Option<SocketAddr>,
     store: FixedStore,
     log: LogFormat,
+    node: String,
     audit: Option<AuditLog>,
 }
 
@@ -91,6 +92,7 @@ impl Fixed {
             admin: config.admin.as_ref().map(|admin| admin.address),
             store: FixedStore::of(&config.store),
             log: config.telemetry.format,
+            node: config.telemetry.node.clone(),
             audit: config.telemetry.audit.clone(),
         }
     }
@@ -153,6 +155,10 @@ impl Running<'_> {
         if before.log != now.log {
             let what = format!("was {} when this gateway started", before.log.as_str());
             findings.fault(&root.key("telemetry").key("log"), what, MEND);
+        }
+        if before.node != now.node {
+            let what = format!("was {} when this gateway started", before.node);
+            findings.fault(&root.key("telemetry").key("node"), what, MEND);
         }
         before.compare_audit(now, findings);
     }

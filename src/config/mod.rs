@@ -11,6 +11,8 @@ mod check;
 pub mod desk;
 pub mod device;
 pub mod enrolment;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod explain;
 mod fault;
 mod file;
@@ -50,6 +52,8 @@ pub mod upstream_headers;
 
 pub use device::RememberDevice;
 pub use enrolment::{Enrolment, EnrolmentGuard};
+#[cfg(feature = "etcd")]
+pub use etcd::EtcdConfig;
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
@@ -274,6 +278,8 @@ pub struct Limits {
 /// Logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
+    /// What this gateway is called among those that share a store.
+    pub node: String,
     /// `json` or `text`.
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug` or `trace`.

@@ -11,8 +11,7 @@ use super::mails::Mailing;
 use crate::account::Accounts;
 use crate::audit::Audit;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::config::telemetry::AuditLog;
+use crate::config::{Config, Telemetry};
 use crate::desk::Desk;
 use crate::mac::MacKey;
 use crate::net::client::TrustedProxies;
@@ -73,7 +72,7 @@ impl Lasting {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        named: Option<&AuditLog>,
+        telemetry: &Telemetry,
     ) -> Result<Self, ServerError> {
         let now = clock.now();
         let keys = Arc::new(KeyRing::load_or_make(&*store, now).await?);
@@ -83,7 +82,9 @@ impl Lasting {
         let ids = MacKey::new(&keyring.derive("tokens of the API"));
         let tokens = Arc::new(Tokens::load(Arc::clone(&store), ids, now).await?);
         let latest = Arc::new(AtomicU64::new(now.0));
-        let audit = Audit::open(named, Arc::clone(&store), now, Arc::clone(&metrics)).await?;
+        let named = (telemetry.audit.as_ref(), telemetry.node.as_str());
+        let (kept, counted) = (Arc::clone(&store), Arc::clone(&metrics));
+        let audit = Audit::open(named, kept, sessions.turns(), now, counted).await?;
         Ok(Self {
             clock,
             keyring,

@@ -14,6 +14,8 @@ use crate::clock::UnixMillis;
 pub mod backup;
 mod copied;
 pub mod counter;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod freshness;
 mod judge;
 pub mod keyring;
@@ -45,6 +47,8 @@ pub const MAX_WRITES: usize = 36;
 /// The record of [`Space::Config`] that holds the keys of session cookies. No copy of the store
 /// has it: whoever puts one back starts with new keys, so that no cookie from before counts.
 pub const SESSION_KEYS: &[u8] = b"session-signing-keys";
+/// What the records of [`Space::Config`] begin with that say how far an audit log goes.
+pub const AUDIT_HEAD: &[u8] = b"audit-head";
 
 /// Which table a key lives in: a fixed set that every engine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,12 +132,10 @@ impl Space {
         }
     }
 
-    /// Whether changes in this space are told to [`Store::watch`].
+    /// Whether changes in this space are told to [`Store::watch`]. Of a turn nobody is told: whoever
+    /// depends on one asks in the transaction that does.
     pub const fn watched(self) -> bool {
-        matches!(
-            self,
-            Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token | Self::Turn
-        )
+        matches!(self, Self::Factor | Self::Session | Self::Revoke | Self::Config | Self::Token)
     }
 }
 
@@ -151,6 +153,13 @@ impl Key {
     /// The key `id` in `space`.
     pub fn new(space: Space, id: impl Into<Bytes>) -> Self {
         Self { space, id: id.into() }
+    }
+
+    /// Whether changes of this record are told to [`Store::watch`]. How far an audit log goes
+    /// changes all the time and concerns its own gateway alone.
+    pub fn is_watched(&self) -> bool {
+        let is_head = self.space == Space::Config && self.id.starts_with(AUDIT_HEAD);
+        self.space.watched() && !is_head
     }
 }
 

@@ -59,6 +59,11 @@ impl Turns {
         Self { store, clock, are_needed }
     }
 
+    /// Whether gateways share the store.
+    pub const fn are_needed(&self) -> bool {
+        self.are_needed
+    }
+
     /// Waits up to `patience` until nobody has any of these turns, and takes all of them.
     ///
     /// # Errors

@@ -52,24 +52,54 @@ pub(crate) fn on_one_line(text: &str) -> String {
 /// A writer of whole log events that keeps each on one line, whatever it was made from.
 /// It is the last guard: an event that forgot [`shown`] is still one line.
 #[derive(Debug)]
-pub(crate) struct OneLine<W>(pub(crate) W);
+pub(crate) struct OneLine<W> {
+    to: W,
+    around: Around,
+}
+
+/// What stands in each line besides its event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    /// In the place of the event's first letter.
+    first: String,
+    /// After its last one.
+    last: String,
+}
+
+impl Around {
+    /// The name of the gateway in a line of JSON. It is made of letters that need no escaping.
+    pub(crate) fn json(node: &str) -> Self {
+        Self { first: format!("{{\"node\":\"{node}\","), last: String::new() }
+    }
+
+    /// The same in a line of text.
+    pub(crate) fn text(node: &str) -> Self {
+        Self { first: String::new(), last: format!(" node={node}") }
+    }
+}
+
+impl<W> OneLine<W> {
+    pub(crate) const fn new(to: W, around: Around) -> Self {
+        Self { to, around }
+    }
+}
 
 impl<W: io::Write> io::Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let body = text.strip_suffix('\n').unwrap_or(&text);
-        if body.contains(is_dangerous) {
-            let mut line = on_one_line(body);
-            line.push('\n');
-            self.0.write_all(line.as_bytes())?;
-        } else {
-            self.0.write_all(text.as_bytes())?;
-        }
+        let Around { first, last } = &self.around;
+        let body = if first.is_empty() { body } else { body.strip_prefix('{').unwrap_or(body) };
+        let line = match body.contains(is_dangerous) {
+            true => format!("{first}{}{last}\n", on_one_line(body)),
+            false => format!("{first}{body}{last}\n"),
+        };
+        self.to.write_all(line.as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.to.flush()
     }
 }
 
@@ -81,7 +111,7 @@ mod tests {
 
     fn written(event: &str) -> String {
         let mut bytes = Vec::new();
-        OneLine(&mut bytes).write_all(event.as_bytes()).unwrap();
+        OneLine::new(&mut bytes, Around::default()).write_all(event.as_bytes()).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 

@@ -14,7 +14,7 @@ use tracing_subscriber::{Layer, reload};
 
 use crate::config::{LogFormat, Telemetry};
 use crate::telemetry::access::ACCESS;
-use crate::telemetry::escape::OneLine;
+use crate::telemetry::escape::{Around, OneLine};
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +53,20 @@ where
     // The filter is a layer of its own and not one of the output's, so that records which come
     // through the `log` crate are judged by the target that they name.
     let (filter, handle) = reload::Layer::new(targets(telemetry));
-    let subscriber = tracing_subscriber::registry().with(lines(telemetry.format, writer));
+    let subscriber = tracing_subscriber::registry().with(lines(telemetry, writer));
     (subscriber.with(filter), Log(handle))
 }
 
-fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+fn lines<W>(telemetry: &Telemetry, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let layer = fmt::layer().with_ansi(false).with_writer(EachLine(writer));
-    match format {
+    let around = match telemetry.format {
+        LogFormat::Json => Around::json(&telemetry.node),
+        LogFormat::Text => Around::text(&telemetry.node),
+    };
+    let layer = fmt::layer().with_ansi(false).with_writer(EachLine { writer, around });
+    match telemetry.format {
         // Only events: a field of a span could be written again on each line inside it.
         LogFormat::Json => {
             layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
@@ -83,18 +87,21 @@ fn targets(telemetry: &Telemetry) -> Targets {
         .with_target("pingora_proxy", LevelFilter::OFF)
 }
 
-/// Hands out writers that keep each event on one line.
-struct EachLine<W>(W);
+/// Hands out writers that keep each event on one line, with the gateway's name.
+struct EachLine<W> {
+    writer: W,
+    around: Around,
+}
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for EachLine<W> {
     type Writer = OneLine<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        OneLine(self.0.make_writer())
+        OneLine::new(self.writer.make_writer(), self.around.clone())
     }
 
     fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Self::Writer {
-        OneLine(self.0.make_writer_for(meta))
+        OneLine::new(self.writer.make_writer_for(meta), self.around.clone())
     }
 }
 

@@ -448,7 +448,7 @@ impl Families {
             sessions: gauges(
                 registry,
                 "portcullis_sessions_active",
-                "Sessions that are open.",
+                "Sessions that are open; where gateways share a store, those that this one has seen.",
                 &["portal"],
             )?,
             upstream_errors: counters(

@@ -228,6 +228,7 @@ defaults
   timeout client 60s
   timeout server 30s
   timeout tunnel 1h
+  timeout check 2s
   option redispatch
   http-reuse always
 frontend web

@@ -271,13 +271,19 @@ pub async fn give(
     let form = asked.page.form("code").fill("code", text);
     let shown = asked.tab.send(&asked.page, &form).await;
     let answer = match shown.as_ref().map(|shown| shown.status) {
-        Some(303) => Verdict::Accepted,
-        Some(401 | 429) => Verdict::Refused,
+        Some(303) if leads_on(shown.as_ref().unwrap().location()) => Verdict::Accepted,
+        // Also who is sent back to the beginning has not been let in.
+        Some(303 | 401 | 429) => Verdict::Refused,
         _ => Verdict::Unknown,
     };
     let deed = Deed::Code { user: user.to_owned(), code: code.clone(), answer };
     street.history.note(began, &asked.tab.at, deed);
     answer
+}
+
+/// Whether a right code leads there: to the page, or past a word on how few codes are left.
+fn leads_on(location: &str) -> bool {
+    location == "/home" || location.starts_with("/.mfa/recovery-codes?")
 }
 
 /// What became of a request for a page.

@@ -171,6 +171,19 @@ impl<'a> Scene<'a> {
         self.is_over("a gateway is killed", Outage { from, to }).await;
     }
 
+    /// As for an update: one after the other is stopped with its requests, and started.
+    async fn all_are_replaced(&mut self) {
+        let from = self.crowd.history.now();
+        for number in 0..self.cluster.gateways.len() {
+            let gateway = &mut self.cluster.gateways[number];
+            assert_eq!(tokio::task::block_in_place(|| gateway.stop()), 0);
+            gateway.start().await;
+            self.goes_on_since(self.crowd.history.now()).await;
+        }
+        let outage = Outage { from, to: self.crowd.history.now() };
+        self.is_over("all gateways are replaced, one after the other", outage).await;
+    }
+
     async fn a_gateway_is_cut_off(&self, fence: &Fence) {
         fence.pull();
         let from = self.crowd.history.now();
@@ -281,6 +294,7 @@ async fn gateways_on_postgres_come_through_every_fault() {
     let _quiet = figures::QUIET.write().await;
     let (engine, fence) = (Engine::start(Kind::Postgres), fence());
     let mut scene = Scene::set(&engine, 3, fence.as_ref()).await;
+    scene.all_are_replaced().await;
     scene.a_gateway_is_killed().await;
     if let Some(fence) = &fence {
         scene.a_gateway_is_cut_off(fence).await;

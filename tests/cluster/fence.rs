@@ -111,3 +111,29 @@ fn ip(words: &[&str]) {
     let complaint = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "ip {words:?}: {complaint}");
 }
+
+/// Whether somebody inside reaches a port of the host in two seconds.
+#[cfg(test)]
+fn reaches(fence: &Fence, to: std::net::SocketAddr) -> bool {
+    let knock = format!("exec 3<>/dev/tcp/{}/{}", to.ip(), to.port());
+    let inside = ["netns", "exec", &fence.name, "timeout", "2", "bash", "-c", &knock];
+    Command::new("ip").args(inside).output().unwrap().status.success()
+}
+
+#[test]
+fn a_pulled_cable_carries_nothing_and_the_other_goes_on() {
+    let Some(fence) = Fence::put_up() else { return };
+    let listen = |address| std::net::TcpListener::bind((address, 0)).unwrap();
+    let (store, visitors) = (listen(fence.store_side()), listen(fence.outside()));
+    let [store, visitors] = [&store, &visitors].map(|listener| listener.local_addr().unwrap());
+    assert!(reaches(&fence, store) && reaches(&fence, visitors));
+    fence.pull();
+    assert!(!reaches(&fence, store) && reaches(&fence, visitors));
+    fence.mend();
+    // It is looked for again only after a while.
+    let begun = std::time::Instant::now();
+    while !reaches(&fence, store) {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "the cable is still broken");
+    }
+    assert!(reaches(&fence, visitors));
+}

@@ -68,3 +68,4 @@ mod desk;
 mod faults;
 mod moving;
 mod people;
+mod shipped;

@@ -25,6 +25,20 @@ fn the_audit_log_is_beside_the_file_and_turns_at_64_mib() {
 }
 
 #[test]
+fn a_gateway_is_called_as_its_machine_unless_it_has_a_name() {
+    let telemetry =
+        |key: &str| Folder::new().config(&edited(&[(AUDIT, &format!("{AUDIT}\n{key}"))])).telemetry;
+    let host = std::process::Command::new("uname").arg("-n").output().unwrap().stdout;
+    assert_eq!(telemetry("").node, String::from_utf8(host).unwrap().trim());
+    assert_eq!(telemetry("  node: Gateway_1.test-2").node, "Gateway_1.test-2");
+    for wrong in ["", "gateway 1", "gateway/1", "gät", &"x".repeat(65)] {
+        let sentence = "telemetry.node: is no name of a gateway; write 1 to 64 letters, digits, \
+                        '.', '-' or '_', such as gateway-1";
+        check_one(AUDIT, &format!("{AUDIT}\n  node: \"{wrong}\""), "51:3", sentence);
+    }
+}
+
+#[test]
 fn a_collector_is_named_by_how_it_is_reached() {
     let (host, port) = ("logs.example.com".to_owned(), 514);
     assert_eq!(syslog("udp:logs.example.com:514"), Syslog::Udp { host: host.clone(), port });

@@ -31,7 +31,8 @@ start() {
     run primary
     grant_roles
     follow standby primary
-    demand_standby primary
+    demand "'standby'"
+    until_true 30 "a standby in step" in_step
     # Only once a commit has gone through both is anything durable.
     sql postgres 'CREATE DATABASE portcullis OWNER portcullis' >/dev/null
 }
@@ -83,7 +84,7 @@ follow() {
     cat >>"$dir/$follower/postgresql.auto.conf" <<SETTINGS
 primary_conninfo = 'host=127.0.0.1 port=$(port "$leader") user=postgres password=$PGPASSWORD application_name=$follower'
 primary_slot_name = '$follower'
-synchronous_standby_names = ''
+synchronous_standby_names = '$leader'
 SETTINGS
     touch "$dir/$follower/standby.signal"
     [ "$(id -u)" != 0 ] || chown postgres "$dir/$follower/standby.signal"
@@ -92,13 +93,10 @@ SETTINGS
     run "$follower"
 }
 
-# demand_standby LEADER: from now on nothing is committed that the other has not on disk.
-demand_standby() {
-    local follower=standby
-    [ "$1" = primary ] || follower=primary
-    sql postgres "ALTER SYSTEM SET synchronous_standby_names = '$follower'" >/dev/null
+# demand NAMES: whose disks a commit waits for. A standby that takes over demands its follower.
+demand() {
+    sql postgres "ALTER SYSTEM SET synchronous_standby_names = $1" >/dev/null
     sql postgres 'SELECT pg_reload_conf()' >/dev/null
-    until_true 30 "a standby in step" in_step
 }
 
 in_step() {
@@ -120,9 +118,12 @@ promote() {
     cut "$follower"
     ask "$leader" postgres 'SELECT pg_promote()' >/dev/null
     printf '%s\n' "$leader" >"$dir/leader"
-    [ "${1:-}" != alone ] || return 0
-    follow "$follower" "$leader"
-    demand_standby "$leader"
+    if [ "${1:-}" = alone ]; then
+        demand "''"
+    else
+        follow "$follower" "$leader"
+        until_true 30 "a standby in step" in_step
+    fi
 }
 
 cut() {

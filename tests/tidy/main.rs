@@ -77,31 +77,19 @@ fn every_dependency_has_its_reason_written_down() {
 #[test]
 fn compose_mounts_only_what_exists() {
     let repository = Repository::here();
-    let text = repository.read("docker-compose.yml").expect("no docker-compose.yml");
-    let compose: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-    let services = compose["services"].as_mapping().expect("no services");
-    let mounted: Vec<&str> = services
-        .values()
-        .filter_map(|service| service["volumes"].as_sequence())
-        .flatten()
-        .filter_map(|volume| volume.as_str()?.strip_prefix("./")?.split(':').next())
-        .collect();
-    assert!(!mounted.is_empty(), "no mounted file was found");
-    for path in mounted {
-        assert!(repository.has(path), "docker-compose.yml mounts {path}, which is not there");
+    for name in ["docker-compose.yml", "docker-compose.cluster.yml"] {
+        let text = repository.read(name).unwrap_or_else(|| panic!("{name} is not there"));
+        let compose: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        let services = compose["services"].as_mapping().expect("no services");
+        let mounted: Vec<&str> = services
+            .values()
+            .filter_map(|service| service["volumes"].as_sequence())
+            .flatten()
+            .filter_map(|volume| volume.as_str()?.strip_prefix("./")?.split(':').next())
+            .collect();
+        assert!(!mounted.is_empty(), "no mounted file was found in {name}");
+        for path in mounted {
+            assert!(repository.has(path), "{name} mounts {path}, which is not there");
+        }
     }
-}
-
-#[test]
-fn the_test_command_leaves_no_tests_out() {
-    let repository = Repository::here();
-    let manifest = repository.read("Cargo.toml").expect("no Cargo.toml");
-    let command = repository.read("scripts/test").expect("no scripts/test");
-    let folder =
-        |line: &str| Some(line.strip_prefix("path = \"tests/")?.split_once('/')?.0.to_owned());
-    let binaries: Vec<String> = manifest.lines().filter_map(folder).collect();
-    assert!(binaries.len() > 5, "the tests in Cargo.toml were not found");
-    let is_run = |name: &&String| command.split_whitespace().any(|word| word == name.as_str());
-    let left_out = binaries.iter().filter(|name| !is_run(name));
-    none(left_out.map(|name| format!("scripts/test does not run tests/{name}")).collect());
 }

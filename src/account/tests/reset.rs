@@ -9,7 +9,7 @@ use crate::store::{Key, Space, Write};
 use super::brittle::{Brittle, Fuse};
 use super::*;
 
-fn colleague() -> Requester {
+pub(super) fn colleague() -> Requester {
     let organisation =
         Organisation { domains: vec!["example.com".to_owned()], managers: Vec::new() };
     let pattern = regex::Regex::new("^user[0-9]$").unwrap();

@@ -136,19 +136,19 @@ impl Api {
     }
 }
 
-/// Whose token a request carries.
+/// Whose token a request carries, by the store's own word where what is known here may be too
+/// old: another gateway may have made it or ended it.
 async fn carried(
     parts: &Parts,
     head: &request::Parts,
 ) -> Result<Result<Caller, Stranger>, StoreError> {
     let now = parts.now();
     parts.tokens.confirm(now, parts.sessions.freshness()).await?;
-    let carried = || caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
-    Ok(match carried() {
-        // Another gateway may have made it a moment ago.
-        Err(Stranger::WrongToken) if parts.tokens.catch_up(now).await? => carried(),
-        caller => caller,
-    })
+    let known = || caller::caller(&head.headers, &parts.desk, &parts.tokens.all(now));
+    match known() {
+        Err(Stranger::WrongToken) if parts.tokens.catch_up(now).await? => Ok(known()),
+        caller => Ok(caller),
+    }
 }
 
 /// Tells the audit log of who asked for what is not theirs to do. It counts what it has no room

@@ -60,7 +60,9 @@ pub(super) async fn of(
     match read.map_err(broken_off)? {
         Ok(lately) => Ok(Some(History::of(&lately))),
         Err(AuditError::Nowhere) => Ok(None),
-        Err(error @ (AuditError::Unwritable(_) | AuditError::Unreadable(_))) => Err(error.into()),
+        Err(
+            error @ (AuditError::Unwritable(_) | AuditError::Unreadable(_) | AuditError::NameTaken),
+        ) => Err(error.into()),
     }
 }
 

@@ -13,6 +13,10 @@ use crate::config::{LogFormat, Portal, Telemetry};
 use crate::policy::Mode;
 
 const MIB: usize = 1 << 20;
+/// The longest name of a gateway, in letters.
+const LONGEST_NODE: usize = 64;
+/// What a gateway is called on a machine without a name.
+const UNNAMED: &str = "portcullis";
 
 /// Checks the whole block.
 pub(super) fn telemetry(
@@ -30,13 +34,37 @@ pub(super) fn telemetry(
         LogLevel::Trace => tracing::Level::TRACE,
     };
     let (format, access_log) = (written.log, written.access_log);
+    let node = node(written.node.as_deref(), &at.key("node"), findings);
     let audit = audit(written, at, around, findings)?;
     Some(Telemetry {
+        node: node?,
         format: format.unwrap_or(LogFormat::Json),
         level,
         access_log: access_log.unwrap_or(true),
         audit,
     })
+}
+
+fn node(written: Option<&str>, at: &KeyPath, findings: &mut Findings) -> Option<String> {
+    let Some(name) = written else { return Some(named_by_the_machine()) };
+    if is_node_name(name) {
+        return Some(name.to_owned());
+    }
+    let what = "is no name of a gateway";
+    findings.fault(at, what, "write 1 to 64 letters, digits, '.', '-' or '_', such as gateway-1");
+    None
+}
+
+fn is_node_name(name: &str) -> bool {
+    let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '_');
+    (1..=LONGEST_NODE).contains(&name.len()) && name.chars().all(is_sign)
+}
+
+/// The machine's host name, as far as it is one for a gateway.
+fn named_by_the_machine() -> String {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
+    if is_node_name(&host) { host.into_owned() } else { UNNAMED.to_owned() }
 }
 
 /// The outer nothing is a fault, the inner one means that there is none.

@@ -1,6 +1,7 @@
 //! Cases of scans, watchers, sweeps, and of opening again.
 
 use super::*;
+use crate::store::AUDIT_HEAD;
 
 async fn ids(store: &impl Store, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
     let after = after.map(str::as_bytes);
@@ -61,10 +62,12 @@ pub(in crate::store) async fn watchers_are_told_of_watched_changes_alone(engine:
     // Each event is there when the commit is answered.
     let event = |deleted| Ok(Event::Changed { key: revoked.clone(), deleted });
     assert_eq!(next_change(&mut events), event(false));
-    let quiet = [Space::Recovery, Space::Step, Space::Counter, Space::Pending];
+    let quiet = [Space::Recovery, Space::Step, Space::Counter, Space::Pending, Space::Turn];
     for space in quiet {
         commit_one(&store, put(&key(space, "ann"), "x")).await;
     }
+    let head = Key::new(Space::Config, [AUDIT_HEAD, b"/gateway-1"].concat());
+    commit_one(&store, put(&head, "x")).await;
     let conflicting = put(&revoked, "y").expecting(Expect::Absent);
     assert!(store.commit(NOW, vec![conflicting]).await.is_err());
     commit_one(&store, Write { key: revoked.clone(), expect: Expect::Any, op: Op::Check }).await;

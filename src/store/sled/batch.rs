@@ -49,7 +49,7 @@ impl<'a> Batch<'a> {
                 Outcome::Goes => None,
                 Outcome::Becomes(entry) => Some(entry),
             };
-            if write.key.space.watched() {
+            if write.key.is_watched() {
                 let key = write.key.clone();
                 events.push(Event::Changed { key, deleted: after.is_none() });
             }

@@ -32,7 +32,8 @@ impl io::Write for Paper {
 }
 
 fn telemetry(format: LogFormat) -> Telemetry {
-    Telemetry { format, level: Level::INFO, access_log: true, audit: None }
+    let node = "gateway-1".to_owned();
+    Telemetry { node, format, level: Level::INFO, access_log: true, audit: None }
 }
 
 fn logged(telemetry: &Telemetry, act: impl FnOnce()) -> String {
@@ -79,6 +80,16 @@ fn an_access_line_is_one_json_object_without_the_query() {
     assert_eq!(event["user"], "9f86d081");
     let time = event["timestamp"].as_str().unwrap();
     assert!(time.contains('T') && time.ends_with('Z'), "{time}");
+}
+
+#[test]
+fn each_line_says_which_gateway_wrote_it() {
+    let act = || tracing::info!(target: "portcullis::server", "stopping");
+    let event: Value = serde_json::from_str(&logged(&telemetry(LogFormat::Json), act)).unwrap();
+    assert_eq!(event["node"], "gateway-1");
+    assert_eq!(event["message"], "stopping");
+    let text = logged(&telemetry(LogFormat::Text), act);
+    assert!(text.ends_with(" node=gateway-1\n"), "{text}");
 }
 
 #[test]
