@@ -2,13 +2,15 @@
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake g++ make pkg-config \
+    && apt-get install --yes --no-install-recommends cmake g++ libprotobuf-dev make pkg-config protobuf-compiler \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# With `--build-arg FEATURES=etcd` the store may lie on an etcd.
+ARG FEATURES=""
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --bin portcullis \
+    cargo build --locked --release --features "$FEATURES" --bin portcullis \
     && install -D --strip target/release/portcullis /out/portcullis
 
 FROM debian:bookworm-slim

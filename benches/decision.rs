@@ -24,8 +24,8 @@ use portcullis::proxy::identify::identify;
 use portcullis::server;
 use portcullis::session::{FactorUsed, Learned, Level, Place, SessionRecord};
 use portcullis::site::{Parts, Site};
+use portcullis::store;
 use portcullis::store::keyring::Keyring;
-use portcullis::store::sled::SledStore;
 use portcullis::telemetry::metrics::Metrics;
 use portcullis::user::Opaque;
 use portcullis::visit::Visit;
@@ -88,7 +88,7 @@ async fn house() -> House {
     let loaded = config::load_with(&file, &master);
     let config = loaded.unwrap_or_else(|faults| panic!("{faults}")).config;
     let keyring = Keyring::load(&config.master_key).unwrap();
-    let store = Arc::new(SledStore::open(&config.store.path, &keyring, NOW).unwrap());
+    let store = store::open(&config.store, &keyring, NOW).await.unwrap();
     let clock: Arc<dyn Clock> = Arc::new(MovableClock::at(NOW));
     let metrics = Arc::new(Metrics::new().unwrap());
     let parts = server::build(config, keyring, store, clock, metrics).await.unwrap();

@@ -2,6 +2,8 @@
 # Debian it installs what is missing; otherwise it says what is missing, in one line.
 
 BUILD_PACKAGES=(cmake g++ make pkg-config)
+# For all features: the client of etcd is generated when it is built.
+FEATURE_PACKAGES=(libprotobuf-dev protobuf-compiler)
 TEST_PACKAGES=(binutils chromium chromium-driver curl dokuwiki etcd-client etcd-server faketime haproxy
     iproute2 librsvg2-bin oathtool openssl php-cli php-xml postgresql-15 python3-aiosmtpd python3-venv
     zbar-tools)

@@ -23,8 +23,7 @@ use crate::session::KeyRingError;
 use crate::site::Parts;
 use crate::store::backup;
 use crate::store::keyring::{Keyring, KeyringError};
-use crate::store::sled::{OpenError, SledStore};
-use crate::store::{Store, StoreError};
+use crate::store::{self, OpenError, Store, StoreError};
 use crate::telemetry::metered::Metered;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
@@ -107,8 +106,9 @@ pub async fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keyring = Keyring::load(&config.master_key)?;
     let metrics = Arc::new(Metrics::new()?);
-    let opened = SledStore::open(&config.store.path, &keyring, clock.now())?;
-    let store: Arc<dyn Store> = Arc::new(Metered::new(opened, Arc::clone(&metrics)));
+    let opened = store::open(&config.store, &keyring, clock.now()).await?;
+    let (engine, shown) = (config.store.engine(), Arc::clone(&metrics));
+    let store: Arc<dyn Store> = Arc::new(Metered::new(opened, engine, shown)?);
     let fixed = Fixed::of(&config);
     let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
         Ok((house, orders)) => {
@@ -321,9 +321,6 @@ impl Readiness for HouseReadiness {
             return Err("the clock went back by more than a minute; set it right".to_owned());
         }
         now.parts.audit.ready().map_err(|error| error.to_string())?;
-        match now.parts.store.health().await.writable {
-            true => Ok(()),
-            false => Err("the store takes no writes".to_owned()),
-        }
+        now.parts.store.ready().await.map_err(|error| error.to_string())
     }
 }

@@ -79,8 +79,8 @@ fn import(arguments: &ImportArguments, config: &Config) -> Result<(), ImportErro
         match arguments.check {
             true => backup::read_whole(&file, &keyring, &mut far)?,
             false => {
-                let (folder, now) = (&config.store.path, SystemClock.now());
-                runtime.block_on(backup::put_back(&file, folder, &keyring, now, &mut far))?
+                let (store, now) = (&config.store, SystemClock.now());
+                runtime.block_on(backup::put_back(&file, store, &keyring, now, &mut far))?
             }
         }
     };

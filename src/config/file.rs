@@ -121,13 +121,20 @@ pub(super) struct AdminFile {
 /// The store.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a mapping")]
+#[schemars(extend("anyOf" = [{ "required": ["path"] }, { "required": ["url"] }]))]
 pub(super) struct StoreFile {
-    /// The engine; sled unless set, a folder on this machine.
+    /// The engine; sled unless set, a folder on this machine. postgres and etcd are for several
+    /// gateways that share one store.
     pub(super) engine: Option<Engine>,
-    /// The folder. It has no default: another folder is an empty one, in which nobody has
-    /// enrolled.
-    #[schemars(required)]
+    /// The folder of sled. It has no default: another folder is an empty one, in which nobody
+    /// has enrolled.
     pub(super) path: Option<PathBuf>,
+    /// Where the url of postgres or etcd is:
+    /// postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=verify-full.
+    pub(super) url: Option<SecretSource>,
+    /// Whether postgres is only used where a second server has each write before it counts; true
+    /// unless set.
+    pub(super) require_sync_replication: Option<bool>,
 }
 
 /// Engines of this version.
@@ -135,6 +142,8 @@ pub(super) struct StoreFile {
 #[serde(rename_all = "lowercase", expecting = "a word")]
 pub(super) enum Engine {
     Sled,
+    Postgres,
+    Etcd,
 }
 
 /// Keys that ops keeps.

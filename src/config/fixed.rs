@@ -2,12 +2,11 @@
 //! key. A configuration that is to take the place of one in force must agree with it there.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use super::fault::Findings;
 use super::key_path::KeyPath;
 use super::telemetry::AuditLog;
-use super::{Config, LogFormat, MasterKey};
+use super::{Config, LogFormat, MasterKey, StoreConfig};
 
 const CHANGED: &str = "is not as it was when this gateway started";
 const MEND: &str = "put it back, or restart to change it";
@@ -19,7 +18,7 @@ pub struct Fixed {
     pub listeners: Vec<FixedListener>,
     /// Where ops arrive.
     pub admin: Option<SocketAddr>,
-    store: PathBuf,
+    store: FixedStore,
     log: LogFormat,
     node: String,
     audit: Option<AuditLog>,
@@ -34,6 +33,41 @@ pub struct FixedListener {
     pub speaks_tls: bool,
     /// Whether connections begin with a PROXY header.
     pub proxy_protocol: bool,
+}
+
+/// What of a store is fixed. A password may be another one, from the next start on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct FixedStore {
+    engine: &'static str,
+    /// The key that says where it is.
+    key: &'static str,
+    place: String,
+    require_sync_replication: bool,
+}
+
+impl FixedStore {
+    fn of(store: &StoreConfig) -> Self {
+        let (key, place, require_sync_replication) = match store {
+            StoreConfig::Sled { path } => ("path", path.display().to_string(), false),
+            StoreConfig::Postgres(config) => {
+                ("url", config.place.clone(), config.require_sync_replication)
+            }
+        };
+        Self { engine: store.engine(), key, place, require_sync_replication }
+    }
+
+    fn compare(&self, now: &Self, findings: &mut Findings) {
+        let at = KeyPath::root().key("store");
+        if self.engine != now.engine {
+            let what = format!("was {} when this gateway started", self.engine);
+            findings.fault(&at.key("engine"), what, MEND);
+        } else if self.place != now.place {
+            let what = format!("was {} when this gateway started", self.place);
+            findings.fault(&at.key(self.key), what, MEND);
+        } else if self.require_sync_replication != now.require_sync_replication {
+            findings.fault(&at.key("require_sync_replication"), CHANGED, MEND);
+        }
+    }
 }
 
 /// A gateway that runs, as far as another configuration has to agree with it.
@@ -56,7 +90,7 @@ impl Fixed {
         Self {
             listeners: listeners.collect(),
             admin: config.admin.as_ref().map(|admin| admin.address),
-            store: config.store.path.clone(),
+            store: FixedStore::of(&config.store),
             log: config.telemetry.format,
             node: config.telemetry.node.clone(),
             audit: config.telemetry.audit.clone(),
@@ -113,10 +147,7 @@ impl Running<'_> {
             let what = format!("was {was} when this gateway started");
             findings.fault(&root.key("admin").key("address"), what, MEND);
         }
-        if before.store != now.store {
-            let what = format!("was {} when this gateway started", before.store.display());
-            findings.fault(&root.key("store").key("path"), what, MEND);
-        }
+        before.store.compare(&now.store, findings);
         if !(self.holds)(&config.master_key) {
             let what = "is not there or not the key that this gateway runs with";
             findings.fault(&root.key("keys").key("master"), what, MEND);

@@ -4,10 +4,10 @@
 use super::key_path::{KeyPath, Segment};
 
 /// A star stands for any portal or element.
-const KEYS: &[&str] = &["store.url", "store.require_sync_replication", "branding.logo"];
+const KEYS: &[&str] = &["branding.logo"];
 
 /// Words that a key will take one day.
-const WORDS: &[(&str, &str)] = &[("store.engine", "postgres")];
+const WORDS: &[(&str, &str)] = &[];
 
 /// Whether a later version knows the key.
 pub(super) fn comes(key: &KeyPath) -> bool {

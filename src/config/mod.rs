@@ -2,7 +2,7 @@
 //! [`Config`] in which nothing is missing or contradictory, or every fault at once.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::net::language::Languages;
@@ -11,6 +11,8 @@ mod check;
 pub mod desk;
 pub mod device;
 pub mod enrolment;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod explain;
 mod fault;
 mod file;
@@ -36,6 +38,7 @@ pub mod login_rule;
 mod named;
 pub mod notify;
 mod position;
+pub mod postgres;
 mod profiles;
 mod read;
 mod schema;
@@ -49,12 +52,15 @@ pub mod upstream_headers;
 
 pub use device::RememberDevice;
 pub use enrolment::{Enrolment, EnrolmentGuard};
+#[cfg(feature = "etcd")]
+pub use etcd::EtcdConfig;
 pub use fault::{Fault, Faults};
 pub use fixed::{Fixed, Running};
 pub use identity::{Identity, Rotation};
 pub use load::{Loaded, load, load_again, load_text, load_with};
 pub use login_rule::LoginRule;
 pub use notify::{Notify, Smtp, SmtpGuard, Webhook};
+pub use postgres::{PostgresConfig, PostgresServer, PostgresTls};
 pub use schema::schema;
 pub use secret::Secret;
 pub use upstream_headers::UpstreamHeaders;
@@ -125,9 +131,32 @@ pub struct Admin {
 
 /// The engine and its place.
 #[derive(Clone, Debug)]
-pub struct StoreConfig {
-    /// The folder of the sled store.
-    pub path: PathBuf,
+pub enum StoreConfig {
+    /// A folder of this machine, for one gateway.
+    Sled {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A database that gateways share.
+    Postgres(PostgresConfig),
+}
+
+impl StoreConfig {
+    /// The engine's name, as it is written.
+    pub const fn engine(&self) -> &'static str {
+        match self {
+            Self::Sled { .. } => "sled",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Its folder, where it has one on this machine.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Sled { path } => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
 }
 
 /// Where the master key is found.

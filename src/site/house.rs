@@ -73,7 +73,7 @@ pub(crate) struct House {
 pub(crate) async fn house() -> House {
     let (folder, config) = configuration();
     let keyring = Keyring::load(&config.master_key).unwrap();
-    let opened = SledStore::open(&config.store.path, &keyring, NOW).unwrap();
+    let opened = SledStore::open(config.store.folder().unwrap(), &keyring, NOW).unwrap();
     let clock = Arc::new(MovableClock::at(NOW));
     let mut house = built(config, keyring, Arc::new(opened), clock).await;
     house._folders = vec![Arc::new(folder)];
@@ -84,7 +84,7 @@ pub(crate) async fn house() -> House {
 pub(crate) async fn houses<const N: usize>() -> [House; N] {
     let (folder, config) = configuration();
     let keyring = Keyring::load(&config.master_key).unwrap();
-    let opened = Arc::new(SledStore::open(&config.store.path, &keyring, NOW).unwrap());
+    let opened = Arc::new(SledStore::open(config.store.folder().unwrap(), &keyring, NOW).unwrap());
     let (clock, folder) = (Arc::new(MovableClock::at(NOW)), Arc::new(folder));
     let mut all = Vec::new();
     for _ in 0..N {

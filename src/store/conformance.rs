@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
@@ -21,7 +22,7 @@ pub(in crate::store) trait Engine {
     /// What is opened.
     type Store: Store;
     /// Opens it at [`NOW`].
-    fn open(&self) -> Self::Store;
+    async fn open(&self) -> Self::Store;
 }
 
 /// When all cases play.
@@ -87,6 +88,16 @@ fn put(key: &Key, value: &'static str) -> Write {
 
 async fn value(store: &impl Store, key: &Key) -> Option<Bytes> {
     store.get(NOW, key).await.unwrap().map(|record| record.value)
+}
+
+/// The next event of a change. A store that gateways share is heard beating in between.
+fn next_change(events: &mut broadcast::Receiver<Event>) -> Result<Event, TryRecvError> {
+    loop {
+        match events.try_recv() {
+            Ok(Event::Beat { .. }) => {}
+            other => return other,
+        }
+    }
 }
 
 async fn commit_one(store: &impl Store, write: Write) -> Version {

@@ -14,9 +14,14 @@ use crate::clock::UnixMillis;
 pub mod backup;
 mod copied;
 pub mod counter;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod freshness;
 mod judge;
 pub mod keyring;
+mod new;
+mod open;
+pub mod postgres;
 mod records;
 pub mod seal;
 pub mod sled;
@@ -28,6 +33,8 @@ mod conformance;
 
 pub use copied::{Copied, Leaf, Sort};
 pub use counter::{CounterRule, CounterState};
+pub use new::NewStore;
+pub use open::{OpenError, open};
 
 /// The longest value an engine has to take, in bytes.
 pub const MAX_VALUE: usize = 4096;
@@ -273,6 +280,15 @@ pub struct Health {
     pub shared: Option<Shared>,
 }
 
+/// What can be said at any time, without asking anybody, of a store that gateways share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// How long ago everything was told that is on disk; nothing before the first beat.
+    pub lag: Option<Duration>,
+    /// How often another server took over since this process began.
+    pub failovers: u64,
+}
+
 /// How a store fares that gateways share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shared {
@@ -399,8 +415,22 @@ pub trait Store: Send + Sync + 'static {
     /// as it is when this ends. Writes go on meanwhile. One copy is made at a time.
     async fn copy(&self, spaces: &[Space], out: mpsc::Sender<Copied>) -> Result<(), StoreError>;
 
-    /// How the engine fares.
+    /// How the engine fares. It may count all records: whoever only wants to know whether it
+    /// decides asks [`Store::ready`].
     async fn health(&self) -> Health;
+
+    /// Whether it can answer and write now, as far as it knows without much work.
+    async fn ready(&self) -> Result<(), StoreError> {
+        match self.health().await.writable {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable("it takes no writes".to_owned())),
+        }
+    }
+
+    /// What is known of a store that gateways share; nothing where one gateway has it alone.
+    fn pulse(&self) -> Option<Pulse> {
+        None
+    }
 
     /// Writes all that is left, marks the store as cleanly closed, and refuses from then on.
     async fn close(&self) -> Result<(), StoreError>;

@@ -7,27 +7,36 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc};
 
 use super::label::StoreOp;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, MetricsError};
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::store::{
-    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Copied, CounterRule, CounterState, Event, Health, Key, Pulse, Record, Space, Store, StoreError,
     Version, Write,
 };
 
-/// The engine's name in the metrics.
-const ENGINE: &str = "sled";
-
 /// Passes every call on to `store`.
-pub struct Metered<S> {
-    store: S,
+pub struct Metered {
+    store: Arc<dyn Store>,
+    /// The engine's name in the metrics.
+    engine: &'static str,
     metrics: Arc<Metrics>,
 }
 
-impl<S: Store> Metered<S> {
-    /// Measures `store`.
-    pub fn new(store: S, metrics: Arc<Metrics>) -> Self {
-        metrics.expect_store_errors(ENGINE, &StoreError::KINDS);
-        Self { store, metrics }
+impl Metered {
+    /// Measures `store`, which is on `engine`.
+    ///
+    /// # Errors
+    /// When another store is measured already.
+    pub fn new(
+        store: Arc<dyn Store>,
+        engine: &'static str,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, MetricsError> {
+        metrics.expect_store_errors(engine, &StoreError::KINDS);
+        if store.is_shared() {
+            metrics.follow(Arc::clone(&store), engine)?;
+        }
+        Ok(Self { store, engine, metrics })
     }
 
     async fn timed<T>(
@@ -37,16 +46,16 @@ impl<S: Store> Metered<S> {
     ) -> Result<T, StoreError> {
         let watch = Stopwatch::start();
         let result = call.await;
-        self.metrics.store_call(ENGINE, op, watch.elapsed());
+        self.metrics.store_call(self.engine, op, watch.elapsed());
         if let Err(error) = &result {
-            self.metrics.store_error(ENGINE, error.kind());
+            self.metrics.store_error(self.engine, error.kind());
         }
         result
     }
 }
 
 #[async_trait]
-impl<S: Store> Store for Metered<S> {
+impl Store for Metered {
     async fn get(&self, now: UnixMillis, key: &Key) -> Result<Option<Record>, StoreError> {
         self.timed(StoreOp::Get, self.store.get(now, key)).await
     }
@@ -102,6 +111,14 @@ impl<S: Store> Store for Metered<S> {
 
     async fn health(&self) -> Health {
         self.store.health().await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
+    }
+
+    fn pulse(&self) -> Option<Pulse> {
+        self.store.pulse()
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -19,6 +19,7 @@ mod audit;
 mod portals;
 mod register;
 mod series;
+mod shared;
 mod told;
 
 use audit::AuditMetrics;

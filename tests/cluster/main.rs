@@ -66,4 +66,5 @@ mod tab;
 mod cuts;
 mod desk;
 mod faults;
+mod moving;
 mod people;

@@ -27,6 +27,7 @@ mod proxies;
 mod rollout_mutation;
 mod rules;
 mod schema;
+mod store;
 mod telemetry;
 mod upstream_headers;
 mod warnings;

@@ -42,7 +42,8 @@ fn what_has_to_be_there_is_required() {
         serde_json::from_value(schema.pointer(pointer).unwrap().clone()).unwrap()
     };
     assert_eq!(required("/required"), ["listeners", "store", "keys", "portals"]);
-    assert_eq!(required("/properties/store/required"), ["path"]);
+    assert_eq!(required("/properties/store/anyOf/0/required"), ["path"]);
+    assert_eq!(required("/properties/store/anyOf/1/required"), ["url"]);
     assert_eq!(required("/$defs/PortalFile/required"), ["hosts", "upstreams", "identity"]);
     let ways = "/$defs/PortalFile/properties/identity/then/anyOf";
     assert_eq!(required(&format!("{ways}/0/required")), ["logins", "login_url"]);

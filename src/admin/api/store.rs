@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -16,6 +17,7 @@ use super::asked::Asked;
 use super::problem::Problem;
 use super::view;
 use crate::audit::Event;
+use crate::store::Shared;
 use crate::store::backup::BackupError;
 
 #[derive(Serialize, JsonSchema)]
@@ -35,6 +37,39 @@ pub(super) struct Standing<'a> {
     records: Vec<Records>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_export: Option<String>,
+    /// How a store fares that several gateways share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<Together<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoreShared")]
+struct Together<'a> {
+    /// The server that is asked now.
+    server: &'a str,
+    /// How many others have each write before it counts as done.
+    replicas_in_sync: u32,
+    /// How long ago this gateway had heard of all that others changed, in milliseconds; beyond
+    /// a second it does not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    /// How often another server took over since this gateway started.
+    failovers: u64,
+    /// What ought to be mended.
+    warnings: &'a [String],
+}
+
+impl<'a> Together<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        let millis = |lag: Duration| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            server: &shared.server,
+            replicas_in_sync: shared.replicas_in_sync,
+            lag_ms: shared.lag.map(millis),
+            failovers: shared.failovers,
+            warnings: &shared.warnings,
+        }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -62,6 +97,7 @@ pub(super) async fn show(asked: &Asked<'_>) -> Result<Response, Problem> {
         bytes: health.bytes,
         records: records.collect(),
         last_export: status.last_export.and_then(view::moment),
+        shared: health.shared.as_ref().map(Together::of),
     })
 }
 

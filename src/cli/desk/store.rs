@@ -1,4 +1,4 @@
-//! `portcullis store`: how the store stands, and copies of it.
+//! `portcullis store`: how the store stands, copies of it, and the tables that it may need.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
@@ -14,6 +14,8 @@ use super::table::{Table, cell, list, moment};
 use super::{DeskError, Door, Output, Told};
 use crate::cli::import::{self, ImportArguments};
 use crate::cli::progress::Progress;
+use crate::cli::serve::failed;
+use crate::store::postgres::{GRANTS, SCHEMA};
 
 /// The checksum at the end of an export, in bytes.
 const SUM: usize = 32;
@@ -36,6 +38,9 @@ pub(in crate::cli) enum StoreCommand {
     },
     /// Put a copy back where no store is, while no gateway runs there.
     Import(ImportArguments),
+    /// Print what an administrator of a PostgreSQL database runs for a role that may not make
+    /// the tables of the store itself.
+    Schema,
 }
 
 /// Carries it out and gives the exit code.
@@ -49,6 +54,14 @@ pub(in crate::cli) fn run(command: &StoreCommand) -> u8 {
             super::run_for_all(door, async |gate| export(&gate.patient(), to, shows).await)
         }
         StoreCommand::Import(arguments) => import::run(arguments),
+        StoreCommand::Schema => schema(),
+    }
+}
+
+fn schema() -> u8 {
+    match writeln!(io::stdout().lock(), "{SCHEMA}\n-- For the role of store.url.\n{GRANTS}") {
+        Ok(()) => 0,
+        Err(error) => failed(&error),
     }
 }
 
@@ -66,6 +79,17 @@ async fn status(gate: &Gate) -> Result<Told, DeskError> {
         line("bytes on disk", cell(&json, "bytes")),
         line("last export", if last.is_empty() { "none yet".to_owned() } else { last }),
     ];
+    if let Some(shared) = json.get("shared") {
+        rows.extend([
+            line("server", cell(shared, "server")),
+            line("replicas in step", cell(shared, "replicas_in_sync")),
+            line("behind others, ms", cell(shared, "lag_ms")),
+            line("servers that took over", cell(shared, "failovers")),
+        ]);
+        let warnings = list(shared, "warnings").iter().filter_map(serde_json::Value::as_str);
+        let shown = |warning: &str| cell(&json!({ "it": warning }), "it");
+        rows.extend(warnings.map(|warning| line("to be mended", shown(warning))));
+    }
     let counted = list(&json, "records").iter();
     rows.extend(counted.map(|space| line(&cell(space, "what"), cell(space, "count"))));
     Ok(Told { table: Table::new(&[], rows, ""), json })

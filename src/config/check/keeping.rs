@@ -13,12 +13,12 @@ use crate::config::file::{Engine, KeysFile, StoreFile};
 use crate::config::key_path::KeyPath;
 use crate::config::secret::{Secret, SecretSource};
 use crate::config::surroundings::Surroundings;
-use crate::config::{MasterKey, StoreConfig};
+use crate::config::{MasterKey, PostgresConfig, PostgresTls, StoreConfig};
 
 /// Length of the master key.
 const MASTER_KEY: usize = 32;
 
-/// The store's folder.
+/// The engine and where it keeps things.
 pub(super) fn store(
     written: Option<StoreFile>,
     at: &KeyPath,
@@ -27,21 +27,85 @@ pub(super) fn store(
 ) -> Option<StoreConfig> {
     let written = findings.required(at, written, "add store: { path: data/store }")?;
     match written.engine.unwrap_or(Engine::Sled) {
-        Engine::Sled => {}
+        Engine::Sled => {
+            misplaced(written.url.is_some(), &at.key("url"), "sled", findings);
+            let replication = written.require_sync_replication.is_some();
+            misplaced(replication, &at.key("require_sync_replication"), "sled", findings);
+            folder(written.path, &at.key("path"), around, findings)
+        }
+        Engine::Postgres => {
+            misplaced(written.path.is_some(), &at.key("path"), "postgres", findings);
+            let is_sync = written.require_sync_replication.unwrap_or(true);
+            postgres(written.url, is_sync, &at.key("url"), around, findings)
+        }
+        Engine::Etcd => {
+            let mend = "use a build with the feature etcd, or the engine postgres";
+            findings.fault(&at.key("engine"), "is etcd, which this build does not have", mend);
+            None
+        }
     }
-    let at = at.key("path");
-    let path = findings.required(&at, written.path, "name the folder of the store")?;
+}
+
+/// A key that another engine takes: whoever wrote it expects something that does not come.
+fn misplaced(is_written: bool, at: &KeyPath, engine: &str, findings: &mut Findings) {
+    if is_written {
+        let what = format!("is nothing that the engine {engine} takes");
+        findings.fault(at, what, "remove it, or name the engine that it is for");
+    }
+}
+
+fn folder(
+    written: Option<PathBuf>,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<StoreConfig> {
+    let path = findings.required(at, written, "name the folder of the store")?;
     if path.as_os_str().is_empty() {
-        findings.fault(&at, "is empty", "name the folder of the store");
+        findings.fault(at, "is empty", "name the folder of the store");
         return None;
     }
     let path = around.locate(&path);
     around.leave_out(&path);
     if path.exists() && !path.is_dir() {
-        findings.fault(&at, format!("{} is not a folder", path.display()), "name a folder");
+        findings.fault(at, format!("{} is not a folder", path.display()), "name a folder");
         return None;
     }
-    Some(StoreConfig { path })
+    Some(StoreConfig::Sled { path })
+}
+
+fn postgres(
+    written: Option<SecretSource>,
+    require_sync_replication: bool,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<StoreConfig> {
+    let source = findings.required(at, written, "say where the url is: file:PATH or env:NAME")?;
+    let url = match source.fetch(around) {
+        Ok(url) => url,
+        Err(error) => {
+            findings.note(at, error.to_string());
+            return None;
+        }
+    };
+    let form = "write postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=verify-full";
+    let Ok(url) = std::str::from_utf8(url.reveal().trim_ascii()) else {
+        findings.fault(at, "is no text", form);
+        return None;
+    };
+    match PostgresConfig::parse(url, require_sync_replication) {
+        Ok(mut config) => {
+            if let PostgresTls::Verified { roots: Some(roots) } = &mut config.tls {
+                *roots = around.locate(roots);
+            }
+            Some(StoreConfig::Postgres(config))
+        }
+        Err(error) => {
+            findings.fault(at, error.to_string(), form);
+            None
+        }
+    }
 }
 
 /// The master key, or where it will be made.
@@ -98,10 +162,11 @@ pub(super) fn stand_apart(
     key: Option<&MasterKey>,
     findings: &mut Findings,
 ) {
-    let (Some(store), Some(MasterKey::File(key))) = (store, key) else {
+    let (Some(folder), Some(MasterKey::File(key))) = (store.and_then(StoreConfig::folder), key)
+    else {
         return;
     };
-    if plain(key).starts_with(plain(&store.path)) {
+    if plain(key).starts_with(plain(folder)) {
         findings.warn(
             &KeyPath::root().key("keys").key("master"),
             "is inside the store's folder, so whoever copies the store has its key",

@@ -8,8 +8,7 @@ mod take;
 
 use std::io;
 
-use super::sled::OpenError;
-use super::{Key, SESSION_KEYS, Space, StoreError};
+use super::{Key, OpenError, SESSION_KEYS, Space, StoreError};
 use crate::clock::UnixMillis;
 
 pub use format::{Counts, ExportKey, Reader, VERSION, Writer};

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{BufReader, Seek as _};
-use std::path::Path;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,9 +11,9 @@ use zeroize::Zeroizing;
 use super::format::{Counts, ExportKey, Reader};
 use super::{BackupError, IMPORTED, is_behind};
 use crate::clock::UnixMillis;
+use crate::config::StoreConfig;
 use crate::store::keyring::Keyring;
-use crate::store::sled::NewStore;
-use crate::store::{Copied, Key, Leaf, Sort, Space, Store, StoreError, Write};
+use crate::store::{Copied, Key, Leaf, NewStore, Sort, Space, Store, StoreError, Write};
 
 /// Records that become durable together.
 const AT_ONCE: usize = 256;
@@ -54,14 +53,14 @@ pub fn read_whole(
     Ok(Taken { made: reader.made(), counts: reader.counts().clone() })
 }
 
-/// Takes an export into a new store in `folder`. Every code of a moment up to now counts as
+/// Takes an export into a new store where `config` says. Every code of a moment up to now counts as
 /// spent there, and up to the moment at which a gateway first opens it.
 ///
 /// # Errors
 /// When the export is not whole, or there is a store already; then nothing was written.
 pub async fn put_back(
     mut file: &File,
-    folder: &Path,
+    config: &StoreConfig,
     keyring: &Keyring,
     now: UnixMillis,
     far: &mut dyn FnMut(u64),
@@ -70,7 +69,7 @@ pub async fn put_back(
     if is_behind(now, taken.made) {
         return Err(BackupError::ClockBehind { made: taken.made.in_words() });
     }
-    let store = NewStore::begin(folder, keyring, now, taken.made)?;
+    let store = NewStore::begin(config, keyring, now, taken.made).await?;
     file.rewind()?;
     let key = ExportKey::new(keyring);
     let mut reader = Reader::open(&key, BufReader::new(file))?;
@@ -86,11 +85,11 @@ pub async fn put_back(
     steps.push(note_of(&taken, now)?);
     store.fill(now, steps).await?;
     // The file may be another by now; the one that was read first is what was asked for.
-    let (expected, found) = (taken.counts.total().saturating_add(1), store.records().await);
+    let (expected, found) = (taken.counts.total().saturating_add(1), store.records().await?);
     if *reader.counts() != taken.counts || reader.made() != taken.made || expected != found {
         return Err(BackupError::Miscounted { expected, found });
     }
-    store.finish()?;
+    store.finish().await?;
     Ok(taken)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::config::{MasterKey, Secret};
+use crate::config::{MasterKey, Secret, StoreConfig};
 use crate::store::keyring::Keyring;
 use crate::store::sled::SledStore;
 use crate::store::{Copied, CounterRule, Leaf, Sort, Store, Write};
@@ -206,7 +206,8 @@ impl Places {
 
     async fn put_back(&self, file: &PathBuf, now: UnixMillis) -> Result<Taken, BackupError> {
         let file = File::open(file).unwrap();
-        put_back(&file, &self.new_folder(), &keyring(1), now, &mut |_| {}).await
+        let config = StoreConfig::Sled { path: self.new_folder() };
+        put_back(&file, &config, &keyring(1), now, &mut |_| {}).await
     }
 
     /// Everything that lies beside the two stores.

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(in crate::store) async fn the_counter_climbs_its_ladder(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = key(Space::Counter, "ann");
     let rule = CounterRule { cap: 8, ..CounterRule::default() };
     let mut now = NOW;
@@ -27,7 +27,7 @@ pub(in crate::store) async fn the_counter_climbs_its_ladder(engine: &impl Engine
 }
 
 pub(in crate::store) async fn a_success_forgets_the_failures(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = key(Space::Counter, "ann");
     for _ in 0..4 {
         let _ = store.hit(NOW, &key, CounterRule::default()).await.unwrap();
@@ -38,7 +38,7 @@ pub(in crate::store) async fn a_success_forgets_the_failures(engine: &impl Engin
 }
 
 pub(in crate::store) async fn parallel_failures_admit_no_more_than_are_free(engine: &impl Engine) {
-    let store = Arc::new(engine.open());
+    let store = Arc::new(engine.open().await);
     let attempts: Vec<_> = (0..64)
         .map(|_| {
             let store = Arc::clone(&store);

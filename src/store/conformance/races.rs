@@ -28,7 +28,7 @@ async fn race<S: Store>(
 }
 
 pub(in crate::store) async fn racing_writers_have_exactly_one_winner(engine: &impl Engine) {
-    let store = Arc::new(engine.open());
+    let store = Arc::new(engine.open().await);
     let key = factor("ann");
     let mut version = commit_one(&*store, put(&key, "start")).await;
     for _ in 0..ROUNDS {
@@ -46,7 +46,7 @@ pub(in crate::store) async fn racing_writers_have_exactly_one_winner(engine: &im
 }
 
 pub(in crate::store) async fn racing_raises_have_exactly_one_winner(engine: &impl Engine) {
-    let store = Arc::new(engine.open());
+    let store = Arc::new(engine.open().await);
     let step = key(Space::Step, "ann");
     for round in 1..=ROUNDS {
         // Each racer would also open a session: only the winner's may exist.
@@ -64,7 +64,7 @@ pub(in crate::store) async fn racing_raises_have_exactly_one_winner(engine: &imp
 }
 
 pub(in crate::store) async fn mixed_raises_never_go_backwards(engine: &impl Engine) {
-    let store = Arc::new(engine.open());
+    let store = Arc::new(engine.open().await);
     let step = key(Space::Step, "ann");
     for round in 0..20 {
         let to = |racer: u64| round * 10 + (racer * 7) % RACERS + 1;
@@ -79,7 +79,7 @@ pub(in crate::store) async fn mixed_raises_never_go_backwards(engine: &impl Engi
 }
 
 pub(in crate::store) async fn what_was_answered_is_read(engine: &impl Engine) {
-    let store = Arc::new(engine.open());
+    let store = Arc::new(engine.open().await);
     let writers: Vec<_> = (0..8_u64)
         .map(|writer| {
             let store = Arc::clone(&store);

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(in crate::store) async fn a_record_is_read_as_it_was_written(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = factor("ann");
     let write = Write::put(key.clone(), &b"secret"[..], Some(LATER));
     let version = commit_one(&store, write).await;
@@ -18,7 +18,7 @@ fn key_in_other_space() -> Key {
 }
 
 pub(in crate::store) async fn a_deleted_record_is_absent(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = factor("ann");
     commit_one(&store, put(&key, "secret")).await;
     commit_one(&store, Write::delete(key.clone())).await;
@@ -30,7 +30,7 @@ pub(in crate::store) async fn a_deleted_record_is_absent(engine: &impl Engine) {
 pub(in crate::store) async fn expectations_decide_whether_anything_is_written(
     engine: &impl Engine,
 ) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = factor("ann");
     let first = commit_one(&store, put(&key, "1").expecting(Expect::Absent)).await;
     let conflict = Err(StoreError::Conflict { index: 0 });
@@ -47,7 +47,7 @@ pub(in crate::store) async fn expectations_decide_whether_anything_is_written(
 }
 
 pub(in crate::store) async fn a_version_never_comes_back(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = factor("ann");
     let first = commit_one(&store, put(&key, "1")).await;
     commit_one(&store, Write::delete(key.clone())).await;
@@ -57,7 +57,7 @@ pub(in crate::store) async fn a_version_never_comes_back(engine: &impl Engine) {
 }
 
 pub(in crate::store) async fn a_transaction_is_all_or_nothing(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let (ann, bob, eve) = (factor("ann"), factor("bob"), factor("eve"));
     commit_one(&store, put(&bob, "old")).await;
     let tx = vec![
@@ -71,7 +71,7 @@ pub(in crate::store) async fn a_transaction_is_all_or_nothing(engine: &impl Engi
 }
 
 pub(in crate::store) async fn an_expired_record_counts_as_absent(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = key(Space::Pending, "ann");
     let write = Write::put(key.clone(), &b"x"[..], Some(LATER));
     let version = commit_one(&store, write).await;
@@ -90,7 +90,7 @@ pub(in crate::store) async fn an_expired_record_counts_as_absent(engine: &impl E
 pub(in crate::store) async fn ill_formed_requests_are_refused_and_change_nothing(
     engine: &impl Engine,
 ) {
-    let store = engine.open();
+    let store = engine.open().await;
     let many = |count: usize| (0..count).map(|n| put(&factor(&n.to_string()), "x")).collect();
     let id = |length: usize| Key::new(Space::Factor, vec![b'x'; length]);
     let long = Write::put(factor("long"), vec![0; MAX_VALUE + 1], None);
@@ -114,7 +114,7 @@ pub(in crate::store) async fn ill_formed_requests_are_refused_and_change_nothing
 }
 
 pub(in crate::store) async fn the_largest_transaction_is_taken(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let keys: Vec<_> =
         (0..MAX_WRITES).map(|n| Key::new(Space::Session, vec![n as u8 + 1; MAX_ID])).collect();
     let writes = keys.iter().map(|key| Write::put(key.clone(), vec![7; MAX_VALUE], None));
@@ -125,7 +125,7 @@ pub(in crate::store) async fn the_largest_transaction_is_taken(engine: &impl Eng
 }
 
 pub(in crate::store) async fn a_register_only_moves_forward(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = key(Space::Step, "ann");
     let raise = |to| store.commit(NOW, vec![Write::raise(key.clone(), to, LATER)]);
     raise(100).await.unwrap();
@@ -141,7 +141,7 @@ pub(in crate::store) async fn a_register_only_moves_forward(engine: &impl Engine
 }
 
 pub(in crate::store) async fn a_register_is_kept_as_long_as_was_ever_asked(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let key = key(Space::Step, "ann");
     let soon = NOW.plus(Duration::from_secs(1));
     commit_one(&store, Write::raise(key.clone(), 100, LATER)).await;
@@ -153,7 +153,7 @@ pub(in crate::store) async fn a_register_is_kept_as_long_as_was_ever_asked(engin
 }
 
 pub(in crate::store) async fn registers_and_counters_cannot_be_overwritten(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let (step, counter) = (key(Space::Step, "ann"), key(Space::Counter, "ann"));
     commit_one(&store, Write::raise(step.clone(), 100, LATER)).await;
     let _ = store.hit(NOW, &counter, CounterRule::default()).await.unwrap();
@@ -166,7 +166,7 @@ pub(in crate::store) async fn registers_and_counters_cannot_be_overwritten(engin
 }
 
 pub(in crate::store) async fn a_login_is_one_transaction(engine: &impl Engine) {
-    let store = engine.open();
+    let store = engine.open().await;
     let ann = factor("ann");
     let (step, counter) = (key(Space::Step, "ann"), key(Space::Counter, "ann"));
     let session = key(Space::Session, "ann");

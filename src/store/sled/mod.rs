@@ -37,7 +37,7 @@ mod state;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;
 
 pub use new::NewStore;
 pub use refusal::OpenError;

@@ -18,7 +18,7 @@ mod kill;
 mod refusals;
 
 /// A keyring whose master key is 32 times `byte`.
-pub(super) fn keyring(byte: u8) -> Keyring {
+pub(in crate::store) fn keyring(byte: u8) -> Keyring {
     Keyring::load(&MasterKey::Given(Secret::new(vec![byte; 32]))).unwrap()
 }
 
@@ -62,6 +62,12 @@ impl Home {
 impl Engine for Home {
     type Store = SledStore;
 
+    async fn open(&self) -> SledStore {
+        Self::open(self)
+    }
+}
+
+impl Home {
     /// A process that another test starts just now has our files too until it is itself, the
     /// lock of a store that was dropped included; that passes.
     fn open(&self) -> SledStore {
