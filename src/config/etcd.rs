@@ -60,7 +60,7 @@ pub enum EtcdUrlError {
     User,
     /// What nobody can read stays readable on the way.
     #[error(
-        "is http:// and names {member}, which is another machine: whoever stands in between could say that nobody has enrolled"
+        "is http:// and names {member}, which is another machine: whoever stands in between could say that nobody has enrolled, so only tls=off says that it is meant"
     )]
     Plain {
         /// Which.
@@ -93,11 +93,11 @@ impl EtcdConfig {
             Some((user, members)) => (Some(EtcdUser::parse(user)?), members),
             None => (None, members),
         };
+        let Settings { authorities, is_plain_meant } = Settings::parse(query)?;
         let mut endpoints = Vec::new();
         for member in members.split(',') {
-            endpoints.push(endpoint(scheme, is_plain, member)?);
+            endpoints.push(endpoint(scheme, is_plain && !is_plain_meant, member)?);
         }
-        let authorities = parse_query(query)?;
         let prefix = prefix(path);
         let place = in_words(&endpoints, &prefix);
         Ok(Self { endpoints, user, prefix, authorities, place })
@@ -129,14 +129,14 @@ fn in_words(endpoints: &[String], prefix: &[u8]) -> String {
     format!("etcd at {}, keys that begin with {prefix}", members.join(", "))
 }
 
-fn endpoint(scheme: &str, is_plain: bool, member: &str) -> Result<String, EtcdUrlError> {
+fn endpoint(scheme: &str, is_for_us_alone: bool, member: &str) -> Result<String, EtcdUrlError> {
     let url = url::Url::parse(&format!("{scheme}://{member}")).map_err(|_| EtcdUrlError::Member)?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or(EtcdUrlError::Member)?;
     let bare = url.path() == "/" && url.username().is_empty() && url.fragment().is_none();
     if !bare || member.is_empty() {
         return Err(EtcdUrlError::Member);
     }
-    if is_plain && !is_this_machine(host) {
+    if is_for_us_alone && !is_this_machine(host) {
         return Err(EtcdUrlError::Plain { member: host.to_owned() });
     }
     // Url leaves out the port that its scheme has anyway, which is not etcd's.
@@ -150,15 +150,25 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn parse_query(query: &str) -> Result<Option<PathBuf>, EtcdUrlError> {
-    let mut authorities = None;
-    for (word, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*word {
-            "ca" if !value.is_empty() => authorities = Some(PathBuf::from(value.into_owned())),
-            _ => return Err(EtcdUrlError::Setting(word.into_owned())),
+/// What stands behind the question mark.
+#[derive(Default)]
+struct Settings {
+    authorities: Option<PathBuf>,
+    is_plain_meant: bool,
+}
+
+impl Settings {
+    fn parse(query: &str) -> Result<Self, EtcdUrlError> {
+        let mut settings = Self::default();
+        for (word, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*word, &*value) {
+                ("ca", file) if !file.is_empty() => settings.authorities = Some(file.into()),
+                ("tls", "off") => settings.is_plain_meant = true,
+                _ => return Err(EtcdUrlError::Setting(word.into_owned())),
+            }
         }
+        Ok(settings)
     }
-    Ok(authorities)
 }
 
 fn prefix(path: &str) -> Vec<u8> {
@@ -215,6 +225,7 @@ mod tests {
         }
         let plain = EtcdUrlError::Plain { member: "etcd.example".to_owned() };
         assert_eq!(refusal("http://127.0.0.1,etcd.example:2379"), plain);
+        assert_eq!(parse("http://etcd.example?tls=off").endpoints, ["http://etcd.example:2379"]);
     }
 
     #[test]
@@ -228,6 +239,7 @@ mod tests {
             ("https://ann@one", EtcdUrlError::User),
             ("https://ann:@one", EtcdUrlError::User),
             ("https://one?cert=x", EtcdUrlError::Setting("cert".to_owned())),
+            ("https://one?tls=maybe", EtcdUrlError::Setting("tls".to_owned())),
             ("https://one?ca=", EtcdUrlError::Setting("ca".to_owned())),
         ];
         for (address, expected) in cases {

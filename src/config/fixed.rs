@@ -52,6 +52,8 @@ impl FixedStore {
             StoreConfig::Postgres(config) => {
                 ("url", config.place.clone(), config.require_sync_replication)
             }
+            #[cfg(feature = "etcd")]
+            StoreConfig::Etcd(config) => ("url", config.place.clone(), false),
         };
         Self { engine: store.engine(), key, place, require_sync_replication }
     }

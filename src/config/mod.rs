@@ -139,6 +139,9 @@ pub enum StoreConfig {
     },
     /// A database that gateways share.
     Postgres(PostgresConfig),
+    /// An etcd that gateways share.
+    #[cfg(feature = "etcd")]
+    Etcd(EtcdConfig),
 }
 
 impl StoreConfig {
@@ -147,6 +150,8 @@ impl StoreConfig {
         match self {
             Self::Sled { .. } => "sled",
             Self::Postgres(_) => "postgres",
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => "etcd",
         }
     }
 
@@ -155,6 +160,8 @@ impl StoreConfig {
         match self {
             Self::Sled { path } => Some(path),
             Self::Postgres(_) => None,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => None,
         }
     }
 }

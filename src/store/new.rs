@@ -1,5 +1,7 @@
 //! A store that is filled from a copy, on whichever engine: nothing is there until all is.
 
+#[cfg(feature = "etcd")]
+use super::etcd;
 use super::keyring::Keyring;
 use super::open::OpenError;
 use super::{Copied, StoreError, postgres, sled};
@@ -12,6 +14,9 @@ pub enum NewStore {
     Sled(sled::NewStore),
     /// In a database.
     Postgres(postgres::NewStore),
+    /// In an etcd.
+    #[cfg(feature = "etcd")]
+    Etcd(etcd::NewStore),
 }
 
 impl NewStore {
@@ -33,6 +38,10 @@ impl NewStore {
             StoreConfig::Postgres(config) => {
                 Self::Postgres(postgres::NewStore::begin(config, keyring, now, made).await?)
             }
+            #[cfg(feature = "etcd")]
+            StoreConfig::Etcd(config) => {
+                Self::Etcd(etcd::NewStore::begin(config, keyring, now, made).await?)
+            }
         })
     }
 
@@ -44,6 +53,8 @@ impl NewStore {
         match self {
             Self::Sled(store) => store.fill(now, steps).await,
             Self::Postgres(store) => store.fill(steps).await,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(store) => store.fill(now, steps).await,
         }
     }
 
@@ -55,6 +66,8 @@ impl NewStore {
         match self {
             Self::Sled(store) => Ok(store.records().await),
             Self::Postgres(store) => store.records().await,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(store) => store.records().await,
         }
     }
 
@@ -66,6 +79,8 @@ impl NewStore {
         Ok(match self {
             Self::Sled(store) => store.finish()?,
             Self::Postgres(store) => store.finish().await?,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(store) => store.finish().await?,
         })
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Store;
+#[cfg(feature = "etcd")]
+use super::etcd::{self, EtcdStore};
 use super::keyring::Keyring;
 use super::postgres::{self, PostgresStore};
 use super::sled::{self, SledStore};
@@ -18,6 +20,10 @@ pub enum OpenError {
     /// A database of PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] postgres::OpenError),
+    /// An etcd.
+    #[cfg(feature = "etcd")]
+    #[error(transparent)]
+    Etcd(#[from] etcd::OpenError),
 }
 
 /// Opens the store of `config`, and makes it where there is none.
@@ -32,5 +38,7 @@ pub async fn open(
     Ok(match config {
         StoreConfig::Sled { path } => Arc::new(SledStore::open(path, keyring, now)?),
         StoreConfig::Postgres(config) => Arc::new(PostgresStore::open(config, keyring, now).await?),
+        #[cfg(feature = "etcd")]
+        StoreConfig::Etcd(config) => Arc::new(EtcdStore::open(config, keyring, now).await?),
     })
 }

@@ -97,7 +97,7 @@ impl Engine {
                 ("postgres", format!("postgres://{login}@{servers}/{store}?sslmode=disable"))
             }
             #[cfg(feature = "etcd")]
-            Kind::Etcd => ("etcd", format!("http://{servers}/{store}")),
+            Kind::Etcd => ("etcd", format!("http://{servers}/{store}?tls=off")),
         };
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let file = folder.join(format!("store{}.url", COUNT.fetch_add(1, Ordering::Relaxed)));

@@ -68,7 +68,7 @@ fn a_url_with_a_fault_is_refused_and_not_repeated() {
 fn a_url_that_is_not_there_is_missed() {
     check(
         &[(PATH, "  engine: postgres")],
-        &["gateway.yaml:6:3: store.url: is missing; say where the url is: file:PATH or env:NAME"],
+        &["gateway.yaml:5:1: store.url: is missing; say where the url is: file:PATH or env:NAME"],
     );
     check(
         &[(PATH, "  engine: postgres\n  url: env:NOT_SET")],
@@ -102,12 +102,52 @@ fn what_another_engine_takes_is_refused() {
 }
 
 #[test]
+#[cfg(not(feature = "etcd"))]
 fn an_engine_that_is_not_in_this_build_is_named() {
     check(
         &[(PATH, "  engine: etcd\n  url: file:x")],
         &["gateway.yaml:6:3: store.engine: is etcd, which this build does not have; use a build \
            with the feature etcd, or the engine postgres"],
     );
+}
+
+#[test]
+#[cfg(feature = "etcd")]
+fn a_store_on_etcd_is_read_from_its_url() {
+    let mut folder = Folder::new();
+    let url = "https://gate:s3cret@one,two:2380/mfa?ca=tls/ca.pem\n";
+    folder.put("secrets/url", url);
+    let config = folder.config(&edited(&[(PATH, "  engine: etcd\n  url: file:secrets/url")]));
+    let StoreConfig::Etcd(config) = config.store else { panic!("not on etcd") };
+    assert_eq!(config.endpoints, ["https://one:2379", "https://two:2380"]);
+    assert_eq!(config.place, "etcd at one:2379, two:2380, keys that begin with /mfa/");
+    assert!(config.authorities.is_some_and(|file| file.is_absolute()));
+    let form = "write https://USER:PASSWORD@HOST:PORT,HOST:PORT/PREFIX?ca=FILE";
+    for (url, what) in [
+        ("etcd://one", "begins neither with https:// nor, for this machine alone, with http://"),
+        ("https://gate@one", "names a user without a password"),
+        ("https://gate:s3cret@one?ssl=off", "has the setting \"ssl\", which is not taken"),
+    ] {
+        folder.set("STORE_URL", url);
+        let written = edited(&[(PATH, "  engine: etcd\n  url: env:STORE_URL")]);
+        assert_eq!(
+            folder.faults(&written),
+            [format!("gateway.yaml:7:3: store.url: {what}; {form}")]
+        );
+    }
+    folder.set("STORE_URL", "https://one");
+    let both = "  engine: etcd\n  url: env:STORE_URL\n  path: data/store";
+    assert_eq!(
+        folder.faults(&edited(&[(PATH, both)])),
+        [
+            "gateway.yaml:8:3: store.path: is nothing that the engine etcd takes; remove it, or name \
+          the engine that it is for"
+        ]
+    );
+}
+
+#[test]
+fn an_engine_that_nobody_knows_is_named() {
     check(
         &[(PATH, "  engine: oracle\n  path: data/store")],
         &[

@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "etcd")]
+use crate::config::EtcdConfig;
 use crate::config::fault::Findings;
 use crate::config::file::{Engine, KeysFile, StoreFile};
 use crate::config::key_path::KeyPath;
@@ -38,6 +40,14 @@ pub(super) fn store(
             let is_sync = written.require_sync_replication.unwrap_or(true);
             postgres(written.url, is_sync, &at.key("url"), around, findings)
         }
+        #[cfg(feature = "etcd")]
+        Engine::Etcd => {
+            misplaced(written.path.is_some(), &at.key("path"), "etcd", findings);
+            let replication = written.require_sync_replication.is_some();
+            misplaced(replication, &at.key("require_sync_replication"), "etcd", findings);
+            etcd(written.url, &at.key("url"), around, findings)
+        }
+        #[cfg(not(feature = "etcd"))]
         Engine::Etcd => {
             let mend = "use a build with the feature etcd, or the engine postgres";
             findings.fault(&at.key("engine"), "is etcd, which this build does not have", mend);
@@ -81,20 +91,9 @@ fn postgres(
     around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<StoreConfig> {
-    let source = findings.required(at, written, "say where the url is: file:PATH or env:NAME")?;
-    let url = match source.fetch(around) {
-        Ok(url) => url,
-        Err(error) => {
-            findings.note(at, error.to_string());
-            return None;
-        }
-    };
     let form = "write postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=verify-full";
-    let Ok(url) = std::str::from_utf8(url.reveal().trim_ascii()) else {
-        findings.fault(at, "is no text", form);
-        return None;
-    };
-    match PostgresConfig::parse(url, require_sync_replication) {
+    let url = url(written, form, at, around, findings)?;
+    match PostgresConfig::parse(&url, require_sync_replication) {
         Ok(mut config) => {
             if let PostgresTls::Verified { roots: Some(roots) } = &mut config.tls {
                 *roots = around.locate(roots);
@@ -106,6 +105,50 @@ fn postgres(
             None
         }
     }
+}
+
+#[cfg(feature = "etcd")]
+fn etcd(
+    written: Option<SecretSource>,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<StoreConfig> {
+    let form = "write https://USER:PASSWORD@HOST:PORT,HOST:PORT/PREFIX?ca=FILE";
+    let url = url(written, form, at, around, findings)?;
+    match EtcdConfig::parse(&url) {
+        Ok(mut config) => {
+            config.authorities = config.authorities.map(|file| around.locate(&file));
+            Some(StoreConfig::Etcd(config))
+        }
+        Err(error) => {
+            findings.fault(at, error.to_string(), form);
+            None
+        }
+    }
+}
+
+/// The url, which may hold a password.
+fn url(
+    written: Option<SecretSource>,
+    form: &str,
+    at: &KeyPath,
+    around: &Surroundings<'_>,
+    findings: &mut Findings,
+) -> Option<Zeroizing<String>> {
+    let source = findings.required(at, written, "say where the url is: file:PATH or env:NAME")?;
+    let url = match source.fetch(around) {
+        Ok(url) => url,
+        Err(error) => {
+            findings.note(at, error.to_string());
+            return None;
+        }
+    };
+    let Ok(url) = std::str::from_utf8(url.reveal().trim_ascii()) else {
+        findings.fault(at, "is no text", form);
+        return None;
+    };
+    Some(Zeroizing::new(url.to_owned()))
 }
 
 /// The master key, or where it will be made.

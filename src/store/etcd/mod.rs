@@ -16,7 +16,7 @@ use super::judge::{self, check_key, check_scan, check_transaction};
 use super::keyring::Keyring;
 use super::records::{Entry, address, key_of, within};
 use super::{
-    Copied, CounterRule, CounterState, Event, Health, Key, Record, Space, Store, StoreError,
+    Copied, CounterRule, CounterState, Event, Health, Key, Pulse, Record, Space, Store, StoreError,
     Version, Write,
 };
 use crate::clock::UnixMillis;
@@ -45,6 +45,9 @@ pub use refusal::OpenError;
 
 /// Records that one question asks for.
 const PAGE: usize = 256;
+
+/// Without a beat for so long a gateway cannot decide.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// The store behind one prefix of an etcd.
 pub struct EtcdStore {
@@ -177,6 +180,20 @@ impl Store for EtcdStore {
 
     async fn health(&self) -> Health {
         health::health(&self.vault, &self.counted, &self.place).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.vault.check()?;
+        match self.vault.lag() {
+            Some(lag) if lag < SILENT => Ok(()),
+            Some(_) | None => Err(StoreError::Unavailable(
+                "nothing was heard of the other gateways for a second".to_owned(),
+            )),
+        }
+    }
+
+    fn pulse(&self) -> Option<Pulse> {
+        Some(Pulse { lag: self.vault.lag(), failovers: self.vault.failovers() })
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -1,15 +1,8 @@
 //! Members that fail, and an etcd that was set back: nothing that was answered is lost, and no
 //! code counts twice.
 
-use std::process::Output;
-
+use super::single::Single;
 use super::*;
-
-/// Runs bash with `words` as its arguments.
-fn bash(script: &str, words: &[&str]) -> Output {
-    let mut command = Command::new("bash");
-    command.args(["-c", script, SCRIPT]).args(words).output().unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_outlives_its_leader() {
@@ -66,72 +59,6 @@ async fn without_most_members_everything_is_refused() {
     store.commit(NOW, vec![put(&factor("ann"), "z")]).await.unwrap();
 }
 
-/// An etcd of one member, which is set back more easily than three.
-struct Single {
-    folder: TempDir,
-    port: u16,
-}
-
-impl Single {
-    const KEEP: &str = concat!(
-        ". ",
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/engines/keeper.sh\n",
-        r#"keep "$PPID" "$1/log" bash -c 'echo $$ >"$0" && exec "$@"' "$1/pid" etcd --name one \
-            --data-dir "$1/data" --listen-client-urls "http://127.0.0.1:$2" \
-            --advertise-client-urls "http://127.0.0.1:$2" \
-            --listen-peer-urls "http://127.0.0.2:$2" \
-            --initial-advertise-peer-urls "http://127.0.0.2:$2" \
-            --initial-cluster "one=http://127.0.0.2:$2"
-        until_true 30 "etcd" etcdctl --endpoints "127.0.0.1:$2" endpoint health"#,
-    );
-
-    fn start() -> Self {
-        let single = Self { folder: tempfile::tempdir().unwrap(), port: free_ports()[0] };
-        single.run(Self::KEEP);
-        single
-    }
-
-    fn run(&self, script: &str) {
-        let folder = self.folder.path().to_str().unwrap();
-        let script = format!("set -e; export ETCDCTL_API=3; {script}");
-        let ran = block_in_place(|| bash(&script, &[folder, &self.port.to_string()]));
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    }
-
-    fn kill(&self) {
-        let keeper = concat!(". ", env!("CARGO_MANIFEST_DIR"), "/tests/engines/keeper.sh\n");
-        self.run(&format!("{keeper} kill_all \"$(cat \"$1/pid\")\""));
-    }
-
-    fn save(&self) {
-        self.run("etcdctl --endpoints \"127.0.0.1:$2\" snapshot save \"$1/snapshot\"");
-    }
-
-    /// Sets it back to what was saved.
-    fn restore(&self) {
-        self.kill();
-        self.run(
-            r#"rm -r "$1/data"
-            etcdctl snapshot restore "$1/snapshot" --name one --data-dir "$1/data" \
-                --initial-advertise-peer-urls "http://127.0.0.2:$2" \
-                --initial-cluster "one=http://127.0.0.2:$2""#,
-        );
-        self.run(Self::KEEP);
-    }
-
-    async fn open(&self) -> EtcdStore {
-        let url = format!("http://127.0.0.1:{}/portcullis", self.port);
-        EtcdStore::open(&EtcdConfig::parse(&url).unwrap(), &keyring(1), NOW).await.unwrap()
-    }
-}
-
-impl Drop for Single {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 fn raise(to: u64) -> Vec<Write> {
     vec![Write::raise(key(Space::Step, "ann"), to, LATER)]
 }
@@ -177,7 +104,7 @@ async fn a_restart_of_etcd_burns_no_code() {
     let store = etcd.open().await;
     store.commit(NOW, raise(700)).await.unwrap();
     etcd.kill();
-    etcd.run(Single::KEEP);
+    etcd.go_on();
     store.commit(NOW, raise(701)).await.unwrap();
     drop(store);
     let store = etcd.open().await;

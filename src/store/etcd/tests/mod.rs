@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
@@ -18,10 +17,12 @@ use crate::config::{MasterKey, Secret};
 use crate::store::Expect;
 use crate::store::conformance::{Engine, NOW, conformance};
 
+mod access;
 mod copies;
 mod faults;
 mod news;
 mod refusals;
+mod single;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/etcd.sh");
 const LATER: UnixMillis = UnixMillis::from_seconds(1_800_100_000);
@@ -104,17 +105,13 @@ impl Home {
         let number = HOMES.fetch_add(1, Ordering::Relaxed);
         Self(cluster().address(&format!("home-{number}")))
     }
-
-    async fn open(&self) -> EtcdStore {
-        EtcdStore::open(&self.0, &keyring(1), NOW).await.unwrap()
-    }
 }
 
 impl Engine for Home {
     type Store = EtcdStore;
 
-    fn open(&self) -> EtcdStore {
-        block_in_place(|| Handle::current().block_on(Self::open(self)))
+    async fn open(&self) -> EtcdStore {
+        EtcdStore::open(&self.0, &keyring(1), NOW).await.unwrap()
     }
 }
 
