@@ -97,7 +97,9 @@ async fn a_service_comes_by_its_token_alone() {
             assert_eq!(ask("/home", name, value).await.status, 401, "{name}");
             assert_eq!(ask("/echo/metrics/", name, value).await.status, 401, "{name}");
         }
-        let wrong = format!("{}A", &secret[..secret.len() - 1]);
+        // Some secrets end with the one letter, none with both.
+        let other = if secret.ends_with('A') { 'E' } else { 'A' };
+        let wrong = format!("{}{other}", &secret[..secret.len() - 1]);
         for value in [wrong.as_str(), "", "Bearer", "portcullis_"] {
             let told = ask("/echo/metrics", "portcullis-service-token", value).await;
             assert_eq!(told.status, 401, "{value}");
