@@ -74,15 +74,15 @@ macro_rules! conformance {
 }
 pub(in crate::store) use conformance;
 
-fn key(space: Space, id: &str) -> Key {
+pub(in crate::store) fn key(space: Space, id: &str) -> Key {
     Key::new(space, id.as_bytes().to_vec())
 }
 
-fn factor(id: &str) -> Key {
+pub(in crate::store) fn factor(id: &str) -> Key {
     key(Space::Factor, id)
 }
 
-fn put(key: &Key, value: &'static str) -> Write {
+pub(in crate::store) fn put(key: &Key, value: &'static str) -> Write {
     Write::put(key.clone(), value.as_bytes(), None)
 }
 

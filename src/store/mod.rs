@@ -289,6 +289,21 @@ pub struct Pulse {
     pub failovers: u64,
 }
 
+impl Pulse {
+    /// Without a beat for so long a gateway cannot decide.
+    const SILENT: Duration = Duration::from_secs(1);
+
+    /// Whether the other gateways were heard of lately enough to decide anything.
+    fn beats(&self) -> Result<(), StoreError> {
+        match self.lag {
+            Some(lag) if lag < Self::SILENT => Ok(()),
+            Some(_) | None => Err(StoreError::Unavailable(
+                "nothing was heard of the other gateways for a second".to_owned(),
+            )),
+        }
+    }
+}
+
 /// How a store fares that gateways share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shared {

@@ -46,9 +46,6 @@ pub use refusal::OpenError;
 /// Records that one question asks for.
 const PAGE: usize = 256;
 
-/// Without a beat for so long a gateway cannot decide.
-const SILENT: Duration = Duration::from_secs(1);
-
 /// The store behind one prefix of an etcd.
 pub struct EtcdStore {
     vault: Arc<Vault>,
@@ -184,12 +181,7 @@ impl Store for EtcdStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.vault.check()?;
-        match self.vault.lag() {
-            Some(lag) if lag < SILENT => Ok(()),
-            Some(_) | None => Err(StoreError::Unavailable(
-                "nothing was heard of the other gateways for a second".to_owned(),
-            )),
-        }
+        self.pulse().map_or(Ok(()), |pulse| pulse.beats())
     }
 
     fn pulse(&self) -> Option<Pulse> {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::config::{MasterKey, Secret};
 use crate::store::Expect;
-use crate::store::conformance::{Engine, NOW, conformance};
+use crate::store::conformance::{Engine, NOW, conformance, factor, key, put};
 
 mod access;
 mod copies;
@@ -120,18 +120,6 @@ impl Engine for Home {
 /// A keyring whose master key is 32 times `byte`.
 fn keyring(byte: u8) -> Keyring {
     Keyring::load(&MasterKey::Given(Secret::new(vec![byte; 32]))).unwrap()
-}
-
-fn key(space: Space, id: &str) -> Key {
-    Key::new(space, id.as_bytes().to_vec())
-}
-
-fn factor(id: &str) -> Key {
-    key(Space::Factor, id)
-}
-
-fn put(key: &Key, value: &'static str) -> Write {
-    Write::put(key.clone(), value.as_bytes(), None)
 }
 
 /// The next event that is no beat; within ten seconds.
