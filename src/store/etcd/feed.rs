@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{EventType, WatchOptions, WatchResponse};
+use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::layout::{FLOOR, GONE, PULSE};
@@ -80,26 +80,9 @@ async fn is_told(vault: &Vault, revision: i64) -> bool {
 }
 
 async fn tell_from(vault: &Vault, member: usize, next: &mut i64) -> End {
-    // What is told next has to follow on what was told last.
-    match epoch(vault).await {
-        Ok((revision, _)) if vault.is_news_due() || revision.saturating_add(1) < *next => {
-            return End::Gap;
-        }
-        Ok((_, true)) => drop(vault.events.send(Event::Resync)),
-        Ok((_, false)) => {}
-        Err(error) => return End::Broken(error.to_string()),
-    }
-    let client = match vault.members.client(member).await {
-        Ok(client) => client,
-        Err(trouble) => return End::Broken(trouble.of_reading().to_string()),
-    };
-    let (from, to) = vault.layout.all();
-    let options = WatchOptions::new().with_range(to).with_start_revision(*next);
-    let mut telling = client.watch_client().max_decoding_message_size(LARGEST);
-    let mut told = match timeout(BEGIN, telling.watch(from, Some(options))).await {
-        Ok(Ok(told)) => told,
-        Ok(Err(error)) => return End::Broken(error.to_string()),
-        Err(_) => return End::Broken("it is silent".to_owned()),
+    let mut told = match begin(vault, member, *next).await {
+        Ok(told) => told,
+        Err(end) => return end,
     };
     loop {
         let message = tokio::select! {
@@ -120,6 +103,27 @@ async fn tell_from(vault: &Vault, member: usize, next: &mut i64) -> End {
             Ok(None) => return End::Broken("it ended".to_owned()),
             Err(error) => return End::Broken(error.to_string()),
         }
+    }
+}
+
+async fn begin(vault: &Vault, member: usize, next: i64) -> Result<WatchStream, End> {
+    let broken = |error: StoreError| End::Broken(error.to_string());
+    // What is told next has to follow on what was told last.
+    let (revision, is_raised) = epoch(vault).await.map_err(broken)?;
+    if vault.is_news_due() || revision.saturating_add(1) < next {
+        return Err(End::Gap);
+    }
+    if is_raised {
+        let _ = vault.events.send(Event::Resync);
+    }
+    let client = vault.members.client(member).await.map_err(|it| broken(it.of_reading()))?;
+    let (from, to) = vault.layout.all();
+    let options = WatchOptions::new().with_range(to).with_start_revision(next);
+    let mut telling = client.watch_client().max_decoding_message_size(LARGEST);
+    match timeout(BEGIN, telling.watch(from, Some(options))).await {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(error)) => Err(End::Broken(error.to_string())),
+        Err(_) => Err(End::Broken("it is silent".to_owned())),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp, TxnResponse};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -221,20 +221,25 @@ impl Vault {
             .when(self.unchanged(addresses, &look))
             .and_then(ops)
             .or_else(self.looks_at(addresses));
-        let before = self.revision();
-        sent.store(true, Ordering::Relaxed);
-        let written = self.members.write(tx).await;
-        sent.store(false, Ordering::Relaxed);
-        let answer = match written {
+        let answer = match self.send(tx, sent).await {
             Ok(answer) => answer,
             Err(trouble) => return self.not_written(trouble),
         };
-        self.take_note(before, answer.header());
         if !answer.succeeded() {
             return Ok(Attempt::Lost(self.as_look(&answer)?));
         }
         let revision = answer.header().map_or(0, ResponseHeader::revision);
         Ok(Attempt::Done(verdict.answer, revision, verdict.events))
+    }
+
+    async fn send(&self, tx: Txn, sent: &AtomicBool) -> Result<TxnResponse, Trouble> {
+        let before = self.revision();
+        sent.store(true, Ordering::Relaxed);
+        let written = self.members.write(tx).await;
+        sent.store(false, Ordering::Relaxed);
+        let answer = written?;
+        self.take_note(before, answer.header());
+        Ok(answer)
     }
 
     // Everything that was judged is as it was, and the store is still the one it was.
