@@ -176,30 +176,32 @@ impl Turn {
 
     /// Lets others have it, before anybody is answered.
     pub async fn give_back(mut self) {
-        if let Some(held) = self.let_go() {
-            held.give_back().await;
+        if let Some(held) = self.held.take() {
+            held.give_back(self.renewing.take()).await;
         }
     }
 
     /// Notes that a transaction gave it back.
     pub fn was_given_back(mut self) {
-        let _gone = self.let_go();
-    }
-
-    fn let_go(&mut self) -> Option<Arc<Held>> {
+        self.held = None;
         if let Some(renewing) = self.renewing.take() {
             renewing.abort();
         }
-        self.held.take()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(held) = self.let_go()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move { held.give_back().await });
+        let (held, renewing) = (self.held.take(), self.renewing.take());
+        match (held, tokio::runtime::Handle::try_current()) {
+            (Some(held), Ok(runtime)) => {
+                runtime.spawn(async move { held.give_back(renewing).await });
+            }
+            (_, Ok(_) | Err(_)) => {
+                if let Some(renewing) = renewing {
+                    renewing.abort();
+                }
+            }
         }
     }
 }
@@ -289,8 +291,12 @@ impl Held {
         Ok(())
     }
 
-    async fn give_back(&self) {
-        // Whoever renews it was stopped; what that did last is not known for certain.
+    async fn give_back(&self, renewing: Option<AbortHandle>) {
+        // Whoever renews it is stopped between two times, so that it does not come back.
+        let _not_renewed = self.versions.lock().await;
+        if let Some(renewing) = renewing {
+            renewing.abort();
+        }
         for key in &self.keys {
             let given = match self.ours(key).await {
                 Ok(Some(version)) => {

@@ -167,7 +167,11 @@ fn what_the_example_has_in_comments_loads_too() {
     folder.put("secrets/webhook.key", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     let hash = PasswordHash::made(b"ann has a long one", [7; 16]).unwrap();
     folder.put("secrets/ann.argon2id", hash);
-    let config = folder.config(&with_comments());
+    folder.put("secrets/postgres.url", "postgres://portcullis:secret@db/portcullis");
+    // A store is in a folder or in a database, never in both.
+    let written = with_comments().replacen("engine: sled ", "engine: postgres ", 1);
+    let config = folder.config(&written.replacen("  path: data/store\n", "", 1));
+    assert_eq!(config.store.engine(), "postgres");
     assert!(config.listeners[1].tls.is_some());
     assert!(config.branding.templates.is_some());
     let success = &config.portals[0].identity.logins[0].success;

@@ -68,7 +68,7 @@ fn a_url_with_a_fault_is_refused_and_not_repeated() {
 fn a_url_that_is_not_there_is_missed() {
     check(
         &[(PATH, "  engine: postgres")],
-        &["gateway.yaml:6:3: store.url: is missing; say where the url is: file:PATH or env:NAME"],
+        &["gateway.yaml:5:1: store.url: is missing; say where the url is: file:PATH or env:NAME"],
     );
     check(
         &[(PATH, "  engine: postgres\n  url: env:NOT_SET")],

@@ -43,7 +43,8 @@ async fn each_step_of_an_enrolment_may_come_to_another_house() {
     assert!(one.accounts.take_new_codes(NOW, account(&proven), &proven).await.unwrap().is_some());
     assert!(two.accounts.take_new_codes(NOW, account(&proven), &proven).await.unwrap().is_none());
     // A sign-in at the second one, its code at the first one.
-    let later = NOW.plus(STEP);
+    here.clock.advance(STEP);
+    let later = here.clock_now();
     let other = two.sign_in(1, 20).await;
     let typed = code(&secret, later);
     let verified =
@@ -100,7 +101,8 @@ async fn nothing_is_proven_while_another_house_changes_the_factor() {
     let (one, two) = (desk_in(&here), desk_in(&there));
     let (secret, proven) = one.enrol(&*one.sign_in(1, 10).await).await;
     let named = two.sign_in(1, 20).await;
-    let (at, to) = (NOW.plus(STEP), told(&named));
+    here.clock.advance(STEP);
+    let (at, to) = (here.clock_now(), told(&named));
     let turn = turns(&here).take(&[change_of(&proven)], STEP).await.unwrap();
     let refused = two.accounts.verify(at, account(&named), &named, &to, &code(&secret, at)).await;
     assert!(matches!(refused, Err(VerifyFault::Used)));

@@ -185,7 +185,7 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
 
 fn changed(vault: &Vault, address: &[u8], deleted: bool) {
     match key_of(address) {
-        Ok(key) if key.space.watched() => {
+        Ok(key) if key.is_watched() => {
             let _ = vault.events.send(Event::Changed { key, deleted });
         }
         Ok(_) => {}

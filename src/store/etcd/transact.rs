@@ -316,7 +316,7 @@ fn judged(
             Outcome::Goes => None,
             Outcome::Becomes(entry) => Some(entry),
         };
-        if write.key.space.watched() {
+        if write.key.is_watched() {
             let (key, deleted) = (write.key.clone(), after.is_none());
             verdict.events.push(Event::Changed { key, deleted });
         }

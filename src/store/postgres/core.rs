@@ -12,11 +12,9 @@ use super::schema::refusal;
 use super::server::{ASK, History, Server};
 use crate::clock::{self, UnixMillis};
 use crate::store::StoreError;
+use crate::store::freshness::GOOD_FOR;
 use crate::store::records::{Codec, IDENTITY, STATE};
 use crate::store::stamp::{Stamp, StampKeys};
-
-/// What was read counts for this long after a look at the store began that its standby confirmed.
-pub(super) const FRESH: Duration = Duration::from_millis(750);
 
 /// Of one store in one process.
 pub(super) struct Core {
@@ -193,7 +191,7 @@ impl Core {
     /// Whether what is read now is certainly what the server that takes writes has: a look at it
     /// was confirmed a moment ago.
     pub(super) fn is_fresh(&self) -> bool {
-        self.lag().is_some_and(|lag| lag < FRESH)
+        self.lag().is_some_and(|lag| lag < GOOD_FOR)
     }
 
     pub(super) fn failovers(&self) -> u64 {

@@ -298,7 +298,7 @@ fn told(event: &Event) -> Option<(i16, &[u8], bool)> {
 /// Whether others have to hear of it. A session that is new changes nothing that anybody could
 /// have kept, and there are too many of them.
 fn is_told(key: &Key, is_new: bool, is_gone: bool) -> bool {
-    key.space.watched() && !(key.space == Space::Session && is_new && !is_gone)
+    key.is_watched() && !(key.space == Space::Session && is_new && !is_gone)
 }
 
 /// Whether it cannot wait for the next look of the feed. A notification makes the server commit

@@ -48,10 +48,10 @@ async fn what_one_gateway_changes_the_other_hears_of_once() {
         let there = Event::Changed { key: key(Space::Factor, "ann"), deleted: false };
         assert_eq!(next(events).await, there);
     }
-    let turn = Write::put(key(Space::Turn, "ann"), &b"x"[..], None);
-    two.commit(NOW, vec![turn]).await.unwrap();
-    let taken = Event::Changed { key: key(Space::Turn, "ann"), deleted: false };
-    assert_eq!((next(&mut own).await, next(&mut others).await), (taken.clone(), taken));
+    let token = Write::put(key(Space::Token, "ann"), &b"x"[..], None);
+    two.commit(NOW, vec![token]).await.unwrap();
+    let made = Event::Changed { key: key(Space::Token, "ann"), deleted: false };
+    assert_eq!((next(&mut own).await, next(&mut others).await), (made.clone(), made));
     assert_eq!(two.get(NOW, &session).await, Ok(None));
 }
 
