@@ -13,10 +13,10 @@ pub enum NewStore {
     /// In a folder.
     Sled(sled::NewStore),
     /// In a database.
-    Postgres(postgres::NewStore),
+    Postgres(Box<postgres::NewStore>),
     /// In an etcd.
     #[cfg(feature = "etcd")]
-    Etcd(etcd::NewStore),
+    Etcd(Box<etcd::NewStore>),
 }
 
 impl NewStore {
@@ -36,11 +36,13 @@ impl NewStore {
                 Self::Sled(sled::NewStore::begin(path, keyring, now, made)?)
             }
             StoreConfig::Postgres(config) => {
-                Self::Postgres(postgres::NewStore::begin(config, keyring, now, made).await?)
+                let store = postgres::NewStore::begin(config, keyring, now, made).await?;
+                Self::Postgres(Box::new(store))
             }
             #[cfg(feature = "etcd")]
             StoreConfig::Etcd(config) => {
-                Self::Etcd(etcd::NewStore::begin(config, keyring, now, made).await?)
+                let store = etcd::NewStore::begin(config, keyring, now, made).await?;
+                Self::Etcd(Box::new(store))
             }
         })
     }
@@ -76,11 +78,12 @@ impl NewStore {
     /// # Errors
     /// When it cannot be put there; then nothing is, or the text says otherwise.
     pub async fn finish(self) -> Result<(), OpenError> {
-        Ok(match self {
+        match self {
             Self::Sled(store) => store.finish()?,
             Self::Postgres(store) => store.finish().await?,
             #[cfg(feature = "etcd")]
             Self::Etcd(store) => store.finish().await?,
-        })
+        }
+        Ok(())
     }
 }

@@ -64,8 +64,9 @@ async fn one(cluster: &Cluster, number: usize) -> Cut {
     let looking = tokio::spawn(until_turned_away(looking));
     let admin = cluster.gateways[number % cluster.gateways.len()].admin();
     let path = format!("/api/v1/portals/wiki/users/{user}/reset");
-    let reset = json!({ "reason": "lost phone", "requested_by": "bob@example.com" }).to_string();
-    let answer = tab::ask(admin, call_with(DESK, "POST", &path, &reset)).await.unwrap();
+    let by = "bob@example.com";
+    let reset = json!({ "reason": "lost phone", "requested_by": by, "channel": "colleague" });
+    let answer = tab::ask(admin, call_with(DESK, "POST", &path, &reset.to_string())).await.unwrap();
     let told = Instant::now();
     assert_eq!(answer.status, 200, "{answer:?}");
     let ends = sockets.iter_mut().map(async |socket| {

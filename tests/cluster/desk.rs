@@ -184,11 +184,13 @@ async fn who_works_at_the_console_may_come_to_any_gateway(engine: &Engine) {
         |_, builder: Builder| builder.portal("wiki", &portal).person(ANN).token(console::ADMIN);
     let mut cluster = cluster::of(2, engine).run(equip).await;
     enrol(cluster.any(), "wiki", ALICE).await;
-    let ann = console::join(&cluster.gateways[0], ANN).await;
+    let mut ann = console::join(&cluster.gateways[0], ANN).await;
+    let page = ann.console.looks_at("wiki", "alice").await;
+    assert!(page.text().contains("alice"), "{:?}", page.answer);
     let mut other = Console::at(&cluster.gateways[1]);
     other.jar = ann.console.jar.clone();
     let page = other.looks_at("wiki", "alice").await;
-    assert!(page.text().contains("alice"), "{}", page.text());
+    assert!(page.text().contains("alice"), "{:?}", page.answer);
     // A code of hers that was given at the one is spent at the other.
     cluster.next_code();
     let code = ann.phone.code(cluster.any().now());

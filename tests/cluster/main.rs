@@ -53,6 +53,8 @@ macro_rules! on_each_engine {
     };
 }
 
+// `benches/crowd.rs` uses more of these two.
+#[allow(dead_code)]
 mod cluster;
 mod crowd;
 mod engine;
@@ -61,6 +63,7 @@ mod figures;
 mod history;
 mod lane;
 mod member;
+#[allow(dead_code)]
 mod tab;
 
 mod cuts;

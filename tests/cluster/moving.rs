@@ -2,7 +2,7 @@
 //! has enrolled goes on with the same phone, and no code counts twice on the way.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -65,7 +65,7 @@ async fn moves(gateway: &mut Gateway, name: &str, yaml: &str) {
 }
 
 /// Gives the exit code and all that was said.
-fn import(gateway: &Gateway, file: &PathBuf) -> (i32, String) {
+fn import(gateway: &Gateway, file: &Path) -> (i32, String) {
     let done = gateway.offline(&["store", "import", "--from", path(file)]);
     (done.code, done.out + &done.complaint)
 }

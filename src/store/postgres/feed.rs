@@ -208,12 +208,15 @@ impl Feed {
     }
 }
 
+/// The changes of one write, by its number.
+type Written = (u64, Vec<Event>);
+
 /// What a look gave: the place to look from the next time, and the changes by their writes.
-fn read(rows: &[Row]) -> Result<(String, Vec<(u64, Vec<Event>)>), StoreError> {
+fn read(rows: &[Row]) -> Result<(String, Vec<Written>), StoreError> {
     let first =
         rows.first().ok_or_else(|| StoreError::Unavailable("a look gave nothing".into()))?;
     let snapshot = first.try_get(0).map_err(lost)?;
-    let mut changes: Vec<(u64, Vec<Event>)> = Vec::new();
+    let mut changes: Vec<Written> = Vec::new();
     for row in rows {
         // Without any change there is one row all the same.
         let Some(number) = row.try_get::<_, Option<i64>>(1).map_err(lost)? else { continue };

@@ -70,7 +70,8 @@ impl Pool {
     /// A connection for one piece of work.
     pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
         let unavailable = |why: &str| StoreError::Unavailable(why.to_owned());
-        match self.0.get().await {
+        // Making a connection is a long story, and each of ours would carry the room for it.
+        match Box::pin(self.0.get()).await {
             Ok(line) => Ok(Lease(Some(line))),
             Err(PoolError::Backend(error)) => Err(error.into()),
             Err(PoolError::Timeout(_)) => Err(unavailable("no connection to it is free in time")),

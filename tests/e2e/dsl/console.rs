@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use super::browser::Shown;
 use super::client::{self, Call};
@@ -43,8 +44,12 @@ impl Person {
     }
 
     pub(super) fn put_into(&self, folder: &Path) {
+        // Gateways that share a store have the same file: a session is of one hash.
+        static HASHES: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+        let mut hashes = HASHES.lock().unwrap();
+        let hash = hashes.entry(self.password).or_insert_with(|| hash_of(self.password));
         let file = folder.join(format!("{}.argon2id", self.name));
-        fs::write(&file, hash_of(self.password)).unwrap();
+        fs::write(&file, hash).unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 

@@ -73,6 +73,8 @@ fn cluster() -> &'static Cluster {
     })
 }
 
+// It outlives us: that is what it is for.
+#[allow(clippy::zombie_processes)]
 fn remove_after_us(folder: &Path) {
     let waiting =
         "tail --pid=$1 --follow /dev/null; until rm --recursive --force \"$2\"; do :; done";
