@@ -128,6 +128,7 @@ fn a_store_on_etcd_is_read_from_its_url() {
         ("https://gate@one", "names a user without a password"),
         ("https://gate:s3cret@one?ssl=off", "has the setting \"ssl\", which is not taken"),
     ] {
+        let mut folder = Folder::new();
         folder.set("STORE_URL", url);
         let written = edited(&[(PATH, "  engine: etcd\n  url: env:STORE_URL")]);
         assert_eq!(
