@@ -9,7 +9,7 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::layout::{FLOOR, GONE, PULSE};
-use super::transact::Floor;
+use super::transact::{Floor, is_told};
 use super::vault::Vault;
 use crate::clock::steady;
 use crate::store::records::{META, key_of};
@@ -60,7 +60,7 @@ pub(super) async fn beat(vault: Arc<Vault>) {
         due.tick().await;
         let moment = steady();
         let Ok(look) = vault.look(&[]).await else { continue };
-        if !is_told(&vault, look.revision).await {
+        if !comes(&vault, look.revision).await {
             vault.disturbed.notify_one();
         } else if !vault.is_news_due() {
             vault.beat(moment);
@@ -69,7 +69,7 @@ pub(super) async fn beat(vault: Arc<Vault>) {
 }
 
 // Nothing is told of what others write into the same etcd, so a pulse of our own has to move it.
-async fn is_told(vault: &Vault, revision: i64) -> bool {
+async fn comes(vault: &Vault, revision: i64) -> bool {
     if vault.told_up_to(revision, ON_ITS_WAY).await {
         return true;
     }
@@ -163,19 +163,19 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
     let parts = events.iter().filter_map(|event| {
         let kv = event.kv()?;
         let address = vault.layout.address(kv.key())?;
-        Some((kv.mod_revision(), address, kv.value(), event.event_type()))
+        Some((kv.mod_revision(), address, kv, event.event_type()))
     });
     let parts: Vec<_> = parts.collect();
     for same in parts.chunk_by(|one, other| one.0 == other.0) {
         // What etcd removes when a lease is over is told to nobody, nor what a sweep removes.
         let tells_ends = same.iter().any(|(_, address, ..)| *address == GONE);
-        for (revision, address, value, kind) in same {
+        for (revision, address, kv, kind) in same {
             last = last.max(*revision);
             let deleted = *kind == EventType::Delete;
             if address.first() == Some(&META) {
-                of_the_store_itself(vault, address, value);
+                of_the_store_itself(vault, address, kv.value());
             } else if !deleted || tells_ends {
-                changed(vault, address, deleted);
+                changed(vault, address, kv.version() == 1, deleted);
             }
         }
     }
@@ -183,9 +183,9 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
     vault.told.send_replace(last);
 }
 
-fn changed(vault: &Vault, address: &[u8], deleted: bool) {
+fn changed(vault: &Vault, address: &[u8], is_new: bool, deleted: bool) {
     match key_of(address) {
-        Ok(key) if key.is_watched() => {
+        Ok(key) if is_told(&key, is_new, deleted) => {
             let _ = vault.events.send(Event::Changed { key, deleted });
         }
         Ok(_) => {}
