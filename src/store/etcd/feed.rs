@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{EventType, WatchOptions, WatchResponse};
+use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::layout::{FLOOR, GONE, PULSE};
-use super::transact::Floor;
+use super::transact::{Floor, is_told};
 use super::vault::Vault;
 use crate::clock::steady;
 use crate::store::records::{META, key_of};
@@ -60,7 +60,7 @@ pub(super) async fn beat(vault: Arc<Vault>) {
         due.tick().await;
         let moment = steady();
         let Ok(look) = vault.look(&[]).await else { continue };
-        if !is_told(&vault, look.revision).await {
+        if !comes(&vault, look.revision).await {
             vault.disturbed.notify_one();
         } else if !vault.is_news_due() {
             vault.beat(moment);
@@ -69,7 +69,7 @@ pub(super) async fn beat(vault: Arc<Vault>) {
 }
 
 // Nothing is told of what others write into the same etcd, so a pulse of our own has to move it.
-async fn is_told(vault: &Vault, revision: i64) -> bool {
+async fn comes(vault: &Vault, revision: i64) -> bool {
     if vault.told_up_to(revision, ON_ITS_WAY).await {
         return true;
     }
@@ -80,26 +80,9 @@ async fn is_told(vault: &Vault, revision: i64) -> bool {
 }
 
 async fn tell_from(vault: &Vault, member: usize, next: &mut i64) -> End {
-    // What is told next has to follow on what was told last.
-    match epoch(vault).await {
-        Ok((revision, _)) if vault.is_news_due() || revision.saturating_add(1) < *next => {
-            return End::Gap;
-        }
-        Ok((_, true)) => drop(vault.events.send(Event::Resync)),
-        Ok((_, false)) => {}
-        Err(error) => return End::Broken(error.to_string()),
-    }
-    let client = match vault.members.client(member).await {
-        Ok(client) => client,
-        Err(trouble) => return End::Broken(trouble.of_reading().to_string()),
-    };
-    let (from, to) = vault.layout.all();
-    let options = WatchOptions::new().with_range(to).with_start_revision(*next);
-    let mut telling = client.watch_client().max_decoding_message_size(LARGEST);
-    let mut told = match timeout(BEGIN, telling.watch(from, Some(options))).await {
-        Ok(Ok(told)) => told,
-        Ok(Err(error)) => return End::Broken(error.to_string()),
-        Err(_) => return End::Broken("it is silent".to_owned()),
+    let mut told = match begin(vault, member, *next).await {
+        Ok(told) => told,
+        Err(end) => return end,
     };
     loop {
         let message = tokio::select! {
@@ -120,6 +103,27 @@ async fn tell_from(vault: &Vault, member: usize, next: &mut i64) -> End {
             Ok(None) => return End::Broken("it ended".to_owned()),
             Err(error) => return End::Broken(error.to_string()),
         }
+    }
+}
+
+async fn begin(vault: &Vault, member: usize, next: i64) -> Result<WatchStream, End> {
+    let broken = |error: StoreError| End::Broken(error.to_string());
+    // What is told next has to follow on what was told last.
+    let (revision, is_raised) = epoch(vault).await.map_err(broken)?;
+    if vault.is_news_due() || revision.saturating_add(1) < next {
+        return Err(End::Gap);
+    }
+    if is_raised {
+        let _ = vault.events.send(Event::Resync);
+    }
+    let client = vault.members.client(member).await.map_err(|it| broken(it.of_reading()))?;
+    let (from, to) = vault.layout.all();
+    let options = WatchOptions::new().with_range(to).with_start_revision(next);
+    let mut telling = client.watch_client().max_decoding_message_size(LARGEST);
+    match timeout(BEGIN, telling.watch(from, Some(options))).await {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(error)) => Err(End::Broken(error.to_string())),
+        Err(_) => Err(End::Broken("it is silent".to_owned())),
     }
 }
 
@@ -159,19 +163,19 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
     let parts = events.iter().filter_map(|event| {
         let kv = event.kv()?;
         let address = vault.layout.address(kv.key())?;
-        Some((kv.mod_revision(), address, kv.value(), event.event_type()))
+        Some((kv.mod_revision(), address, kv, event.event_type()))
     });
     let parts: Vec<_> = parts.collect();
     for same in parts.chunk_by(|one, other| one.0 == other.0) {
         // What etcd removes when a lease is over is told to nobody, nor what a sweep removes.
         let tells_ends = same.iter().any(|(_, address, ..)| *address == GONE);
-        for (revision, address, value, kind) in same {
+        for (revision, address, kv, kind) in same {
             last = last.max(*revision);
             let deleted = *kind == EventType::Delete;
             if address.first() == Some(&META) {
-                of_the_store_itself(vault, address, value);
+                of_the_store_itself(vault, address, kv.value());
             } else if !deleted || tells_ends {
-                changed(vault, address, deleted);
+                changed(vault, address, kv.version() == 1, deleted);
             }
         }
     }
@@ -179,9 +183,9 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
     vault.told.send_replace(last);
 }
 
-fn changed(vault: &Vault, address: &[u8], deleted: bool) {
+fn changed(vault: &Vault, address: &[u8], is_new: bool, deleted: bool) {
     match key_of(address) {
-        Ok(key) if key.is_watched() => {
+        Ok(key) if is_told(&key, is_new, deleted) => {
             let _ = vault.events.send(Event::Changed { key, deleted });
         }
         Ok(_) => {}

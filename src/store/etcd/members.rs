@@ -179,11 +179,12 @@ impl Members {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let client = self.client(member).await?;
-        match timeout(ANSWER, question(client)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(self.failed(member, &error).await),
-            Err(_) => Err(Trouble::Elsewhere(format!("{} is silent", self.name(member)))),
+        let silent = |_| Trouble::Elsewhere(format!("{} is silent", self.name(member)));
+        // Others may be waiting for the same member already.
+        let client = timeout(ANSWER, self.client(member)).await.map_err(silent)??;
+        match timeout(ANSWER, question(client)).await.map_err(silent)? {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.failed(member, &error).await),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp, TxnResponse};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use super::vault::{LIMIT, Look, Vault, silent};
 use crate::clock::UnixMillis;
 use crate::store::judge::{self, Outcome, Terms, judge};
 use crate::store::records::{Entry, Kind, address};
-use crate::store::{CounterRule, CounterState, Event, Key, Op, StoreError, Version, Write};
+use crate::store::{CounterRule, CounterState, Event, Key, Op, Space, StoreError, Version, Write};
 
 /// How often a transaction is judged anew before it gives up.
 const TRIES: u32 = 16;
@@ -221,20 +221,25 @@ impl Vault {
             .when(self.unchanged(addresses, &look))
             .and_then(ops)
             .or_else(self.looks_at(addresses));
-        let before = self.revision();
-        sent.store(true, Ordering::Relaxed);
-        let written = self.members.write(tx).await;
-        sent.store(false, Ordering::Relaxed);
-        let answer = match written {
+        let answer = match self.send(tx, sent).await {
             Ok(answer) => answer,
             Err(trouble) => return self.not_written(trouble),
         };
-        self.take_note(before, answer.header());
         if !answer.succeeded() {
             return Ok(Attempt::Lost(self.as_look(&answer)?));
         }
         let revision = answer.header().map_or(0, ResponseHeader::revision);
         Ok(Attempt::Done(verdict.answer, revision, verdict.events))
+    }
+
+    async fn send(&self, tx: Txn, sent: &AtomicBool) -> Result<TxnResponse, Trouble> {
+        let before = self.revision();
+        sent.store(true, Ordering::Relaxed);
+        let written = self.members.write(tx).await;
+        sent.store(false, Ordering::Relaxed);
+        let answer = written?;
+        self.take_note(before, answer.header());
+        Ok(answer)
     }
 
     // Everything that was judged is as it was, and the store is still the one it was.
@@ -296,6 +301,12 @@ fn next_version(look: &Look, found: &[Option<Entry>]) -> u64 {
     newest.max(u64::try_from(look.revision).unwrap_or_default()).saturating_add(1)
 }
 
+/// Whether others have to hear of it. A session that is new changes nothing that anybody could
+/// have kept, and there are too many of them.
+pub(super) fn is_told(key: &Key, is_new: bool, is_gone: bool) -> bool {
+    key.is_watched() && !(key.space == Space::Session && is_new && !is_gone)
+}
+
 fn judged(
     terms: Terms,
     tx: &[Write],
@@ -311,8 +322,9 @@ fn judged(
             Outcome::Goes => None,
             Outcome::Becomes(entry) => Some(entry),
         };
-        if write.key.is_watched() {
-            let (key, deleted) = (write.key.clone(), after.is_none());
+        let deleted = after.is_none();
+        if is_told(&write.key, found.is_none(), deleted) {
+            let key = write.key.clone();
             verdict.events.push(Event::Changed { key, deleted });
         }
         verdict.changes.push((index, after));

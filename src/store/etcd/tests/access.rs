@@ -26,7 +26,7 @@ async fn the_rights_that_are_documented_are_enough() {
     let config = etcd.url("portcullis:s3cret@", "");
     let store = EtcdStore::open(&config, &keyring(1), NOW).await.unwrap();
     let mut events = store.watch();
-    let session = key(Space::Session, "ann");
+    let session = key(Space::Revoke, "ann");
     store.commit(NOW, vec![Write::put(session.clone(), &b"x"[..], Some(NOW))]).await.unwrap();
     assert_eq!(news(&mut events).await, Event::Changed { key: session, deleted: false });
     assert_eq!(store.sweep(NOW, Duration::ZERO, 10).await, Ok(1));

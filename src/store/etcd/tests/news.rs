@@ -25,8 +25,11 @@ async fn beat_after(events: &mut broadcast::Receiver<Event>, moment: Instant) {
 async fn a_change_at_one_gateway_is_told_at_the_other() {
     let home = Home::new();
     let (one, other) = (home.open().await, home.open().await);
-    let mut events = other.watch();
     let session = key(Space::Session, "ann");
+    one.commit(NOW, vec![put(&session, "password")]).await.unwrap();
+    // Nobody can have kept what is new.
+    let mut events = other.watch();
+    one.commit(NOW, vec![put(&key(Space::Session, "bob"), "proven")]).await.unwrap();
     one.commit(NOW, vec![put(&session, "proven"), put(&key(Space::Step, "a"), "x")]).await.unwrap();
     assert_eq!(news(&mut events).await, Event::Changed { key: session.clone(), deleted: false });
     one.commit(NOW, vec![Write::delete(session.clone())]).await.unwrap();
@@ -82,7 +85,7 @@ async fn what_is_swept_or_removed_by_etcd_is_told_to_nobody() {
     one.commit(NOW, vec![Write::put(session.clone(), &b"x"[..], Some(NOW))]).await.unwrap();
     let mut events = other.watch();
     assert_eq!(one.sweep(NOW, Duration::ZERO, 10).await, Ok(1));
-    let removed = key(Space::Session, "bob");
+    let removed = factor("bob");
     one.commit(NOW, vec![put(&removed, "x")]).await.unwrap();
     assert_eq!(news(&mut events).await, Event::Changed { key: removed.clone(), deleted: false });
     let mut etcd =
