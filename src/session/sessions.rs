@@ -70,6 +70,14 @@ impl Sessions {
         self.goes_on(now, root) || (is_young && self.memory.goes_on(now, root))
     }
 
+    /// Whether memory may know nothing of a session that carries a request although it goes on:
+    /// nothing is heard of the store, or all was forgotten after the request was judged, `since`
+    /// then.
+    pub fn is_in_doubt(&self, since: Stopwatch) -> bool {
+        self.is_shared()
+            && (self.memory.forgot_all_since(since) || !self.freshness.carries_streams())
+    }
+
     /// The session bound to this portal session, wherever it is kept.
     ///
     /// # Errors

@@ -88,22 +88,9 @@ impl Crowd {
             sessions: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
-        let crowd = Self { history, street, members: Arc::default(), everybody: count };
-        let numbers = Arc::new(Mutex::new((0..count).collect::<VecDeque<_>>()));
-        let mut enrolling = JoinSet::new();
-        for _ in 0..AT_THE_DOOR {
-            let (street, numbers) = (Arc::clone(&crowd.street), Arc::clone(&numbers));
-            let members = Arc::clone(&crowd.members);
-            enrolling.spawn(async move {
-                while let Some(number) = { numbers.lock().await.pop_front() } {
-                    let member = Member::enrols(&street, member(number)).await;
-                    let member = member.unwrap_or_else(|| panic!("member {number} cannot enrol"));
-                    members.lock().await.push_back(member);
-                }
-            });
-        }
-        enrolling.join_all().await;
-        crowd
+        let members = Arc::default();
+        let everybody = enrol_so_many(&street, &members, count).await;
+        Self { history, street, members, everybody }
     }
 
     /// From now on the gateways' clock is so many seconds ahead.
@@ -154,6 +141,30 @@ impl Crowd {
         }
         asking.join_all().await;
     }
+}
+
+/// Enrols people until there are so many; gives the number that nobody has yet. Whoever came to
+/// an unknown end, on a machine that has too much to do, does not come again.
+async fn enrol_so_many(
+    street: &Arc<Street>,
+    members: &Arc<Mutex<VecDeque<Member>>>,
+    count: usize,
+) -> usize {
+    let came = Arc::new(AtomicUsize::new(0));
+    let mut enrolling = JoinSet::new();
+    for _ in 0..AT_THE_DOOR {
+        let (street, members, came) = (Arc::clone(street), Arc::clone(members), Arc::clone(&came));
+        enrolling.spawn(async move {
+            while members.lock().await.len() < count {
+                let number = came.fetch_add(1, Ordering::Relaxed);
+                assert!(number < count * 2 + AT_THE_DOOR, "most people cannot enrol");
+                let enrolled = Member::enrols(&street, member(number)).await;
+                members.lock().await.extend(enrolled);
+            }
+        });
+    }
+    enrolling.join_all().await;
+    came.load(Ordering::Relaxed)
 }
 
 /// People at work.
