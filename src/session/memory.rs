@@ -1,6 +1,7 @@
 //! What this process remembers of sessions: their records by portal session, and which
 //! sign-ins are not over. Readers take no lock. Whether memory counts is decided above.
 
+use std::collections::HashMap as Counts;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -151,9 +152,16 @@ impl Memory {
         forgotten.is_some_and(|forgotten| forgotten.elapsed() <= judged)
     }
 
-    /// How many records `counts` is true of.
-    pub(super) fn count(&self, counts: impl Fn(&SessionRecord) -> bool) -> usize {
-        self.known.pin().values().filter(|known| counts(&known.record)).count()
+    /// How many records of each portal `counts` is true of.
+    pub(super) fn count(&self, counts: impl Fn(&SessionRecord) -> bool) -> Counts<String, usize> {
+        let mut found = Counts::new();
+        for known in self.known.pin().values().filter(|known| counts(&known.record)) {
+            match found.get_mut(&known.record.portal) {
+                Some(number) => *number += 1,
+                None => _ = found.insert(known.record.portal.clone(), 1),
+            }
+        }
+        found
     }
 
     /// Counts a change that was told of, before it is looked at what is known of it.
