@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn a_crowd_of_tokens_takes_no_more_room() {
-        let tokens = ReadTokens::new();
+        let (tokens, claims) = (ReadTokens::new(), some_claims());
         for number in 0..2 * PLACES {
             let text = format!("{number:043}");
-            tokens.note(&Arc::new(ReadToken::new(&text, "kid", some_claims())));
+            tokens.note(&Arc::new(ReadToken::new(&text, "kid", claims.clone())));
             assert!(tokens.find(&text).is_some(), "{text}");
         }
         assert_eq!(tokens.places.len(), PLACES);
