@@ -32,6 +32,10 @@ bench:
 crowd:
     cargo bench --locked --bench crowd
 
+# Many people, sessions, portals and connections at one gateway, as `benches/scale/main.rs` says.
+scale:
+    cargo bench --locked --bench scale
+
 # What several gateways make of faults, as a table.
 faults:
     scripts/faults

@@ -27,6 +27,7 @@ use crate::store::{self, OpenError, Store, StoreError};
 use crate::telemetry::metered::Metered;
 use crate::telemetry::metrics::{Metrics, MetricsError};
 
+mod counting;
 mod files;
 mod follow;
 mod lasting;
@@ -34,6 +35,7 @@ mod mails;
 mod reload;
 mod upkeep;
 
+use counting::{Counting, Uncounted};
 use follow::Follower;
 use lasting::{Lasting, Prepared};
 use mails::Mailing;
@@ -154,6 +156,14 @@ struct House {
     in_force: InForce,
     /// What each configuration says of mails goes in here.
     mails: mpsc::UnboundedSender<Mailing>,
+    /// The portals that each configuration adds.
+    counting: mpsc::UnboundedSender<Vec<Uncounted>>,
+}
+
+/// What each configuration orders, beginning with the first.
+struct Orders {
+    mails: mpsc::UnboundedReceiver<Mailing>,
+    counting: Counting,
 }
 
 impl House {
@@ -163,15 +173,17 @@ impl House {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Mailing>), ServerError> {
+    ) -> Result<(Self, Orders), ServerError> {
         let telemetry = config.telemetry.clone();
         let lasting = Lasting::load(keyring, store, clock, metrics, &telemetry).await?;
         let ready = lasting.parts(Prepared::read(config)?, None).await?;
-        let (mails, orders) = mpsc::unbounded_channel();
-        let _heard = mails.send(ready.mailing);
+        let (mails, mail_orders) = mpsc::unbounded_channel();
+        let (counting, count_orders) = mpsc::unbounded_channel();
+        let _heard = (mails.send(ready.mailing), counting.send(ready.uncounted));
+        let orders = Orders { mails: mail_orders, counting: Counting::of(count_orders) };
         let in_force = InForce::new(ready.parts, ready.certificates);
         tell_of_import(&lasting, &in_force).await?;
-        Ok((Self { lasting: Arc::new(lasting), in_force, mails }, orders))
+        Ok((Self { lasting: Arc::new(lasting), in_force, mails, counting }, orders))
     }
 
     /// The last line of the audit log.
@@ -190,13 +202,14 @@ impl House {
 
     fn reload(&self, source: Source, fixed: Fixed) -> Reload {
         let (lasting, in_force) = (Arc::clone(&self.lasting), self.in_force.clone());
-        Reload::of(source, fixed, lasting, in_force, self.mails.clone())
+        let told = (self.mails.clone(), self.counting.clone());
+        Reload::of(source, fixed, lasting, in_force, told)
     }
 }
 
 async fn serve(
     house: &House,
-    orders: mpsc::UnboundedReceiver<Mailing>,
+    orders: Orders,
     fixed: &Fixed,
     reload: Option<Reload>,
     ready: impl FnOnce(&[String]),
@@ -222,7 +235,9 @@ async fn serve(
     }
     let (clock, metrics) = (Arc::clone(&lasting.clock), Arc::clone(&lasting.metrics));
     let store = Arc::clone(&lasting.store);
-    services.spawn(mails::keep(orders, store, clock, metrics, stopped.clone()));
+    services.spawn(mails::keep(orders.mails, store, clock, metrics, stopped.clone()));
+    let counted = orders.counting.first();
+    services.spawn(orders.counting.keep(in_force.clone(), stopped.clone()));
     if lasting.store.is_shared() {
         let follower = Follower::of(&in_force.now().parts);
         services.spawn(follower.keep(stopped.clone()));
@@ -231,6 +246,7 @@ async fn serve(
     let started = Entry::new(Event::Started, By::Gateway);
     let started = started.with(Detail::Version, env!("CARGO_PKG_VERSION"));
     lasting.audit.mention(lasting.clock.now(), started);
+    counted.await;
     ready(&lines);
     tokio::select! {
         _ = terminate.recv() => {}

@@ -118,6 +118,7 @@ impl Parts {
 pub struct Sites {
     all: Vec<Arc<Site>>,
     by_host: HashMap<String, Arc<Site>>,
+    by_name: HashMap<String, Arc<Site>>,
 }
 
 impl Sites {
@@ -147,7 +148,9 @@ impl Sites {
             names.map(|host| (host, Arc::clone(site))).collect::<Vec<_>>()
         };
         let by_host = all.iter().flat_map(hosts).collect();
-        Ok(Self { all, by_host })
+        let by_name = all.iter().map(|site| (site.portal.name.clone(), Arc::clone(site)));
+        let by_name = by_name.collect();
+        Ok(Self { all, by_host, by_name })
     }
 
     /// The portal at `host`.
@@ -157,11 +160,11 @@ impl Sites {
 
     /// The portal of this name.
     pub fn of(&self, name: &str) -> Option<&Arc<Site>> {
-        self.all.iter().find(|site| site.portal.name == name)
+        self.by_name.get(name)
     }
 
     /// Every portal, in the order of the configuration.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Site>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Site>> {
         self.all.iter()
     }
 }

@@ -1,37 +1,46 @@
-//! How many users of a portal are how far, counted from what the store keeps of each.
+//! Which users of a portal are how far, by what the store keeps of each.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{AccountError, Accounts, PortalTag, Sight};
 use crate::clock::UnixMillis;
 use crate::store::Space;
-use crate::telemetry::rollout::UserCounts;
+use crate::telemetry::rollout::Met;
 use crate::user::Opaque;
 
 const PAGE: usize = 1000;
 
 impl Accounts {
-    /// Counts the users of `portal`.
+    /// The users of `portal` who have an authenticator, in the order of their identifiers.
     ///
     /// # Errors
     /// When the store or a record is in doubt.
-    pub async fn counts(
+    pub async fn all_enrolled(
         &self,
         now: UnixMillis,
         portal: PortalTag,
-    ) -> Result<UserCounts, AccountError> {
-        let mut counts = UserCounts::default();
-        self.each(now, portal, Space::Factor, |_, _: IgnoredAny| counts.enrolled += 1).await?;
-        self.each(now, portal, Space::Sight, |_, sight: Sight| {
-            counts.seen += 1;
-            counts.reminded += u64::from(sight.reminded.is_some());
-            counts.reported += u64::from(sight.reported.is_some());
-        })
-        .await?;
-        Ok(counts)
+    ) -> Result<Vec<Opaque>, AccountError> {
+        let mut enrolled = Vec::new();
+        self.each(now, portal, Space::Factor, |sub, _: IgnoredAny| enrolled.push(sub)).await?;
+        Ok(enrolled)
     }
 
-    /// Shows every record of `portal` in one table, a page of them at a time.
+    /// The users of `portal` who signed in, and what became of them.
+    ///
+    /// # Errors
+    /// When the store or a record is in doubt.
+    pub async fn all_seen(&self, now: UnixMillis, portal: PortalTag) -> Result<Met, AccountError> {
+        let mut met = Met::default();
+        self.each(now, portal, Space::Sight, |sub, sight: Sight| {
+            met.seen.push(sub);
+            met.reminded.extend(sight.reminded.map(|_| sub));
+            met.reported.extend(sight.reported.map(|_| sub));
+        })
+        .await?;
+        Ok(met)
+    }
+
+    /// Shows every record of `portal` in one table, a page of them at a time, in their order.
     ///
     /// # Errors
     /// When the store or a record is in doubt.

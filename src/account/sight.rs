@@ -1,8 +1,10 @@
 //! When a user of a portal was seen, and what the user was told on the way to the day nobody
 //! gets in without a second factor. A reset takes none of it away, so it renews no date.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::record::{read, write};
@@ -10,7 +12,7 @@ use super::{AccountError, AccountId, Accounts, PortalTag};
 use crate::clock::UnixMillis;
 use crate::net::language::Language;
 use crate::policy::Standing;
-use crate::store::{Expect, Key, Space, StoreError, Version, Write};
+use crate::store::{Expect, Key, MAX_WRITES, Space, StoreError, Version, Write};
 use crate::user::UserName;
 
 /// A user who is seen again within this time is not written down again.
@@ -18,6 +20,8 @@ const FRESH: Duration = Duration::from_secs(3600);
 /// How often a change is tried that another one came before.
 const MOST_TRIES: usize = 16;
 const WATCHED: &[u8] = b"watched";
+/// Portals that are read at once.
+const PAGE: usize = 1000;
 
 /// What is known of a user from sign-ins alone, enrolled or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +101,7 @@ impl Accounts {
         now: UnixMillis,
         portal: PortalTag,
     ) -> Result<UnixMillis, AccountError> {
-        let key = Key::new(Space::Config, [WATCHED, &portal.0].concat());
+        let key = watched_key(portal);
         if let Some(found) = self.store.get(now, &key).await? {
             return Ok(read(&found.value)?);
         }
@@ -109,6 +113,53 @@ impl Accounts {
                 found.map_or(Ok(now), |found| Ok(read(&found.value)?))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same for many portals, of which most were there before or all are new.
+    ///
+    /// # Errors
+    /// When the store is in doubt.
+    pub async fn watch_all(
+        &self,
+        now: UnixMillis,
+        portals: &[PortalTag],
+    ) -> Result<(), AccountError> {
+        let known = self.watched(now).await?;
+        let new: Vec<PortalTag> =
+            portals.iter().filter(|portal| !known.contains(&portal.0)).copied().collect();
+        for some in new.chunks(MAX_WRITES) {
+            let first = |portal: &PortalTag| {
+                let put = Write::put(watched_key(*portal), write(&now)?, None);
+                Ok(put.expecting(Expect::Absent))
+            };
+            let writes = some.iter().map(first).collect::<Result<_, StoreError>>()?;
+            match self.store.commit(now, writes).await {
+                Ok(_) => {}
+                // Another gateway noted some of them meanwhile.
+                Err(StoreError::Conflict { .. }) => {
+                    for portal in some {
+                        self.watch(now, *portal).await?;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The portals that are fronted, or were once.
+    async fn watched(&self, now: UnixMillis) -> Result<HashSet<[u8; 8]>, AccountError> {
+        let mut known = HashSet::new();
+        let mut after: Option<Bytes> = None;
+        loop {
+            let page = self.store.scan(now, Space::Config, WATCHED, after.as_deref(), PAGE).await?;
+            let tag = |key: &Key| <[u8; 8]>::try_from(key.id.strip_prefix(WATCHED)?).ok();
+            known.extend(page.iter().filter_map(|(key, _)| tag(key)));
+            match page.last() {
+                Some((key, _)) if page.len() == PAGE => after = Some(key.id.clone()),
+                Some(_) | None => return Ok(known),
+            }
         }
     }
 
@@ -231,6 +282,10 @@ impl Accounts {
         };
         Ok(Some((read(&found.value)?, found.version)))
     }
+}
+
+fn watched_key(portal: PortalTag) -> Key {
+    Key::new(Space::Config, [WATCHED, &portal.0].concat())
 }
 
 fn millis(duration: Duration) -> u64 {

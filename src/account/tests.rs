@@ -173,7 +173,8 @@ async fn an_offer_becomes_a_factor_with_the_right_code_alone() {
     assert!(matches!(confirmed.session.level, Level::Proven { .. }));
     assert_eq!(desk.accounts.standing(NOW, account).await.unwrap(), Standing::Enrolled);
     assert_eq!(desk.accounts.recovery_codes_left(NOW, account).await.unwrap(), 10);
-    assert_eq!(desk.accounts.counts(NOW, account.portal).await.unwrap().enrolled, 1);
+    let enrolled = desk.accounts.all_enrolled(NOW, account.portal).await.unwrap();
+    assert_eq!(enrolled, [account.sub]);
     assert_eq!(desk.mails().await, 1);
 }
 

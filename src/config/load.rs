@@ -13,7 +13,7 @@ use super::surroundings::Surroundings;
 use super::{Config, check, read};
 
 /// No configuration comes near this; a larger file is the wrong one.
-const LONGEST: u64 = 1024 * 1024;
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// What came out of a file without faults.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ fn read_text(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(file)?.take(LONGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST {
-        return Err(io::Error::other("it is longer than 1 MiB"));
+        return Err(io::Error::other("it is longer than 16 MiB"));
     }
     // Some editors put a byte order mark in front, which is no part of the first key.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

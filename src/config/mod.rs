@@ -37,6 +37,7 @@ mod load;
 pub mod login_rule;
 mod named;
 pub mod notify;
+mod patterns;
 mod position;
 pub mod postgres;
 mod profiles;

@@ -6,18 +6,21 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::patterns::Patterns;
+
 /// The folder and the environment.
 pub(super) struct Surroundings<'a> {
     folder: PathBuf,
     environment: &'a dyn Fn(&str) -> Option<OsString>,
     named: RefCell<BTreeSet<PathBuf>>,
+    patterns: Patterns,
 }
 
 impl<'a> Surroundings<'a> {
     /// Of this configuration file.
     pub(super) fn of(file: &Path, environment: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-        Self { folder, environment, named: RefCell::default() }
+        Self { folder, environment, named: RefCell::default(), patterns: Patterns::default() }
     }
 
     /// Where a path of the YAML leads: relative ones start at the folder of the file.
@@ -37,6 +40,11 @@ impl<'a> Surroundings<'a> {
     pub(super) fn files(&self, file: &Path) -> Vec<PathBuf> {
         let named = self.named.borrow();
         std::iter::once(file.to_owned()).chain(named.iter().cloned()).collect()
+    }
+
+    /// The patterns that were compiled in this reading.
+    pub(super) fn patterns(&self) -> &Patterns {
+        &self.patterns
     }
 
     /// The value of an environment variable.

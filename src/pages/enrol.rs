@@ -88,7 +88,7 @@ async fn enrolled(
 ) -> Result<PageAnswer, PageError> {
     let metrics = &request.site.metrics;
     metrics.enrolment(FactorLabel::Totp);
-    metrics.one_more_enrolled();
+    metrics.has_enrolled(confirmed.session.sub);
     let entry = request.entry(Event::Enrolled, &confirmed.session);
     let entry = entry.with(Detail::Factor, FactorLabel::Totp.as_str());
     request.note(entry.with(Detail::Label, confirmed.label.as_str())).await?;

@@ -17,7 +17,7 @@ pub(super) async fn show(request: &PageRequest<'_>) -> Result<PageAnswer, PageEr
     // Whoever has seen the page may go on, by whichever way.
     let account = request.site.account(session);
     if request.parts.accounts.mark(request.now, account, Mark::Reminded).await? {
-        request.site.metrics.rollout().one_more_reminded();
+        request.site.metrics.rollout().one_more_reminded(session.sub);
     }
     let until = until.map(times::moment);
     let page = Page::Notice { until: until.as_deref(), return_to: return_to.as_str() };

@@ -152,7 +152,7 @@ pub(super) async fn note(
     let account = site.account(session);
     let first = parts.accounts.mark(parts.now(), account, mark).await?;
     if first && mark == Mark::Reported {
-        site.metrics.rollout().one_more_reported();
+        site.metrics.rollout().one_more_reported(session.sub);
     }
     Ok(())
 }

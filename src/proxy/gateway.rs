@@ -223,14 +223,6 @@ impl Gateway {
             false => Ok(Reading::Other),
         }
     }
-
-    /// Whether the proof that carries a request still stands.
-    pub(super) fn still_stands(&self, passage: &Passage) -> bool {
-        let (sessions, now) = (&self.parts.sessions, self.parts.now());
-        let since = passage.since;
-        let goes_on = passage.carrier().is_none_or(|root| sessions.carries(now, root, since));
-        goes_on && passage.until().is_none_or(|until| now < until)
-    }
 }
 
 #[async_trait]
@@ -322,8 +314,8 @@ impl ProxyHttp for InForce {
             }
         }
         match ctx.passage() {
-            Some(passage) if gateway.still_stands(passage) => Ok(()),
-            _ => Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
+            Some(passage) => gateway.stands(passage).await.map_err(|failure| broken(&failure)),
+            None => Err(Error::explain(ErrorType::InternalError, "a body without a permit")),
         }
     }
 
@@ -340,9 +332,7 @@ impl ProxyHttp for InForce {
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
             return Err(Error::explain(ErrorType::HTTPStatus(502), "an upgrade nobody asked for"));
         }
-        if !ctx.gateway.still_stands(passage) {
-            return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended"));
-        }
+        ctx.gateway.stands(passage).await.map_err(|failure| broken(&failure))?;
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }

@@ -279,9 +279,7 @@ impl Sending {
         let sent = exchange(&self.gateway.connector, peer, head, body.clone(), 0).await;
         reading::wipe(body);
         let mut exchange = sent?;
-        if !self.gateway.still_stands(&self.passage) {
-            return Err(Failure::SessionEnded);
-        }
+        self.gateway.stands(&self.passage).await?;
         let settled = settle(&self.gateway, &self.passage, &mut exchange.header).await?;
         Ok((exchange, settled))
     }

@@ -36,6 +36,7 @@ mod resent;
 mod route;
 mod settle;
 mod sign_in;
+mod standing;
 mod tell;
 mod turns;
 mod upstream;

@@ -99,7 +99,7 @@ pub(super) async fn seen(
     let account = site.account(session);
     let standing = parts.accounts.standing(now, account).await?;
     if parts.accounts.seen(now, account, &session.user, standing, language).await? {
-        site.metrics.rollout().one_more_seen();
+        site.metrics.rollout().one_more_seen(session.sub);
     }
     Ok(standing)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use zeroize::Zeroizing;
 
 use super::ServerError;
+use super::counting::Uncounted;
 use super::mails::Mailing;
 use crate::account::Accounts;
 use crate::audit::Audit;
@@ -53,6 +54,8 @@ pub(super) struct Ready {
     pub(super) parts: Parts,
     pub(super) certificates: Vec<Option<Certificates>>,
     pub(super) mailing: Mailing,
+    /// Portals that were not there before.
+    pub(super) uncounted: Vec<Uncounted>,
 }
 
 impl Prepared {
@@ -113,17 +116,12 @@ impl Lasting {
         let (portals, metrics) = (config.portals, &self.metrics);
         let kept = (Some(&self.store), sites_before);
         let sites = Sites::new(portals, config.session, &self.keyring, metrics, kept)?;
-        for site in sites.iter() {
-            let known = sites_before.is_some_and(|sites| sites.of(&site.portal.name).is_some());
-            // Those of a portal that stays are counted as they come.
-            if !known {
-                let now = self.clock.now();
-                accounts.watch(now, site.tag).await?;
-                let counts = accounts.counts(now, site.tag).await?;
-                site.metrics.enrolled_users(counts.enrolled);
-                site.metrics.rollout().begin(counts);
-            }
-        }
+        // Those of a portal that stays are counted as they come.
+        let known = |name: &str| sites_before.is_some_and(|sites| sites.of(name).is_some());
+        let new: Vec<_> = sites.iter().filter(|site| !known(&site.portal.name)).collect();
+        let tags: Vec<_> = new.iter().map(|site| site.tag).collect();
+        accounts.watch_all(self.clock.now(), &tags).await?;
+        let uncounted = new.into_iter().map(|site| Uncounted::begin(site)).collect();
         let desk_pace = config.admin.as_ref().map_or(1, |admin| admin.requests_per_minute);
         let (tokens, people) = match config.admin {
             Some(admin) => (admin.tokens, admin.people),
@@ -153,7 +151,7 @@ impl Lasting {
             access_log: config.telemetry.access_log,
             latest: Arc::clone(&self.latest),
         };
-        Ok(Ready { parts, certificates, mailing })
+        Ok(Ready { parts, certificates, mailing, uncounted })
     }
 
     fn accounts(&self, config: &Config, before: Option<&Parts>) -> Accounts {

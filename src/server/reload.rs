@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 
+use super::counting::Uncounted;
 use super::files::Files;
 use super::lasting::{Lasting, Prepared};
 use super::mails::Mailing;
@@ -77,6 +78,7 @@ pub(super) struct Reload {
     lasting: Arc<Lasting>,
     in_force: InForce,
     mails: mpsc::UnboundedSender<Mailing>,
+    counting: mpsc::UnboundedSender<Vec<Uncounted>>,
 }
 
 /// What was read, ready to be put in force.
@@ -93,9 +95,9 @@ impl Reload {
         fixed: Fixed,
         lasting: Arc<Lasting>,
         in_force: InForce,
-        mails: mpsc::UnboundedSender<Mailing>,
+        (mails, counting): (mpsc::UnboundedSender<Mailing>, mpsc::UnboundedSender<Vec<Uncounted>>),
     ) -> Self {
-        Self { source: Arc::new(source), fixed, lasting, in_force, mails }
+        Self { source: Arc::new(source), fixed, lasting, in_force, mails, counting }
     }
 
     /// Waits for an occasion and takes it, until `stopped`.
@@ -127,9 +129,8 @@ impl Reload {
         let outcome = match self.replace().await {
             Ok(()) => {
                 let now = self.in_force.now();
-                let portals: Vec<_> =
-                    now.parts.sites.iter().map(|site| site.portal.name.as_str()).collect();
-                let portals = portals.join(", ");
+                let names = now.parts.sites.iter().map(|site| site.portal.name.as_str());
+                let portals = named(names);
                 tracing::info!(on, portals, "a configuration was read again and is in force");
                 self.notes(Event::ConfigurationLoaded, on, None);
                 ReloadOutcome::InUse
@@ -184,7 +185,7 @@ impl Reload {
         drop(before);
         self.in_force.replace(ready.parts, ready.certificates);
         // Nobody takes orders any more when the gateway stops.
-        let _stopping = self.mails.send(ready.mailing);
+        let _stopping = (self.mails.send(ready.mailing), self.counting.send(ready.uncounted));
         upkeep::refresh_gauges(&self.in_force.now().parts);
         self.source.log.follow(&telemetry);
         for warning in &warnings {
@@ -203,6 +204,16 @@ impl Reload {
             read(&source.file, &running, &mut source.files())
         });
         reading.await.map_err(|_| Refusal::BrokenOff)?
+    }
+}
+
+/// The first names, and how many more there are: a line of the log holds no thousands.
+fn named<'a>(mut names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MOST_NAMED: usize = 20;
+    let first: Vec<_> = names.by_ref().take(MOST_NAMED).collect();
+    match names.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 
@@ -229,4 +240,17 @@ fn read(file: &Path, running: &Running<'_>, files: &mut Files) -> Result<Offered
     let prepared = Prepared::read(loaded.config)?;
     files.keep_only(&loaded.files);
     Ok(Offered { prepared, warnings: loaded.warnings, telemetry })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_names_some_of_many_portals() {
+        assert_eq!(named(["wiki", "shop"].into_iter()), "wiki, shop");
+        let names: Vec<String> = (0..1000).map(|number| format!("p{number}")).collect();
+        let line = named(names.iter().map(String::as_str));
+        assert!(line.starts_with("p0, p1, ") && line.ends_with("p19 and 980 more"), "{line}");
+    }
 }

@@ -1,5 +1,7 @@
 //! How sessions lie in the store: by portal session, by user, and by each portal cookie.
 
+use bytes::Bytes;
+
 use crate::clock::UnixMillis;
 use crate::store::{Expect, Key, Op, Record, Space, Store, StoreError, Version, Write};
 use crate::user::Opaque;
@@ -46,13 +48,17 @@ pub(super) fn as_found(found: Option<Version>) -> Expect {
     found.map_or(Expect::Absent, Expect::Is)
 }
 
-/// Every session, expired ones left out.
-pub(super) async fn all(
+/// Some of all sessions, expired ones left out: those after `after`, where it is given. Gives
+/// where the next ones begin too, unless these were the last.
+pub(super) async fn some(
     store: &dyn Store,
     now: UnixMillis,
-) -> Result<Vec<(SessionRecord, Version)>, StoreError> {
-    let found = scan(store, now, BY_BIND).await?;
-    found.iter().map(|(_, record)| Ok((read(&record.value)?, record.version))).collect()
+    after: Option<Bytes>,
+) -> Result<(Vec<(SessionRecord, Version)>, Option<Bytes>), StoreError> {
+    let found = store.scan(now, Space::Session, BY_BIND, after.as_deref(), PAGE).await?;
+    let last = found.last().filter(|_| found.len() == PAGE).map(|(key, _)| key.id.clone());
+    let sessions = found.iter().map(|(_, record)| Ok((read(&record.value)?, record.version)));
+    Ok((sessions.collect::<Result<_, StoreError>>()?, last))
 }
 
 /// The session at a portal session.

@@ -1,19 +1,24 @@
 //! What this process remembers of sessions: their records by portal session, and which
 //! sign-ins are not over. Readers take no lock. Whether memory counts is decided above.
 
-use std::sync::Arc;
+use std::collections::HashMap as Counts;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use papaya::{Compute, HashMap, Operation};
 
 use super::record::{Level, SessionRecord};
-use crate::clock::UnixMillis;
+use crate::clock::{Stopwatch, UnixMillis};
 use crate::store::Version;
 use crate::user::Opaque;
 
 /// Places at which changes are counted. Two portal sessions may share one: then a change of one
 /// makes whoever just read the other read again.
 const PLACES: usize = 4096;
+/// How long it may take at most from what is remembered of a session to a request that it
+/// carries: a look at the store.
+const JUDGING: Duration = Duration::from_secs(5);
 
 /// What is remembered.
 pub(super) struct Memory {
@@ -23,6 +28,8 @@ pub(super) struct Memory {
     roots: HashMap<Opaque, UnixMillis>,
     /// How many changes were told of, by portal session.
     told: Vec<AtomicU64>,
+    /// Since everything was forgotten.
+    forgotten: Mutex<Option<Stopwatch>>,
 }
 
 /// A record with the write it comes from. Nothing means that an end could not be written:
@@ -40,7 +47,8 @@ pub(super) struct Mark(u64);
 impl Memory {
     pub(super) fn new() -> Self {
         let told = std::iter::repeat_with(AtomicU64::default).take(PLACES).collect();
-        Self { known: HashMap::new(), roots: HashMap::new(), told }
+        let forgotten = Mutex::default();
+        Self { known: HashMap::new(), roots: HashMap::new(), told, forgotten }
     }
 
     /// The record at this portal session, whatever it says.
@@ -127,6 +135,8 @@ impl Memory {
 
     /// Forgets everything.
     pub(super) fn clear(&self) {
+        // First, so that whoever misses something finds why.
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
         for place in &self.told {
             place.fetch_add(1, Ordering::SeqCst);
         }
@@ -134,9 +144,24 @@ impl Memory {
         self.roots.pin().clear();
     }
 
-    /// How many records `counts` is true of.
-    pub(super) fn count(&self, counts: impl Fn(&SessionRecord) -> bool) -> usize {
-        self.known.pin().values().filter(|known| counts(&known.record)).count()
+    /// Whether everything was forgotten after a request was judged, `since` then, or shortly
+    /// before.
+    pub(super) fn forgot_all_since(&self, since: Stopwatch) -> bool {
+        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let judged = since.elapsed().saturating_add(JUDGING);
+        forgotten.is_some_and(|forgotten| forgotten.elapsed() <= judged)
+    }
+
+    /// How many records of each portal `counts` is true of.
+    pub(super) fn count(&self, counts: impl Fn(&SessionRecord) -> bool) -> Counts<String, usize> {
+        let mut found = Counts::new();
+        for known in self.known.pin().values().filter(|known| counts(&known.record)) {
+            match found.get_mut(&known.record.portal) {
+                Some(number) => *number += 1,
+                None => _ = found.insert(known.record.portal.clone(), 1),
+            }
+        }
+        found
     }
 
     /// Counts a change that was told of, before it is looked at what is known of it.

@@ -2,6 +2,7 @@
 //! session exists only while its record says so; memory is never asked about what it has
 //! not read or written itself, nor longer than it is known to be what the store says.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::index;
@@ -43,8 +44,16 @@ impl Sessions {
         let sessions = Self { store, clock, memory, logins, freshness, turns, owed };
         if !sessions.is_shared() {
             let now = sessions.clock.now();
-            for (record, version) in index::all(&*sessions.store, now).await? {
-                sessions.memory.note(&Arc::new(record), Some(version));
+            let mut after = None;
+            loop {
+                let (some, last) = index::some(&*sessions.store, now, after).await?;
+                for (record, version) in some {
+                    sessions.memory.note(&Arc::new(record), Some(version));
+                }
+                after = last;
+                if after.is_none() {
+                    break;
+                }
             }
         }
         Ok(sessions)
@@ -68,6 +77,14 @@ impl Sessions {
     pub fn carries(&self, now: UnixMillis, root: Opaque, since: Stopwatch) -> bool {
         let is_young = since.elapsed() < STREAMS_GO_ON_FOR;
         self.goes_on(now, root) || (is_young && self.memory.goes_on(now, root))
+    }
+
+    /// Whether memory may know nothing of a session that carries a request although it goes on:
+    /// nothing is heard of the store, or all was forgotten after the request was judged, `since`
+    /// then.
+    pub fn is_in_doubt(&self, since: Stopwatch) -> bool {
+        self.is_shared()
+            && (self.memory.forgot_all_since(since) || !self.freshness.carries_streams())
     }
 
     /// The session bound to this portal session, wherever it is kept.
@@ -363,10 +380,10 @@ impl Sessions {
         Ok(records)
     }
 
-    /// How many sessions of `portal` stand, for the metrics. Where gateways share the store,
-    /// those that this one has seen.
-    pub fn count(&self, now: UnixMillis, portal: &str) -> usize {
-        self.memory.count(|record| record.portal == portal && record.stands(now))
+    /// How many sessions of each portal stand, for the metrics; of a portal that is not named,
+    /// none. Where gateways share the store, those that this one has seen.
+    pub fn count(&self, now: UnixMillis) -> HashMap<String, usize> {
+        self.memory.count(|record| record.stands(now))
     }
 
     /// Forgets what is over, so that memory holds only what stands.

@@ -69,7 +69,7 @@ impl Parts {
         let (account, to) = (site.account_of(user), Addressee::at(&site.portal, user));
         let done = self.accounts.carry_out_reset(now, account, &to).await?;
         let Some((request, reset)) = done else { return Ok(None) };
-        site.metrics.reset(request.channel.into(), reset.was_enrolled);
+        site.metrics.reset(request.channel.into(), account.sub, reset.was_enrolled);
         let sight = self.accounts.sight(now, account).await?;
         let need = Need::of(&site.portal.enrolment, sight.as_ref(), now);
         let needs_invitation = need == Need::Invitation;

@@ -96,6 +96,9 @@ fn targets(telemetry: &Telemetry) -> Targets {
         // Its error lines carry a summary of the request, query included; what happened to a
         // request is told by our own access line.
         .with_target("pingora_proxy", LevelFilter::OFF)
+        // It calls it an error when a kept connection is being given up as a request asks for it;
+        // the request takes a new one, and nothing is wrong.
+        .with_target("pingora_core::connectors", LevelFilter::OFF)
 }
 
 /// Hands out writers that keep each event on one line, with the gateway's name.

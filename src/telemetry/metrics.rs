@@ -14,6 +14,8 @@ use crate::telemetry::label::{
     UpstreamErrorLabel, VerdictLabel, VerificationLabel,
 };
 use crate::telemetry::rollout::{RolloutFamilies, RolloutMetrics};
+use crate::telemetry::tally::Tally;
+use crate::user::Opaque;
 
 mod audit;
 mod portals;
@@ -177,6 +179,7 @@ impl Metrics {
 
     /// All numbers in the text format of Prometheus.
     pub fn render(&self) -> Result<String, MetricsError> {
+        self.portals.sweep();
         TextEncoder::new().encode_to_string(&self.registry.gather()).map_err(MetricsError::Render)
     }
 
@@ -217,7 +220,7 @@ pub struct PortalMetrics {
     logins_observed: Series<LoginOutcomeLabel>,
     verifications: Series<(FactorLabel, VerificationLabel)>,
     enrolments: Series<FactorLabel>,
-    enrolled_users: IntGauge,
+    enrolled: Tally,
     resets: Series<ResetLabel>,
     throttled: Series<ThrottleScope>,
     device_alarms: IntCounter,
@@ -263,25 +266,34 @@ impl PortalMetrics {
         self.enrolments.inc(factor);
     }
 
-    /// Says how many users of the portal have an authenticator.
-    pub fn enrolled_users(&self, users: u64) {
-        self.enrolled_users.set(whole(users));
+    /// Says that the users of the portal are counted from now on.
+    pub fn begin_counting(&self) {
+        self.enrolled.begin();
+        self.rollout.begin();
     }
 
-    /// Counts one more user who has an authenticator.
-    pub fn one_more_enrolled(&self) {
-        self.enrolled_users.inc();
+    /// Says who of the portal was found to have an authenticator, in the order of their
+    /// identifiers.
+    pub fn enrolled_counted(&self, met: &[Opaque]) {
+        self.enrolled.counted(met);
     }
 
-    /// How many users of the portal have enrolled.
-    pub fn enrolled_now(&self) -> u64 {
-        u64::try_from(self.enrolled_users.get()).unwrap_or_default()
+    /// Notes that `user`, who had none, has an authenticator.
+    pub fn has_enrolled(&self, user: Opaque) {
+        self.enrolled.changed(user, true);
     }
 
-    /// Counts a reset, and the user out where there was a factor.
-    pub fn reset(&self, by: ResetLabel, was_enrolled: bool) {
+    /// How many users of the portal have enrolled, once they were counted.
+    pub fn enrolled_now(&self) -> Option<u64> {
+        self.enrolled.known()
+    }
+
+    /// Counts a reset of `user`, and the user out where there was a factor.
+    pub fn reset(&self, by: ResetLabel, user: Opaque, was_enrolled: bool) {
         self.resets.inc(by);
-        self.enrolled_users.sub(i64::from(was_enrolled));
+        if was_enrolled {
+            self.enrolled.changed(user, false);
+        }
     }
 
     /// Counts a request that had to wait.
@@ -336,7 +348,7 @@ impl PortalMetrics {
                 enrolments: Series::new(&[FactorLabel::Totp], |factor| {
                     families.enrolments.get_metric_with_label_values(&[portal, factor.as_str()])
                 })?,
-                enrolled_users: families.enrolled.get_metric_with_label_values(&[portal])?,
+                enrolled: Tally::new(&families.enrolled, portal),
                 resets: Series::new(&ResetLabel::ALL, |by| {
                     families.resets.get_metric_with_label_values(&[portal, by.as_str()])
                 })?,

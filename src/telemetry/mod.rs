@@ -9,6 +9,7 @@ pub mod log;
 pub mod metered;
 pub mod metrics;
 pub mod rollout;
+mod tally;
 
 pub use access::AccessLine;
 pub use metrics::{Metrics, MetricsError, PortalMetrics};

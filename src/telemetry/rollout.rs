@@ -1,10 +1,14 @@
 //! The numbers of a rollout: how many users a portal has, how many have been told, and whom
 //! it would hold if it did more than report.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use std::collections::HashSet;
+
+use prometheus::{IntCounterVec, IntGaugeVec, Registry};
 
 use super::label::ReasonLabel;
 use super::metrics::{MetricsError, Series, counters, drop_series, gauges};
+use super::tally::Tally;
+use crate::user::Opaque;
 
 /// What can be missing of somebody who would be held.
 const LACKS: [ReasonLabel; 5] = [
@@ -15,50 +19,52 @@ const LACKS: [ReasonLabel; 5] = [
     ReasonLabel::Locked,
 ];
 
-/// How many users of a portal are how far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UserCounts {
+/// The users whom a count met, each kind in the order of their identifiers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Met {
     /// Have signed in.
-    pub seen: u64,
-    /// Have an authenticator.
-    pub enrolled: u64,
+    pub seen: Vec<Opaque>,
     /// Were shown the date.
-    pub reminded: u64,
+    pub reminded: Vec<Opaque>,
     /// Would have been held.
-    pub reported: u64,
+    pub reported: Vec<Opaque>,
 }
 
 /// The rollout of one portal, bound to its label.
 #[derive(Debug)]
 pub struct RolloutMetrics {
-    seen: IntGauge,
-    reminded: IntGauge,
-    reported: IntGauge,
+    seen: Tally,
+    reminded: Tally,
+    reported: Tally,
     would_block: Series<ReasonLabel>,
 }
 
 impl RolloutMetrics {
-    /// Says how many users were met before.
-    pub fn begin(&self, counts: UserCounts) {
-        let whole = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        self.seen.set(whole(counts.seen));
-        self.reminded.set(whole(counts.reminded));
-        self.reported.set(whole(counts.reported));
+    /// Says that the users are counted from now on.
+    pub(super) fn begin(&self) {
+        [&self.seen, &self.reminded, &self.reported].into_iter().for_each(Tally::begin);
+    }
+
+    /// Says whom the count met.
+    pub fn counted(&self, met: &Met) {
+        self.seen.counted(&met.seen);
+        self.reminded.counted(&met.reminded);
+        self.reported.counted(&met.reported);
     }
 
     /// Counts a user who signed in for the first time.
-    pub fn one_more_seen(&self) {
-        self.seen.inc();
+    pub fn one_more_seen(&self, user: Opaque) {
+        self.seen.changed(user, true);
     }
 
     /// Counts a user who was shown the date for the first time.
-    pub fn one_more_reminded(&self) {
-        self.reminded.inc();
+    pub fn one_more_reminded(&self, user: Opaque) {
+        self.reminded.changed(user, true);
     }
 
     /// Counts a user who would have been held for the first time.
-    pub fn one_more_reported(&self) {
-        self.reported.inc();
+    pub fn one_more_reported(&self, user: Opaque) {
+        self.reported.changed(user, true);
     }
 
     /// Counts a request that would have been held.
@@ -68,9 +74,9 @@ impl RolloutMetrics {
 
     pub(super) fn new(families: &RolloutFamilies, portal: &str) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            seen: families.seen.get_metric_with_label_values(&[portal])?,
-            reminded: families.reminded.get_metric_with_label_values(&[portal])?,
-            reported: families.reported.get_metric_with_label_values(&[portal])?,
+            seen: Tally::new(&families.seen, portal),
+            reminded: Tally::new(&families.reminded, portal),
+            reported: Tally::new(&families.reported, portal),
             would_block: Series::new(&LACKS, |lack| {
                 families.would_block.get_metric_with_label_values(&[portal, lack.as_str()])
             })?,
@@ -88,11 +94,11 @@ pub(super) struct RolloutFamilies {
 }
 
 impl RolloutFamilies {
-    /// Drops the series of a portal that is gone.
-    pub(super) fn forget(&self, portal: &str) {
+    /// Drops the series of portals that are gone.
+    pub(super) fn forget(&self, gone: &HashSet<String>) {
         let gauges = [&self.seen, &self.reminded, &self.reported];
-        gauges.into_iter().for_each(|family| drop_series(family, portal));
-        drop_series(&self.would_block, portal);
+        gauges.into_iter().for_each(|family| drop_series(family, gone));
+        drop_series(&self.would_block, gone);
     }
 
     pub(super) fn new(registry: &Registry) -> Result<Self, MetricsError> {

@@ -142,7 +142,9 @@ impl<'a> Scene<'a> {
         let faults = history::faults(&events);
         assert!(faults.is_empty(), "{} faults: {faults:#?}", faults.len());
         let count = |is: fn(&Deed) -> bool| {
-            events.iter().filter(|event| is(&event.deed)).count().to_string()
+            let count = events.iter().filter(|event| is(&event.deed)).count();
+            assert_ne!(count, 0, "nobody did what was to be judged");
+            count.to_string()
         };
         let length = events.iter().map(|event| event.ended).max().unwrap();
         let accepted = events.iter().filter(|event| history::is_accepted(event)).count();

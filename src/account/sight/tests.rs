@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Mark, Sight};
+use crate::account::PortalTag;
 use crate::account::tests::{NOW, account, desk};
 use crate::net::language::Language;
 use crate::policy::Standing;
@@ -36,6 +37,14 @@ async fn who_was_not_seen_since_the_portal_is_fronted_was_quiet_all_the_time() {
     assert_eq!(desk.accounts.watch(NOW, account.portal).await.unwrap(), NOW);
     let later = NOW.plus(90 * DAY);
     assert_eq!(desk.accounts.watch(later, account.portal).await.unwrap(), NOW);
+    // Many at once, some of them new, more than one transaction holds.
+    let others: Vec<PortalTag> = (0..100).map(|number| PortalTag([number; 8])).collect();
+    desk.accounts.watch_all(later, &[&[account.portal], &others[..]].concat()).await.unwrap();
+    desk.accounts.watch_all(later.plus(DAY), &others).await.unwrap();
+    assert_eq!(desk.accounts.watch(later.plus(DAY), account.portal).await.unwrap(), NOW);
+    for other in others.into_iter().filter(|other| *other != account.portal) {
+        assert_eq!(desk.accounts.watch(later.plus(DAY), other).await.unwrap(), later);
+    }
     desk.accounts.seen(later, account, &session.user, Standing::NotEnrolled, None).await.unwrap();
     let sight = desk.accounts.sight(later, account).await.unwrap().unwrap();
     assert!(sight.was_quiet_for(90 * DAY) && !sight.was_quiet_for(91 * DAY));

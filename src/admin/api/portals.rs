@@ -19,8 +19,8 @@ pub(super) struct Portals<'a> {
 pub(super) struct Portal<'a> {
     name: &'a str,
     hosts: &'a [String],
-    /// How many of its users have enrolled.
-    enrolled: u64,
+    /// How many of its users have enrolled; nothing while they are counted after a start.
+    enrolled: Option<u64>,
     /// Whether anybody's word counts for a reset.
     names_an_organisation: bool,
 }

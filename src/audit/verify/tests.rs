@@ -10,6 +10,9 @@ use crate::clock::UnixMillis;
 
 const LINES: u64 = 50;
 
+/// Where each byte has its turn, and the whole log is read for each.
+const FEW: u64 = 10;
+
 struct Log {
     folder: tempfile::TempDir,
     lines: Vec<String>,
@@ -18,8 +21,12 @@ struct Log {
 
 /// A log of fifty lines, as it was written.
 fn log() -> Log {
+    log_of(LINES)
+}
+
+fn log_of(count: u64) -> Log {
     let (mut head, mut lines) = (Head::START, Vec::new());
-    for seq in 1..=LINES {
+    for seq in 1..=count {
         let entry = Entry::new(Event::CodeAccepted, By::User).at("wiki").to("alice");
         let entry = entry.with(Detail::Factor, "totp");
         let draft = Draft::of(UnixMillis::from_seconds(1_800_000_000 + seq), &entry);
@@ -68,7 +75,7 @@ fn a_log_as_it_was_written_is_whole() {
 
 #[test]
 fn any_changed_byte_is_found_at_its_line() {
-    let log = log();
+    let log = log_of(FEW);
     let bytes = log.bytes();
     for place in 0..bytes.len() {
         for other in [bytes[place] ^ 1, b'\n', b'0'] {
@@ -112,12 +119,12 @@ fn any_moved_or_doubled_line_is_found_where_it_stands() {
 
 #[test]
 fn an_end_that_was_cut_off_is_found_wherever_it_was_cut() {
-    let log = log();
+    let log = log_of(FEW);
     let bytes = log.bytes();
     for length in 0..bytes.len() {
         let broken = log.judged(&bytes[..length]).unwrap_err();
         let whole = bytes[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
-        assert_eq!((broken.line, broken.what), (whole + 1, Wrong::CutOff { to: LINES }));
+        assert_eq!((broken.line, broken.what), (whole + 1, Wrong::CutOff { to: FEW }));
     }
 }
 

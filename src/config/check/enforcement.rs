@@ -11,6 +11,7 @@ use crate::config::file::List;
 use crate::config::file_enforcement::{EnforcementFile, GroupFile};
 use crate::config::identity::UsernameRule;
 use crate::config::key_path::KeyPath;
+use crate::config::patterns;
 use crate::config::units::{Span, show_duration};
 use crate::identity::normalise;
 use crate::policy::{Enforcement, Group, Mode};
@@ -88,7 +89,10 @@ fn group(
     let place = at.key("pattern");
     let pattern = match written.pattern {
         None => Some(None),
-        Some(text) => whole_pattern(&text, &place, findings).map(Some),
+        Some(text) => {
+            let pattern = whole_pattern(patterns::whole(&text), &place, findings);
+            pattern.map(|pattern| Some(pattern.regex))
+        }
     };
     let place = at.key("from");
     let mend = "write a date with its zone, such as 2026-12-01T00:00:00+01:00";

@@ -1,7 +1,5 @@
 //! How a portal's users are known: cookies, names, and where the login and logout are.
 
-use regex::Regex;
-
 use super::{all, jwt, login, optional, path, some, source};
 use crate::config::fault::Findings;
 use crate::config::file::List;
@@ -9,6 +7,7 @@ use crate::config::file_identity::{Case, IdentityFile, LogoutFile, UsernameFile}
 use crate::config::identity::{Identity, LogoutRule, Rotation, UsernameRule};
 use crate::config::jwt::{Carrier, JwtSource};
 use crate::config::key_path::KeyPath;
+use crate::config::patterns::{Outcome, Pattern};
 use crate::config::surroundings::Surroundings;
 use crate::net::glob::Glob;
 
@@ -47,7 +46,7 @@ pub(super) fn identity(
         (None, true) => Some(None),
         (url, _) => login_url(url, &at.key("login_url"), prefix, findings).map(Some),
     };
-    let username = username(written.username, &at.key("username"), findings);
+    let username = username(written.username, &at.key("username"), around, findings);
     let names_around =
         login::Around { prefix, names: username.as_ref(), is_asked: asks || signs, announces };
     let logins = match (written.logins, asks || per_request) {
@@ -152,49 +151,30 @@ fn rotation(
 fn username(
     written: Option<UsernameFile>,
     at: &KeyPath,
+    around: &Surroundings<'_>,
     findings: &mut Findings,
 ) -> Option<UsernameRule> {
     let written = written.unwrap_or_default();
     let text = written.pattern.unwrap_or_else(|| USERNAME_PATTERN.to_owned());
-    let pattern = whole_pattern(&text, &at.key("pattern"), findings)?;
-    warn_of_wide_pattern(&pattern, &at.key("pattern"), findings);
+    let place = at.key("pattern");
+    let pattern = whole_pattern(around.patterns().of(&text), &place, findings)?;
+    let Pattern { regex: pattern, is_wide } = pattern;
+    // Such names would be users of their own, to whom a second factor is offered.
+    if is_wide {
+        let what = "takes names that the portal may read as another user's";
+        findings.warn(&place, what, "let only those signs through that names of the portal have");
+    }
     let fold_case = written.case.unwrap_or(Case::Fold) == Case::Fold;
     Some(UsernameRule { fold_case, trim: written.trim.unwrap_or(true), pattern })
 }
 
-/// Anchors the pattern at both ends. It has to be whole before that, or a stray bracket
-/// would end the anchored part early.
-pub(super) fn whole_pattern(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Regex> {
-    let compiled = Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{text})$")));
-    let pattern = match compiled {
-        Ok(pattern) => pattern,
-        Err(error) => {
-            // The error draws a picture over several lines; its last one says it.
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default().trim();
-            let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-            findings.fault(at, format!("is not a regular expression: {reason}"), "mend it");
-            return None;
-        }
-    };
-    if pattern.is_match("") {
-        let what = "takes an empty name, which every empty form would give";
-        findings.fault(at, what, "ask for one character at least, with '+' or {1,128}");
-        return None;
-    }
-    Some(pattern)
-}
-
-/// Names that look alike to people or are one name to many portals would be users of their
-/// own, to whom a second factor is offered.
-fn warn_of_wide_pattern(pattern: &Regex, at: &KeyPath, findings: &mut Findings) {
-    let twins = ["alice bob", "alice,bob", "\u{ff21}lice", "alice\u{200b}", "alice|bob", "<b>"];
-    let long = "a".repeat(4096);
-    let taken = twins.into_iter().chain([long.as_str()]).filter(|name| pattern.is_match(name));
-    if taken.count() > 1 {
-        let what = "takes names that the portal may read as another user's";
-        findings.warn(at, what, "let only those signs through that names of the portal have");
-    }
+/// A pattern, unless it has a fault.
+pub(super) fn whole_pattern(
+    pattern: Outcome,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<Pattern> {
+    pattern.map_err(|(what, mend)| findings.fault(at, what, mend)).ok()
 }
 
 fn login_url(

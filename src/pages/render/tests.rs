@@ -136,25 +136,25 @@ fn no_page_has_what_the_policy_forbids() {
 
 #[test]
 fn every_field_has_a_label_and_every_description_exists() {
-    let attribute = |html: &str, name: &str| -> Vec<String> {
-        let pattern = format!(r#"\s{name}="([^"]*)""#);
-        let pattern = regex::Regex::new(&pattern).expect("an expression");
-        pattern.captures_iter(html).map(|found| found[1].to_owned()).collect()
+    let [id, label, description] = ["id", "for", "aria-describedby"]
+        .map(|name| regex::Regex::new(&format!(r#"\s{name}="([^"]*)""#)).expect("an expression"));
+    let values = |html: &str, attribute: &regex::Regex| -> Vec<String> {
+        attribute.captures_iter(html).map(|found| found[1].to_owned()).collect()
     };
     let input = regex::Regex::new(r#"<input [^>]*>"#).expect("an expression");
     let renderer = renderer();
     for page in rehearse::pages(&texts(&["AAAA"])) {
         let html = renderer.render(&ALICE, &page).expect("a page");
-        let ids = attribute(&html, "id");
-        let labelled = attribute(&html, "for");
+        let ids = values(&html, &id);
+        let labelled = values(&html, &label);
         for field in input.find_iter(&html).map(|field| field.as_str()) {
-            let id = attribute(field, "id").pop();
+            let own = values(field, &id).pop();
             assert!(
-                field.contains("type=\"hidden\"") || id.is_some_and(|id| labelled.contains(&id)),
+                field.contains("type=\"hidden\"") || own.is_some_and(|id| labelled.contains(&id)),
                 "{field} has no label"
             );
         }
-        for described in attribute(&html, "aria-describedby") {
+        for described in values(&html, &description) {
             for id in described.split(' ') {
                 assert!(ids.iter().any(|known| known == id), "nothing is called {id}: {html}");
             }

@@ -178,6 +178,27 @@ async fn whoever_missed_something_begins_anew() {
     assert_eq!(visitor(&there, &alice).await, Visitor::Unknown);
 }
 
+/// What is under way meanwhile is not taken for something whose session ended.
+#[tokio::test]
+async fn whoever_missed_something_doubts_what_is_under_way() {
+    let [here, there] = houses().await;
+    let alice = here.sign_in("alice", "sid=alice", PROVEN).await;
+    let bind = place_of(&here, "sid=alice");
+    assert!(is_proven(visitor(&there, &alice).await));
+    let (sessions, since) = (&there.parts.sessions, Stopwatch::start());
+    let root = sessions.find(NOW, bind).await.unwrap().unwrap().root;
+    there.hears().await;
+    assert!(sessions.carries(there.clock_now(), root, since));
+    there.link().misses_something();
+    while sessions.freshness().counts() {
+        tokio::task::yield_now().await;
+    }
+    there.hears().await;
+    assert!(!sessions.carries(there.clock_now(), root, since) && sessions.is_in_doubt(since));
+    let found = sessions.look(there.clock_now(), bind).await.unwrap().unwrap();
+    assert!(found.root == root && sessions.carries(there.clock_now(), root, since));
+}
+
 /// What changed but cannot be read is owed: until it was read no beat counts.
 #[tokio::test]
 async fn no_beat_counts_before_what_changed_was_read() {

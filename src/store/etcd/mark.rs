@@ -6,8 +6,12 @@ use etcd_client::StatusResponse;
 use tokio::time::timeout;
 
 use super::layout::MARK;
+use super::members::Members;
 use super::vault::{LIMIT, Vault, silent};
 use crate::store::StoreError;
+
+/// How often a member that failed between two questions is passed over.
+const TRIES: usize = 4;
 
 /// A place in the log of one cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,23 +47,38 @@ impl Mark {
 
 /// Whether the log is another than the one in which the last mark was made.
 pub(super) async fn was_set_back(vault: &Vault) -> Result<bool, StoreError> {
-    // The member that is asked next has answered this, so it has all that a quorum has.
-    let look = vault.look(&[MARK.to_vec()]).await?;
-    let last = look.found.first().and_then(Option::as_ref);
-    let last = last.and_then(|lying| Mark::from_bytes(&lying.bytes));
-    let now = now(vault).await?;
-    Ok(!last.is_some_and(|last| last.is_before(now)))
+    for _ in 0..TRIES {
+        let member = vault.members.current();
+        let look = vault.look(&[MARK.to_vec()]).await?;
+        let last = look.found.first().and_then(Option::as_ref);
+        let last = last.and_then(|lying| Mark::from_bytes(&lying.bytes));
+        let now = now(&vault.members).await?;
+        if last.is_some_and(|last| last.is_before(now)) {
+            return Ok(false);
+        }
+        // Whoever answered the first question has all that a quorum has. Another member, to whom
+        // the second went, may only lag behind.
+        if vault.members.current() == member {
+            return Ok(true);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes a mark. Those that are a minute old do as well as new ones: a new log is far behind both.
 pub(super) async fn put(vault: &Vault) -> Result<(), StoreError> {
-    let now = now(vault).await?;
-    vault.note(MARK, now.to_bytes()).await
+    let mark = first(&vault.members).await?;
+    vault.note(MARK, mark).await
 }
 
-async fn now(vault: &Vault) -> Result<Mark, StoreError> {
-    let asking =
-        vault.members.ask(|client| async move { client.maintenance_client().status().await });
+/// The mark that a new store is made with: without one, whoever opens it next would take it for a
+/// store that was set back.
+pub(super) async fn first(members: &Members) -> Result<Vec<u8>, StoreError> {
+    Ok(now(members).await?.to_bytes())
+}
+
+async fn now(members: &Members) -> Result<Mark, StoreError> {
+    let asking = members.ask(|client| async move { client.maintenance_client().status().await });
     let status = timeout(LIMIT, asking).await.map_err(|_| silent())??;
     Ok(Mark::of(&status))
 }

@@ -4,7 +4,7 @@
 
 use etcd_client::{Compare, CompareOp, GetOptions, ResponseHeader, Txn, TxnOp, TxnOpResponse};
 
-use super::layout::{DRAFT, FLOOR, Layout};
+use super::layout::{DRAFT, FLOOR, Layout, MARK};
 use super::mark;
 use super::members::{Members, Trouble, reader};
 use super::refusal::OpenError;
@@ -38,7 +38,6 @@ pub(super) async fn open(
     let members = Members::of(config)?;
     let layout = Layout::new(config.prefix.clone());
     let unreachable = |source| OpenError::Unreachable { place: words.clone(), source };
-    let mut is_new = false;
     let ground = loop {
         let ground = survey(&members, &layout).await.map_err(unreachable)?;
         match (&ground.identity, ground.is_draft, ground.is_empty) {
@@ -46,14 +45,14 @@ pub(super) async fn open(
             (None, true, _) => return Err(OpenError::HalfFilled { place: words }),
             (None, false, false) => return Err(OpenError::Nameless { place: words }),
             // Whoever makes it first decides; the others look again.
-            (None, false, true) => is_new = make(&members, &layout, keyring, &words).await?,
+            (None, false, true) => make(&members, &layout, keyring, &words).await?,
         }
     };
     let stamp = ground.identity.unwrap_or_default();
     let store = recognise(&stamp, keyring, &words)?;
     let codec = Codec::new(keyring, &store);
     let vault = Vault::new(members, layout, codec, stamp, &ground.header);
-    begin(&vault, now, is_new).await.map_err(unreachable)?;
+    begin(&vault, now).await.map_err(unreachable)?;
     Ok(vault)
 }
 
@@ -118,21 +117,24 @@ pub(super) fn nothing_lies_there(layout: &Layout) -> Compare {
     Compare::create_revision(from, CompareOp::Equal, 0).with_range(to)
 }
 
+// All of it in one step: who opens the store a moment later finds it whole, mark included.
 async fn make(
     members: &Members,
     layout: &Layout,
     keyring: &Keyring,
     words: &str,
-) -> Result<bool, OpenError> {
+) -> Result<(), OpenError> {
     let unreachable = |source| OpenError::Unreachable { place: words.to_owned(), source };
-    let ops = Beginning::new(keyring)?.ops(layout, Floor::default()).map_err(unreachable)?;
+    let mark = mark::first(members).await.map_err(unreachable)?;
+    let beginning = Beginning::new(keyring)?.ops(layout, Floor::default()).map_err(unreachable)?;
+    let mark = TxnOp::put(layout.key(MARK), mark, None);
+    let ops: Vec<_> = beginning.into_iter().chain([mark]).collect();
     let tx = Txn::new().when([nothing_lies_there(layout)]).and_then(ops);
     let made = members.write(tx).await;
-    let is_made = made.map_err(Trouble::of_writing).map_err(unreachable)?.succeeded();
-    if is_made {
+    if made.map_err(Trouble::of_writing).map_err(unreachable)?.succeeded() {
         tracing::info!(place = words, "nothing lay there, so a new store was made");
     }
-    Ok(is_made)
+    Ok(())
 }
 
 fn recognise(stamp: &[u8], keyring: &Keyring, words: &str) -> Result<[u8; 16], OpenError> {
@@ -147,8 +149,8 @@ fn recognise(stamp: &[u8], keyring: &Keyring, words: &str) -> Result<[u8; 16], O
     }
 }
 
-async fn begin(vault: &Vault, now: UnixMillis, is_new: bool) -> Result<(), StoreError> {
-    if !is_new && mark::was_set_back(vault).await? {
+async fn begin(vault: &Vault, now: UnixMillis) -> Result<(), StoreError> {
+    if mark::was_set_back(vault).await? {
         vault.raise_floor(now).await?;
     }
     mark::put(vault).await?;

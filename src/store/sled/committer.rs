@@ -72,6 +72,10 @@ impl Expiries {
         self.0.extend(expiry(stored).map(|at| (at, address.to_vec())));
     }
 
+    pub(super) fn add_all(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     fn remove(&mut self, address: &[u8], stored: &[u8]) {
         if let Some(at) = expiry(stored) {
             self.0.remove(&(at, address.to_vec()));

@@ -34,6 +34,7 @@ mod new;
 mod open;
 mod refusal;
 mod state;
+mod stock;
 mod view;
 
 #[cfg(test)]
@@ -57,8 +58,8 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the store in `folder`, and makes it on first start. Blocks for about a second
-    /// per hundred thousand records: all are counted.
+    /// Opens the store in `folder`, and makes it on first start. Blocks for a second or two
+    /// per million records: all are counted.
     pub fn open(folder: &Path, keyring: &Keyring, now: UnixMillis) -> Result<Self, OpenError> {
         Self::open_with(folder, keyring, now, Settings::default())
     }

@@ -15,11 +15,12 @@ use super::disk::{Disk, Settings};
 use super::head::{Head, sync_folder};
 use super::refusal::OpenError;
 use super::state::State;
+use super::stock::Stock;
 use super::view::{View, in_doubt, unwinding};
 use crate::clock::UnixMillis;
 use crate::store::StoreError;
 use crate::store::keyring::Keyring;
-use crate::store::records::{Codec, FORMAT, Header, IDENTITY, META, STATE};
+use crate::store::records::{Codec, FORMAT, IDENTITY, STATE};
 use crate::store::stamp::{BadStamp, Stamp, StampKeys};
 
 /// How far the clock may stand behind the last write: NTP steps that much, an attack more.
@@ -202,22 +203,8 @@ impl Place {
 
     /// Counts what is there against what should be.
     fn take_stock(&self, db: &Db, codec: &Codec, state: &State) -> Result<Expiries, OpenError> {
-        let mut found = State::default();
-        let mut expiries = Expiries::default();
-        let scan = unwinding(|| {
-            for item in db.iter() {
-                let (address, stored) = item.map_err(in_doubt)?;
-                if address.first() == Some(&META) {
-                    continue;
-                }
-                let (header, _) = Header::read(&stored)
-                    .ok_or_else(|| StoreError::Corrupt("a record is too short".into()))?;
-                found.add(codec.mark(&address, header.version));
-                expiries.add(&address, &stored);
-            }
-            Ok(())
-        });
-        scan.map_err(|error| self.damaged(&error))?;
+        let stock = Stock::take(db, codec).map_err(|error| self.damaged(&error))?;
+        let Stock { found, expiries } = stock;
         if (found.records, found.fingerprint) == (state.records, state.fingerprint) {
             return Ok(expiries);
         }

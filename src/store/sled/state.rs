@@ -28,6 +28,12 @@ impl State {
         self.fingerprint = self.fingerprint.wrapping_add(mark);
     }
 
+    /// Takes up all the records of `other`.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        self.records = self.records.saturating_add(other.records);
+        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+    }
+
     /// Lets go of a record with this mark.
     pub(super) fn remove(&mut self, mark: u128) {
         self.records = self.records.saturating_sub(1);

@@ -158,8 +158,9 @@ fn crates_below_us_are_held_back_at_every_level() {
         assert!(!loud.would_enable(target, &Level::INFO), "{target}");
         assert!(loud.would_enable(target, &Level::WARN), "{target}");
     }
-    assert!(!loud.would_enable("pingora_proxy", &Level::ERROR));
-    assert!(!loud.would_enable("pingora_proxy::proxy_h1", &Level::ERROR));
+    for target in ["pingora_proxy", "pingora_proxy::proxy_h1", "pingora_core::connectors"] {
+        assert!(!loud.would_enable(target, &Level::ERROR), "{target}");
+    }
 }
 
 #[test]

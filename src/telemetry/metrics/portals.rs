@@ -1,7 +1,8 @@
 //! Which portals have series. Portals come and go with the configuration: the series of one
-//! that stays go on, those of one that is gone go when its last request has ended.
+//! that stays go on, those of one that is gone are dropped before anybody reads them again, all
+//! in one go: to find them is to look at every series, and thousands of portals may go at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
@@ -12,7 +13,14 @@ use super::{Families, MetricsError, PortalMetrics};
 #[derive(Debug)]
 pub(super) struct Portals {
     families: Families,
-    counted: Mutex<HashMap<String, Weak<PortalMetrics>>>,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    portals: HashMap<String, Weak<PortalMetrics>>,
+    /// Those for whom nobody counts any more, and whose series are still there.
+    gone: HashSet<String>,
 }
 
 impl Portals {
@@ -23,23 +31,39 @@ impl Portals {
     /// The metrics of this portal: those that are there, or new ones.
     pub(super) fn of(self: &Arc<Self>, name: &str) -> Result<Arc<PortalMetrics>, MetricsError> {
         let mut counted = self.counted();
-        if let Some(metrics) = counted.get(name).and_then(Weak::upgrade) {
+        if let Some(metrics) = counted.portals.get(name).and_then(Weak::upgrade) {
             return Ok(metrics);
+        }
+        // One that comes back begins anew.
+        if counted.gone.contains(name) {
+            self.drop_gone(&mut counted);
         }
         let metrics = PortalMetrics::new(&self.families, name, Arc::downgrade(self))?;
         let metrics = Arc::new(metrics);
-        counted.insert(name.to_owned(), Arc::downgrade(&metrics));
+        counted.portals.insert(name.to_owned(), Arc::downgrade(&metrics));
         Ok(metrics)
     }
 
-    /// Drops the series of a portal, unless somebody counts for one of that name again.
+    /// Drops the series of all portals that are gone.
+    pub(super) fn sweep(&self) {
+        self.drop_gone(&mut self.counted());
+    }
+
+    /// Notes that a portal is gone, unless somebody counts for one of that name again.
     fn forget(&self, gone: &PortalMetrics) {
         let mut counted = self.counted();
         let is_gone = |there: &Weak<PortalMetrics>| std::ptr::eq(there.as_ptr(), gone);
-        if !counted.get(&gone.name).is_some_and(is_gone) {
+        if counted.portals.get(&gone.name).is_some_and(is_gone) {
+            counted.portals.remove(&gone.name);
+            counted.gone.insert(gone.name.clone());
+        }
+    }
+
+    fn drop_gone(&self, counted: &mut Counted) {
+        let gone = std::mem::take(&mut counted.gone);
+        if gone.is_empty() {
             return;
         }
-        counted.remove(&gone.name);
         let families = &self.families;
         let counters = [
             &families.requests,
@@ -52,16 +76,16 @@ impl Portals {
             &families.upstream_errors,
             &families.device_alarms,
         ];
-        counters.into_iter().for_each(|family| drop_series(family, &gone.name));
+        counters.into_iter().for_each(|family| drop_series(family, &gone));
         let gauges = [&families.enrolled, &families.sessions];
-        gauges.into_iter().for_each(|family| drop_series(family, &gone.name));
+        gauges.into_iter().for_each(|family| drop_series(family, &gone));
         let histograms = [&families.decisions, &families.durations];
-        histograms.into_iter().for_each(|family| drop_series(family, &gone.name));
-        families.rollout.forget(&gone.name);
+        histograms.into_iter().for_each(|family| drop_series(family, &gone));
+        families.rollout.forget(&gone);
     }
 
-    fn counted(&self) -> MutexGuard<'_, HashMap<String, Weak<PortalMetrics>>> {
-        // The map is whole after a panic elsewhere: each change to it is one call.
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        // It is whole after a panic elsewhere: each change to it is one call.
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,12 +98,15 @@ impl Drop for PortalMetrics {
     }
 }
 
-/// Drops every series of a family that has this portal.
-pub(in crate::telemetry) fn drop_series<B: MetricVecBuilder>(family: &MetricVec<B>, portal: &str) {
+/// Drops every series of a family that has one of these portals.
+pub(in crate::telemetry) fn drop_series<B: MetricVecBuilder>(
+    family: &MetricVec<B>,
+    gone: &HashSet<String>,
+) {
     for metric in family.collect().iter().flat_map(|family| family.get_metric()) {
         let pairs = metric.get_label().iter().map(|pair| (pair.name(), pair.value()));
         let labels: HashMap<&str, &str> = pairs.collect();
-        if labels.get("portal") == Some(&portal) {
+        if labels.get("portal").is_some_and(|portal| gone.contains(*portal)) {
             // One that is gone already is what was wanted.
             let _gone = family.remove(&labels);
         }

@@ -101,7 +101,7 @@ fn each_outcome_moves_only_its_own_counter() {
 #[test]
 fn gauges_store_calls_and_reloads_are_told() {
     let metrics = metrics();
-    metrics.wiki.enrolled_users(12);
+    metrics.wiki.enrolled_counted(&[Opaque([1; 16]), Opaque([2; 16])]);
     metrics.wiki.sessions_active(9);
     metrics.store_call("sled", StoreOp::Commit, TAKEN);
     metrics.store_error("sled", "full");
@@ -110,7 +110,7 @@ fn gauges_store_calls_and_reloads_are_told() {
     assert_eq!(value(&metrics, "portcullis_config_reload_success").as_deref(), Some("1"));
     metrics.config_reloaded(ReloadOutcome::Refused);
     for (series, expected) in [
-        ("portcullis_enrolled_users{portal=\"wiki\"}", "12"),
+        ("portcullis_enrolled_users{portal=\"wiki\"}", "2"),
         ("portcullis_sessions_active{portal=\"wiki\"}", "9"),
         ("portcullis_store_seconds_count{engine=\"sled\",op=\"commit\"}", "1"),
         ("portcullis_store_errors_total{engine=\"sled\",kind=\"full\"}", "1"),

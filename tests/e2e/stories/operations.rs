@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::dsl::steps::{enrol, give_code, sign_in_again};
 use crate::dsl::traces::holds_word;
-use crate::dsl::{ALICE, Call, Gateway, client, eventually, gateway, portal};
+use crate::dsl::{ALICE, BOB, Call, Gateway, client, eventually, gateway, portal};
 
 const NAMES: [&str; 16] = [
     "portcullis_requests_total",
@@ -74,6 +74,19 @@ async fn the_numbers_move() {
         .await;
     }
     assert!(gateway.metric("portcullis_store_seconds_count", &[("engine", "sled")]).await > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_everybody_is_counted_and_who_comes_is_counted_on() {
+    let portal = portal::form().run().await;
+    let mut gateway = gateway::new().portal("wiki", &portal).run().await;
+    enrol(&gateway, "wiki", ALICE).await;
+    assert_eq!(gateway.stop(), 0);
+    gateway.start().await;
+    enrol(&gateway, "wiki", BOB).await;
+    for name in ["portcullis_enrolled_users", "portcullis_seen_users"] {
+        eventually(name, async || (gateway.metric(name, &[]).await == 2.0).then_some(())).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

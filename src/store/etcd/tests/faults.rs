@@ -110,3 +110,14 @@ async fn a_restart_of_etcd_burns_no_code() {
     let store = etcd.open().await;
     store.commit(NOW, raise(702)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_begin_a_store_together_burn_no_code() {
+    for _ in 0..5 {
+        let home = Home::new();
+        let (one, two, three) = tokio::join!(home.open(), home.open(), home.open());
+        for (store, to) in [one, two, three].iter().zip(1..) {
+            store.commit(NOW, raise(to)).await.unwrap();
+        }
+    }
+}
