@@ -24,9 +24,17 @@ deny:
 demo:
     scripts/demo
 
-# How long a decision takes.
+# How long a decision takes, and all that we do about a request.
 bench:
-    cargo bench --locked --bench decision --bench rules
+    cargo bench --locked --bench decision --bench rules --bench whole
+
+# The gateway beside others, as tables in docs/benchmarks.md; ten minutes on an idle machine.
+compare:
+    scripts/compare
+
+# What a request costs in instructions, beside what it cost before.
+instructions:
+    scripts/instructions
 
 # A million people in PostgreSQL, through two gateways; half an hour, and 20 GB of disk.
 crowd:

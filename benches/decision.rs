@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use portcullis::clock::{Clock, MovableClock, UnixMillis};
 use portcullis::config;
 use portcullis::identity::{CookieSet, normalise};
 use portcullis::net::cookies::{Cookies, SESSION};
 use portcullis::net::host::Host;
+use portcullis::net::path::RequestPath;
 use portcullis::policy::{Demand, Destination, Facts, Stage, Verdict, Visitor, decide};
 use portcullis::proxy::identify::identify;
 use portcullis::server;
@@ -182,13 +183,28 @@ fn in_parts(criterion: &mut Criterion, house: &House) {
         bencher.iter(|| cookie_set(site, black_box(headers)));
     });
     group.bench_function("binding", |bencher| bencher.iter(|| site.binder.bind(black_box(&set))));
+    group.bench_function("path", |bencher| {
+        bencher.iter(|| RequestPath::parse(black_box("/projects/7/issues/list.html")).unwrap());
+    });
     group.bench_function("token", |bencher| {
         bencher.iter(|| site.token.read(&parts.keys, NOW, black_box(token)).unwrap());
+    });
+    // What it costs once for each token.
+    let session = parts.sessions.known(NOW, bind).unwrap();
+    let mut number = 0;
+    group.bench_function("token for the first time", |bencher| {
+        let mint = || {
+            number += 1;
+            let sid = Opaque(u128::to_be_bytes(number));
+            let session = SessionRecord { sid, ..(*session).clone() };
+            site.token.mint(&parts.keys, NOW, &session).unwrap()
+        };
+        let read = |token: String| site.token.read(&parts.keys, NOW, &token).unwrap();
+        bencher.iter_batched(mint, read, BatchSize::SmallInput);
     });
     group.bench_function("session", |bencher| {
         bencher.iter(|| parts.sessions.known(NOW, black_box(bind)).unwrap());
     });
-    let session = parts.sessions.known(NOW, bind).unwrap();
     group.bench_function("assertion", |bencher| {
         bencher.iter(|| parts.assertions.of(NOW, &site.portal, black_box(&session)).unwrap());
     });

@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::identity::CookieSet;
 use crate::net::cookies::Cookies;
 use crate::policy::{PortalSession, Standing, Visitor};
-use crate::session::{Claims, SessionRecord};
+use crate::session::{ReadToken, SessionRecord};
 
 /// Who a request is from, and how that is known.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub struct Visit {
     /// The portal's session cookies among them.
     pub cookies: CookieSet,
     /// What its session cookie says, where it is ours and in time; its age matters.
-    pub claims: Option<Claims>,
+    pub claims: Option<Arc<ReadToken>>,
     /// The `Set-Cookie` line of a session that began with this very request.
     pub fresh: Option<String>,
     /// What that portal session is to us.
@@ -38,7 +38,7 @@ pub enum Who {
     /// Gave the password.
     Named(Arc<SessionRecord>, Standing),
     /// Gave the second factor too. The claims are those of the cookie, whose age matters.
-    Proven(Arc<SessionRecord>, Claims),
+    Proven(Arc<SessionRecord>, Arc<ReadToken>),
 }
 
 impl Visit {

@@ -43,7 +43,9 @@ pub(super) fn start(
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(server::run(config, source, ready)) {
+    let served = runtime.block_on(server::run(config, source, ready));
+    log::write_out();
+    match served {
         Ok(()) => 0,
         Err(error) => failed(&error),
     }

@@ -2,6 +2,7 @@
 //! will hold them after an answer; and for some portals a line of each request.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::net::cookies::Cookies;
 use crate::net::glob::Glob;
@@ -41,10 +42,10 @@ impl SessionLine {
     }
 }
 
-/// Session cookies by name, and the line that stands beside them.
+/// Session cookies by name, and the line that stands beside them. A copy shares them.
 #[derive(Clone, Default)]
 pub struct CookieSet {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
     line: Option<SessionLine>,
     /// Names of those that browsers send below some folder only. A request does not say which
     /// these are; the answer that sets them does.
@@ -55,7 +56,7 @@ impl CookieSet {
     /// The session cookies of a request.
     pub fn of_request(cookies: &Cookies, patterns: &[Glob]) -> Self {
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let values = cookies.matching(patterns).map(owned).collect();
+        let values = Arc::new(cookies.matching(patterns).map(owned).collect());
         Self { values, line: None, scoped: BTreeSet::new() }
     }
 
@@ -78,11 +79,12 @@ impl CookieSet {
             if !patterns.iter().any(|pattern| pattern.matches(&change.name)) {
                 continue;
             }
+            let values = Arc::make_mut(&mut set.values);
             let Some(value) = &change.value else {
-                set.values.remove(&change.name);
+                values.remove(&change.name);
                 continue;
             };
-            set.values.insert(change.name.clone(), value.clone());
+            values.insert(change.name.clone(), value.clone());
             match change.is_for_all_paths(request_path) {
                 true => set.scoped.remove(&change.name),
                 false => set.scoped.insert(change.name.clone()),

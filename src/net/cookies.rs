@@ -59,7 +59,7 @@ impl Cookies {
         for line in headers.get_all(COOKIE) {
             // Header values hold visible ASCII here or are refused: a Unicode space before a
             // name would be trimmed by some portals and not by others.
-            let line = line.to_str().map_err(|_| CookieError::ForbiddenByte)?;
+            let line = visible(line.as_bytes()).ok_or(CookieError::ForbiddenByte)?;
             line.split(';').filter_map(pair).for_each(|pair| cookies.push(pair));
         }
         rules.check(&cookies)?;
@@ -221,10 +221,20 @@ fn is_switch(name: &str) -> bool {
 /// Names that other readers find in a value: without a name before it, it is a pair to some;
 /// old Java, Python and Ruby also split at commas, white space and quotes.
 fn hidden_names<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
+    // Nearly no value has a name in it, and a long one is soon searched for what every name needs.
+    let value = if value.contains('=') { value } else { "" };
     let pieces = value.split([',', ' ', '\t', '"']).skip(usize::from(!name.is_empty()));
     // Whoever looks past an empty name finds the next one.
     let named = |piece: &'a str| piece.trim_start_matches('=').split_once('=');
     pieces.filter_map(named).map(|(name, _)| name)
+}
+
+/// A line of visible ASCII, spaces and tabs; without an early end, so that many bytes are looked at
+/// in one step.
+fn visible(line: &[u8]) -> Option<&str> {
+    let is_visible = |byte: u8| matches!(byte, b'\t' | b' '..=b'~');
+    let all = line.iter().fold(true, |all, byte| all & is_visible(*byte));
+    std::str::from_utf8(line).ok().filter(|_| all)
 }
 
 fn pair(text: &str) -> Option<(&str, &str)> {

@@ -1,6 +1,8 @@
 //! What of a client's header lines may reach a portal. Names are compared as a CGI portal
 //! would see them: letters and digits alone, everything else folded into one sign.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName};
 
 /// Names that a proxy sets or that portals trust. A client that sends one in another
@@ -71,6 +73,10 @@ const TRUSTED: &[&str] = &[
     "proxy-authorization",
 ];
 
+/// How all of these and those families begin: a name that begins otherwise is none of them.
+const HEADS: &[&str] =
+    &["x-", "forwarded", "true-c", "client-", "remote-", "portcullis-", "ssl-", "proxy", "cf-"];
+
 /// Families of names that some server in front of a portal sets.
 const TRUSTED_FAMILIES: &[&str] = &["cf-", "x-accel-", "x-sendfile", "x-portcullis-"];
 
@@ -81,8 +87,9 @@ const CONNECTION_OPTIONS: &[&str] = &["close", "keep-alive", "upgrade", "te", "h
 /// Whether a client's line of this name stays with us.
 pub fn is_trusted_name(name: &str) -> bool {
     let folded = fold(name);
-    TRUSTED.contains(&folded.as_str())
-        || TRUSTED_FAMILIES.iter().any(|family| folded.starts_with(family))
+    HEADS.iter().any(|head| folded.starts_with(head))
+        && (TRUSTED.contains(&&*folded)
+            || TRUSTED_FAMILIES.iter().any(|family| folded.starts_with(family)))
 }
 
 /// Whether the name is written so that a CGI portal takes it for another: `X_Remote_User`,
@@ -95,7 +102,7 @@ pub fn is_disguised(name: &str) -> bool {
     let folded = fold(name);
     is_trusted_name(name)
         || matches!(
-            folded.as_str(),
+            &*folded,
             "cookie" | "host" | "content-length" | "transfer-encoding" | "authorization"
         )
 }
@@ -129,7 +136,7 @@ pub fn is_sent_by_us(name: &str) -> bool {
         "x-forwarded-host",
         "x-forwarded-proto",
     ];
-    own.contains(&folded.as_str()) || folded.starts_with("sec-")
+    own.contains(&&*folded) || folded.starts_with("sec-")
 }
 
 /// Whether a line of this name tells a portal something else already, so that it cannot be
@@ -164,7 +171,7 @@ pub fn is_of_the_protocol(name: &str) -> bool {
     ];
     let families = ["accept-", "content-", "if-", "proxy-", "x-forwarded-", "x-original-"];
     is_sent_by_us(name)
-        || own.contains(&folded.as_str())
+        || own.contains(&&*folded)
         || families.iter().any(|family| folded.starts_with(family))
 }
 
@@ -184,19 +191,26 @@ pub fn connection_is_plain(headers: &HeaderMap) -> bool {
     })
 }
 
-fn fold(name: &str) -> String {
+fn fold(name: &str) -> Cow<'_, str> {
+    // Most names are spelled like that already, and each request brings many.
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.bytes().all(plain) {
+        return Cow::Borrowed(name.trim_matches('-'));
+    }
     let dashed: String = name
         .chars()
         .map(|sign| if sign.is_ascii_alphanumeric() { sign.to_ascii_lowercase() } else { '-' })
         .collect();
-    dashed.trim_matches('-').to_owned()
+    Cow::Owned(dashed.trim_matches('-').to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{connection_is_plain, is_disguised, is_trusted_name};
+    use super::{
+        HEADS, TRUSTED, TRUSTED_FAMILIES, connection_is_plain, is_disguised, is_trusted_name,
+    };
 
     #[test]
     fn every_spelling_of_a_trusted_name_is_known() {
@@ -217,6 +231,16 @@ mod tests {
         }
         for name in ["Accept", "Cookie", "X-Requested-With", "X-CSRF-Token", "Authorization"] {
             assert!(!is_trusted_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_trusted_name_is_looked_for() {
+        let families = TRUSTED_FAMILIES.iter().map(|family| format!("{family}x"));
+        for name in TRUSTED.iter().map(|name| (*name).to_owned()).chain(families) {
+            assert!(HEADS.iter().any(|head| name.starts_with(head)), "{name}");
+            assert!(is_trusted_name(&name) && is_trusted_name(&name.to_uppercase()), "{name}");
+            assert!(is_trusted_name(&format!("-{name}")), "{name}");
         }
     }
 

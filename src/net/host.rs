@@ -23,9 +23,11 @@ impl Host {
         if port.is_some_and(|port| !digits(port) || port.parse::<u16>().is_err()) {
             return Err(HostError);
         }
-        let name = name.to_ascii_lowercase();
-        let name = name.strip_suffix('.').unwrap_or(&name);
-        if is_v6(name) || is_dns_name(name) { Ok(Self(name.to_owned())) } else { Err(HostError) }
+        let mut name = name.to_ascii_lowercase();
+        if name.ends_with('.') {
+            name.pop();
+        }
+        if is_v6(&name) || is_dns_name(&name) { Ok(Self(name)) } else { Err(HostError) }
     }
 
     /// The host as it is compared and shown.

@@ -1,7 +1,7 @@
 //! Stage 6b: the request as the portal gets it. Only a [`Passage`], which holds a permit,
 //! comes here. Edits can be repeated: a retry makes them again.
 
-use http::header;
+use http::header::{self, HeaderName};
 use pingora_http::RequestHeader;
 
 use super::context::{Origin, Passage};
@@ -12,6 +12,10 @@ use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
 use crate::site::Parts;
 use crate::visit::Who;
+
+/// Lines for us alone (RFC 9110 section 7.6.1).
+static BETWEEN_TWO: [HeaderName; 4] =
+    [header::EXPECT, HeaderName::from_static("keep-alive"), header::TE, header::TRAILER];
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
 /// proxy may set are gone, and ours are set once.
@@ -26,7 +30,7 @@ pub(super) fn clean(
     for name in trusted_names(&request.headers) {
         request.remove_header(&name);
     }
-    for name in [header::EXPECT.as_str(), "keep-alive", "te", "trailer"] {
+    for name in &BETWEEN_TWO {
         request.remove_header(name);
     }
     origin_form(request);
@@ -81,7 +85,7 @@ fn session_line(request: &mut RequestHeader, passage: &Passage) -> pingora_error
 }
 
 /// Takes away every line that some portal takes for one of this name.
-pub(super) fn remove_spellings(request: &mut RequestHeader, name: &header::HeaderName) {
+pub(super) fn remove_spellings(request: &mut RequestHeader, name: &HeaderName) {
     for spelling in spellings_of(&request.headers, name.as_str()) {
         request.remove_header(&spelling);
     }
@@ -94,7 +98,12 @@ pub(super) fn set_origin(
     request: &mut RequestHeader,
     origin: &Origin,
 ) -> pingora_error::Result<()> {
-    request.insert_header(header::HOST, origin.authority.as_str())?;
+    let mut hosts = request.headers.get_all(header::HOST).iter();
+    // As a rule it is there already, and once.
+    let as_came = hosts.next().is_some_and(|host| host.as_bytes() == origin.authority.as_bytes());
+    if !as_came || hosts.next().is_some() {
+        request.insert_header(header::HOST, origin.authority.as_str())?;
+    }
     if let Some(client) = origin.client {
         request.insert_header("X-Forwarded-For", client.to_string())?;
     }

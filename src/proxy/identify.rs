@@ -11,7 +11,7 @@ use crate::clock::UnixMillis;
 use crate::identity::{CookieSet, SessionLine};
 use crate::net::cookies::{Cookies, SESSION};
 use crate::policy::{PortalSession, Standing};
-use crate::session::{Claims, Grade, Level, SessionRecord};
+use crate::session::{Claims, Grade, Level, ReadToken, SessionRecord};
 use crate::site::{Parts, Site};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
@@ -36,7 +36,10 @@ pub async fn identify(
         know_keys(parts, site, now, token).await?;
     }
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
-    let given = site.binder.parts(&set);
+    let given = match &claims {
+        Some(claims) => claims.parts(&site.binder, &set).into_owned(),
+        None => site.binder.parts(&set),
+    };
     let wishes = headers.get(ACCEPT_LANGUAGE).cloned();
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
         return Ok(Visit {
@@ -56,7 +59,7 @@ pub async fn identify(
         Some(_) => Who::Unknown,
         None => idle(parts, site, now, token, &given).await?,
     };
-    let portal_session = portal_session(parts, site, now, &set, claims.as_ref()).await?;
+    let portal_session = portal_session(parts, site, now, &set, claims.as_deref()).await?;
     Ok(Visit { who, read: cookies, cookies: set, claims, fresh: None, portal_session, wishes })
 }
 
@@ -88,11 +91,16 @@ pub(super) fn read_cookies(site: &Site, headers: &HeaderMap) -> Result<Cookies, 
 }
 
 /// The way of nearly every request: all of it from memory.
-fn proven(parts: &Parts, now: UnixMillis, claims: &Claims, given: &[Opaque]) -> Option<Who> {
+fn proven(
+    parts: &Parts,
+    now: UnixMillis,
+    claims: &Arc<ReadToken>,
+    given: &[Opaque],
+) -> Option<Who> {
     let session = parts.sessions.known(now, claims.bind)?;
     let bound = claims.agrees_with(&session) && session.fits(given);
     let stands = bound && matches!(session.level, Level::Proven { .. });
-    stands.then(|| Who::Proven(session, claims.clone()))
+    stands.then(|| Who::Proven(session, Arc::clone(claims)))
 }
 
 /// Makes sure that the keys are those that count now, where another gateway may have changed
@@ -137,14 +145,14 @@ async fn signed_in(
     parts: &Parts,
     site: &Site,
     now: UnixMillis,
-    claims: &Claims,
+    claims: &Arc<ReadToken>,
     given: &[Opaque],
 ) -> Result<Who, Failure> {
     let Some(session) = session_of(parts, now, claims, given).await? else {
         return Ok(Who::Unknown);
     };
     match session.level {
-        Level::Proven { .. } => Ok(Who::Proven(session, claims.clone())),
+        Level::Proven { .. } => Ok(Who::Proven(session, Arc::clone(claims))),
         Level::Password => named(parts, site, now, session).await,
         Level::Ended => Ok(Who::Unknown),
     }
@@ -187,7 +195,7 @@ async fn portal_session(
     site: &Site,
     now: UnixMillis,
     set: &CookieSet,
-    claims: Option<&Claims>,
+    claims: Option<&ReadToken>,
 ) -> Result<PortalSession, Failure> {
     if set.is_empty() {
         return Ok(PortalSession::Absent);

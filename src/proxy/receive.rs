@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header;
+use http::header::{self, HeaderName};
 use pingora_proxy::Session;
 
 use super::context::{Incoming, Origin};
@@ -19,6 +19,15 @@ use crate::site::Parts;
 
 /// The most header lines of a request.
 const MOST_LINES: usize = 100;
+
+/// Lines that may come once.
+static SINGLE: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::ORIGIN,
+    HeaderName::from_static("sec-fetch-mode"),
+    HeaderName::from_static("sec-fetch-site"),
+];
 
 /// Looks at the head of a request.
 ///
@@ -74,9 +83,8 @@ fn check_sizes(session: &Session, limits: &Limits) -> Result<(), Failure> {
     if request.raw_path().len() > limits.uri {
         return Err(Failure::UriTooLong);
     }
-    let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        name.as_str().len() + value.len() + 4
-    };
+    let line =
+        |(name, value): (&HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 4;
     let size: usize = request.headers.iter().map(line).sum();
     if size > limits.headers || request.headers.len() > MOST_LINES {
         return Err(Failure::HeadTooLarge);
@@ -92,7 +100,7 @@ fn check_lines(session: &Session) -> Result<(), Failure> {
     if !connection_is_plain(headers) {
         return Err(Failure::BadRequest("the Connection line takes other lines away"));
     }
-    for single in ["authorization", "content-type", "origin", "sec-fetch-mode", "sec-fetch-site"] {
+    for single in &SINGLE {
         if headers.get_all(single).iter().nth(1).is_some() {
             return Err(Failure::BadRequest("a header line that may come once came twice"));
         }

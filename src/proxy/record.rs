@@ -15,8 +15,11 @@ use crate::telemetry::access::AccessLine;
 /// A name for a request: 128 random bits in hex.
 pub(super) fn request_id() -> Arc<str> {
     // Without randomness no session can be made either; the log still gets a line.
-    let bytes = random::bytes::<16>().unwrap_or_default();
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = random::name().unwrap_or_default();
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        digits.extend(char::from_digit(u32::from(half), 16));
+    }
     digits.into()
 }
 

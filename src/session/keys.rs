@@ -17,6 +17,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::GUEST_LIFETIME;
 use super::kept_ring::{exchanged, kept_or_made};
+use super::read_token::ReadTokens;
 use crate::clock::{Seldom, UnixMillis};
 use crate::random;
 use crate::store::{Key, SESSION_KEYS, Space, Store, StoreError};
@@ -122,7 +123,10 @@ impl KeyRing {
         let _alone = self.changing.lock().await;
         let change = |bytes: &[u8]| Written::read(bytes)?.without_ended(now);
         let ring = Ring::read(&exchanged(store, now, SESSION_KEYS, change).await?)?;
-        self.ring.store(Arc::new(ring));
+        // One that is the same keeps what it has verified.
+        if self.ring.load().digest != ring.digest {
+            self.ring.store(Arc::new(ring));
+        }
         Ok(())
     }
 
@@ -176,6 +180,8 @@ pub(super) struct Ring {
     verifying: Vec<Verifying>,
     /// Of the record that it was read from.
     digest: [u8; 32],
+    /// What these keys have signed, as far as it was verified.
+    read_tokens: ReadTokens,
 }
 
 struct Verifying {
@@ -196,6 +202,11 @@ impl Ring {
     pub(super) fn verifying(&self, now: UnixMillis, kid: &str) -> Option<&DecodingKey> {
         let named = self.verifying.iter().find(|key| key.kid == kid)?;
         named.until.is_none_or(|until| now < until).then_some(&named.key)
+    }
+
+    /// What these keys were seen to have signed.
+    pub(super) const fn read_tokens(&self) -> &ReadTokens {
+        &self.read_tokens
     }
 
     fn told(&self) -> Rotated {
@@ -223,8 +234,8 @@ impl Ring {
             secret.zeroize();
         }
         let signing = signing.ok_or(KeyRingError::Malformed)?;
-        let digest = digest(bytes);
-        Ok(Self { active: written.active.clone(), signing, verifying, digest })
+        let (digest, read_tokens) = (digest(bytes), ReadTokens::new());
+        Ok(Self { active: written.active.clone(), signing, verifying, digest, read_tokens })
     }
 }
 

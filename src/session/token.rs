@@ -1,12 +1,14 @@
 //! The session cookie's value: a JWT under HS256. Who reads it learns opaque identifiers and
 //! times. Everything in it is checked before anything in it is believed (RFC 8725).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
-use super::keys::KeyRing;
+use super::keys::{KeyRing, Ring};
+use super::read_token::ReadToken;
 use super::record::{FactorUsed, Level, SessionRecord};
 use super::{GUEST_LIFETIME, hs256};
 use crate::clock::UnixMillis;
@@ -176,7 +178,12 @@ impl Token {
     ///
     /// # Errors
     /// When anything in it is not as we make it.
-    pub fn read(&self, keys: &KeyRing, now: UnixMillis, token: &str) -> Result<Claims, TokenError> {
+    pub fn read(
+        &self,
+        keys: &KeyRing,
+        now: UnixMillis,
+        token: &str,
+    ) -> Result<Arc<ReadToken>, TokenError> {
         let claims = self.read_signed(keys, now, token)?;
         self.check_times(now.seconds(), &claims)?;
         Ok(claims)
@@ -192,7 +199,7 @@ impl Token {
         keys: &KeyRing,
         now: UnixMillis,
         token: &str,
-    ) -> Result<Claims, TokenError> {
+    ) -> Result<Arc<ReadToken>, TokenError> {
         let claims = self.read_signed(keys, now, token)?;
         match self.check_times(now.seconds(), &claims) {
             Err(TokenError::Idle) => Ok(claims),
@@ -201,22 +208,34 @@ impl Token {
         }
     }
 
+    /// Everything but the times. A token is verified once for each state of the ring; that its
+    /// key may have ended since is seen each time.
     fn read_signed(
         &self,
         keys: &KeyRing,
         now: UnixMillis,
         token: &str,
-    ) -> Result<Claims, TokenError> {
+    ) -> Result<Arc<ReadToken>, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Foreign);
         }
+        let ring = keys.present();
+        if let Some(known) = ring.read_tokens().find(token) {
+            let counts = known.aud == self.portal && ring.verifying(now, known.kid()).is_some();
+            return if counts { Ok(known) } else { Err(TokenError::Foreign) };
+        }
+        let known = Arc::new(self.verify(&ring, now, token)?);
+        ring.read_tokens().note(&known);
+        Ok(known)
+    }
+
+    fn verify(&self, ring: &Ring, now: UnixMillis, token: &str) -> Result<ReadToken, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Foreign)?;
         let plain = header.typ.as_deref() == Some(TYPE) && header.crit.is_none();
-        let ring = keys.present();
-        let key = header.kid.as_deref().and_then(|kid| ring.verifying(now, kid));
-        let key = key.filter(|_| plain).ok_or(TokenError::Foreign)?;
-        let token = decode::<Claims>(token, key, &self.validation);
-        Ok(token.map_err(|_| TokenError::Foreign)?.claims)
+        let kid = header.kid.as_deref().filter(|_| plain).ok_or(TokenError::Foreign)?;
+        let key = ring.verifying(now, kid).ok_or(TokenError::Foreign)?;
+        let read = decode::<Claims>(token, key, &self.validation);
+        Ok(ReadToken::new(token, kid, read.map_err(|_| TokenError::Foreign)?.claims))
     }
 
     /// Whether the token may be one of ours that a key signed which is not in this ring: another
@@ -313,4 +332,4 @@ const fn proof_of(level: Level) -> (&'static [Amr], Option<u64>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -72,6 +72,20 @@ impl Around {
         Self { first: format!("{{\"node\":\"{node}\","), last: String::new() }
     }
 
+    /// A line of an event in which nothing can be dangerous, as nearly all are; nothing where
+    /// somebody has to look at each sign.
+    fn plainly(&self, event: &[u8]) -> Option<Vec<u8>> {
+        let body = event.strip_suffix(b"\n").unwrap_or(event);
+        // No early end, so that many bytes are looked at in one step.
+        let is_plain = body.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..=0x7e));
+        if !is_plain {
+            return None;
+        }
+        let body =
+            if self.first.is_empty() { body } else { body.strip_prefix(b"{").unwrap_or(body) };
+        Some([self.first.as_bytes(), body, self.last.as_bytes(), b"\n"].concat())
+    }
+
     /// The same in a line of text.
     pub(crate) fn text(node: &str) -> Self {
         Self { first: String::new(), last: format!(" node={node}") }
@@ -86,6 +100,10 @@ impl<W> OneLine<W> {
 
 impl<W: io::Write> io::Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if let Some(line) = self.around.plainly(event) {
+            self.to.write_all(&line)?;
+            return Ok(event.len());
+        }
         let text = String::from_utf8_lossy(event);
         let body = text.strip_suffix('\n').unwrap_or(&text);
         let Around { first, last } = &self.around;

@@ -5,6 +5,7 @@
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::Layered;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -15,6 +16,12 @@ use tracing_subscriber::{Layer, reload};
 use crate::config::{LogFormat, Telemetry};
 use crate::telemetry::access::ACCESS;
 use crate::telemetry::escape::{Around, OneLine};
+use access_json::AsJson;
+use gathered::ToStderr;
+pub use gathered::write_out;
+
+mod access_json;
+mod gathered;
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +29,9 @@ pub enum LogError {
     /// Another part of the process has set one up already.
     #[error("the log is already set up")]
     AlreadySetUp,
+    /// The system gives no thread to write the lines of the access log.
+    #[error("the access log cannot be written: {0}")]
+    NoThread(std::io::Error),
 }
 
 /// The log of this process. Its form stays as it is; how much it says may change.
@@ -37,9 +47,13 @@ impl Log {
 }
 
 /// Starts logging for the whole process, records of the `log` crate included.
+///
+/// # Errors
+/// When it was started before, or there can be no thread for the access log.
 pub fn init(telemetry: &Telemetry) -> Result<Log, LogError> {
-    let (subscriber, log) = subscriber(telemetry, std::io::stderr);
+    let (subscriber, log) = subscriber(telemetry, ToStderr);
     subscriber.try_init().map_err(|_| LogError::AlreadySetUp)?;
+    gathered::start().map_err(LogError::NoThread)?;
     Ok(log)
 }
 
@@ -67,10 +81,7 @@ where
     };
     let layer = fmt::layer().with_ansi(false).with_writer(EachLine { writer, around });
     match telemetry.format {
-        // Only events: a field of a span could be written again on each line inside it.
-        LogFormat::Json => {
-            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-        }
+        LogFormat::Json => layer.fmt_fields(JsonFields::new()).event_format(AsJson::new()).boxed(),
         LogFormat::Text => layer.boxed(),
     }
 }

@@ -1,11 +1,13 @@
 //! Tokens: what is read back, and what is foreign (RFC 8725).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::super::keys::KeyRing;
+use super::super::read_token::ReadToken;
 use super::super::record::{FactorUsed, Learned, Level, Place, SessionRecord};
 use super::{Claims, Grade, Token, TokenError};
 use crate::clock::UnixMillis;
@@ -44,7 +46,7 @@ fn proven() -> Level {
     Level::Proven { factor: FactorUsed::Totp, at: NOW }
 }
 
-fn read_at(seconds: u64, token: &str) -> Result<Claims, TokenError> {
+fn read_at(seconds: u64, token: &str) -> Result<Arc<ReadToken>, TokenError> {
     Token::new("wiki", LIMITS).read(&keys(), UnixMillis::from_seconds(seconds), token)
 }
 
@@ -134,9 +136,14 @@ fn a_token_of_another_portal_is_foreign() {
     assert_eq!(read_at(NOW.seconds(), &text), Err(TokenError::Foreign));
 }
 
+/// What some token says.
+pub(in super::super) fn some_claims() -> Claims {
+    serde_json::from_value(claims()).unwrap()
+}
+
 fn claims() -> Value {
     let text = Token::new("wiki", LIMITS).mint(&keys(), NOW, &record(proven())).unwrap();
-    serde_json::to_value(read_at(NOW.seconds(), &text).unwrap()).unwrap()
+    serde_json::to_value(&**read_at(NOW.seconds(), &text).unwrap()).unwrap()
 }
 
 /// A token under our own key with another head or other claims.
@@ -221,4 +228,27 @@ fn a_changed_token_is_foreign() {
         let read = read_at(NOW.seconds(), &text);
         assert_eq!(read, Err(TokenError::Foreign), "{:.60}", text);
     }
+}
+
+/// What is remembered of a token is that a key signed it, and the key may end.
+#[test]
+fn a_token_that_was_read_before_ends_with_its_key_and_its_time() {
+    let (token, until) = (Token::new("wiki", LIMITS), NOW.plus(Duration::from_secs(60)));
+    let old = json!({ "kid": "k1", "secret": SECRET, "until": until.0 });
+    let new = json!({ "kid": "k2", "secret": SECRET.replace('c', "d") });
+    let ring = json!({ "active": "k2", "keys": [new, old] });
+    let after = KeyRing::read(ring.to_string().as_bytes()).unwrap();
+    let text = token.mint(&keys(), NOW, &record(proven())).unwrap();
+    let read = |seconds: u64, text: &str| {
+        token.read(&after, UnixMillis::from_seconds(NOW.seconds() + seconds), text)
+    };
+    let first = read(0, &text).unwrap();
+    assert!(Arc::ptr_eq(&first, &read(59, &text).unwrap()), "it was verified twice");
+    assert_eq!(read(60, &text), Err(TokenError::Foreign));
+    let other = Token::new("shop", LIMITS).read(&after, NOW, &text);
+    assert_eq!(other, Err(TokenError::Foreign), "of another portal");
+    let own = token.mint(&after, NOW, &record(proven())).unwrap();
+    assert!(read(3599, &own).is_ok());
+    assert_eq!(read(3600, &own), Err(TokenError::Idle));
+    assert_eq!(read(3599, &own[1..]), Err(TokenError::Foreign));
 }
