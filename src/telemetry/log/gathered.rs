@@ -68,7 +68,7 @@ impl Lines {
             let waiting = whole(&self.waiting);
             let some = self.some.wait_while(waiting, |waiting| waiting.is_empty());
             drop(some);
-            thread::sleep(WAIT);
+            thread::park_timeout(WAIT);
             write_out();
         }
     }

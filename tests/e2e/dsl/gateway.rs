@@ -253,9 +253,7 @@ impl Gateway {
 
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        end(self.child.take().unwrap());
         self.end_readers();
     }
 
@@ -423,13 +421,22 @@ impl Gateway {
 #[allow(clippy::print_stderr)]
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        if let Some(child) = self.child.take() {
+            end(child);
         }
         if std::thread::panicking() {
             eprintln!("the gateway's log:\n{}", self.log.lock().unwrap());
         }
+    }
+}
+
+/// Kills it. What its time of day was kept in is named after the process, and would be in the way
+/// of the next one of that number.
+fn end(mut child: Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+    for kept in ["faketime_shm_", "sem.faketime_sem_"] {
+        let _ = fs::remove_file(format!("/dev/shm/{kept}{}", child.id()));
     }
 }
 
