@@ -3,10 +3,15 @@
 use std::time::Instant;
 
 use etcd_client::{Client, DeleteOptions};
+use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
 use crate::clock::steady;
+
+/// Held by whoever makes etcd forget, which is for all who share it, and by whoever needs that it
+/// remembers.
+static MEMORY: Mutex<()> = Mutex::const_new(());
 
 async fn beat_after(events: &mut broadcast::Receiver<Event>, moment: Instant) {
     let waiting = async {
@@ -98,6 +103,7 @@ async fn what_is_swept_or_removed_by_etcd_is_told_to_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_that_etcd_has_forgotten_is_said() {
+    let _alone = MEMORY.lock().await;
     let home = Home::new();
     let store = home.open().await;
     let vault = Arc::new(open::open(&home.0, &keyring(1), NOW).await.unwrap());
@@ -118,6 +124,7 @@ async fn a_gap_that_etcd_has_forgotten_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_that_etcd_remembers_is_filled() {
+    let _alone = MEMORY.lock().await;
     let home = Home::new();
     let store = home.open().await;
     let vault = Arc::new(open::open(&home.0, &keyring(1), NOW).await.unwrap());
