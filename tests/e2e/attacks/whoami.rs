@@ -297,7 +297,7 @@ async fn ssrf_1_nobody_else_is_asked_and_nothing_else_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c27_many_at_once_are_each_themselves() {
-    const PEOPLE: usize = 200;
+    const PEOPLE: usize = 100;
     let office = office::run(ASKED).await;
     let wide = gateway::new().yaml("limits: { connections_per_client: 1024 }");
     let mut gateway = wide.portal("office", &office).run().await;
