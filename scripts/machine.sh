@@ -6,7 +6,7 @@ BUILD_PACKAGES=(cmake g++ make pkg-config)
 FEATURE_PACKAGES=(libprotobuf-dev protobuf-compiler)
 TEST_PACKAGES=(binutils chromium chromium-driver curl dokuwiki etcd-client etcd-server faketime haproxy
     iproute2 librsvg2-bin oathtool openssl php-cli php-xml postgresql-15 python3-aiosmtpd python3-venv
-    valgrind zbar-tools)
+    zbar-tools)
 
 complain() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
