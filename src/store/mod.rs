@@ -161,6 +161,12 @@ impl Key {
         let is_head = self.space == Space::Config && self.id.starts_with(AUDIT_HEAD);
         self.space.watched() && !is_head
     }
+
+    /// Whether other gateways have to hear of such a change. A session that is new changes nothing
+    /// that anybody could have kept, and there are too many of them.
+    fn is_told(&self, is_new: bool, is_gone: bool) -> bool {
+        self.is_watched() && !(self.space == Space::Session && is_new && !is_gone)
+    }
 }
 
 /// Which write of a record this is. A later write of the same record has a greater version.

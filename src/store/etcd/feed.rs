@@ -9,7 +9,7 @@ use etcd_client::{EventType, WatchOptions, WatchResponse, WatchStream};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::layout::{FLOOR, GONE, PULSE};
-use super::transact::{Floor, is_told};
+use super::transact::Floor;
 use super::vault::Vault;
 use crate::clock::steady;
 use crate::store::records::{META, key_of};
@@ -185,7 +185,7 @@ fn tell(vault: &Vault, message: &WatchResponse, next: &mut i64) {
 
 fn changed(vault: &Vault, address: &[u8], is_new: bool, deleted: bool) {
     match key_of(address) {
-        Ok(key) if is_told(&key, is_new, deleted) => {
+        Ok(key) if key.is_told(is_new, deleted) => {
             let _ = vault.events.send(Event::Changed { key, deleted });
         }
         Ok(_) => {}

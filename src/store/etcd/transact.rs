@@ -14,7 +14,7 @@ use super::vault::{LIMIT, Look, Vault, silent};
 use crate::clock::UnixMillis;
 use crate::store::judge::{self, Outcome, Terms, judge};
 use crate::store::records::{Entry, Kind, address};
-use crate::store::{CounterRule, CounterState, Event, Key, Op, Space, StoreError, Version, Write};
+use crate::store::{CounterRule, CounterState, Event, Key, Op, StoreError, Version, Write};
 
 /// How often a transaction is judged anew before it gives up.
 const TRIES: u32 = 16;
@@ -301,12 +301,6 @@ fn next_version(look: &Look, found: &[Option<Entry>]) -> u64 {
     newest.max(u64::try_from(look.revision).unwrap_or_default()).saturating_add(1)
 }
 
-/// Whether others have to hear of it. A session that is new changes nothing that anybody could
-/// have kept, and there are too many of them.
-pub(super) fn is_told(key: &Key, is_new: bool, is_gone: bool) -> bool {
-    key.is_watched() && !(key.space == Space::Session && is_new && !is_gone)
-}
-
 fn judged(
     terms: Terms,
     tx: &[Write],
@@ -323,7 +317,7 @@ fn judged(
             Outcome::Becomes(entry) => Some(entry),
         };
         let deleted = after.is_none();
-        if is_told(&write.key, found.is_none(), deleted) {
+        if write.key.is_told(found.is_none(), deleted) {
             let key = write.key.clone();
             verdict.events.push(Event::Changed { key, deleted });
         }

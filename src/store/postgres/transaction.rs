@@ -203,7 +203,7 @@ impl Desk<'_> {
         for ((key, change), before) in keys.iter().zip(plan).zip(&found.entries) {
             let Some(change) = change else { continue };
             let (address, is_gone) = (address(key), matches!(change, Change::Gone));
-            if is_told(key, before.is_none(), is_gone) {
+            if key.is_told(before.is_none(), is_gone) {
                 writes.is_urgent |= is_urgent(key.space);
                 writes.events.push(Event::Changed { key: (*key).clone(), deleted: is_gone });
             }
@@ -293,12 +293,6 @@ fn told(event: &Event) -> Option<(i16, &[u8], bool)> {
         Event::Changed { key, deleted } => Some((key.space as i16, &key.id, *deleted)),
         Event::Beat { .. } | Event::Resync => None,
     }
-}
-
-/// Whether others have to hear of it. A session that is new changes nothing that anybody could
-/// have kept, and there are too many of them.
-fn is_told(key: &Key, is_new: bool, is_gone: bool) -> bool {
-    key.is_watched() && !(key.space == Space::Session && is_new && !is_gone)
 }
 
 /// Whether it cannot wait for the next look of the feed. A notification makes the server commit
