@@ -93,7 +93,7 @@ fn greeting(user: &str, then: Option<&str>) -> Response {
     let body = serde_json::json!({ "ok": true, "user": user }).to_string();
     match then {
         Some("big") => {
-            let pad = "x".repeat(2 * 1024 * 1024);
+            let pad = "x".repeat(64 * 1024 * 1024);
             json(serde_json::json!({ "ok": true, "pad": pad }).to_string())
         }
         Some("bomb") => {
