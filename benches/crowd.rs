@@ -119,8 +119,10 @@ async fn sign_in(cluster: &Cluster, people: usize) {
     let next = Arc::new(AtomicUsize::new(0));
     let mut working = JoinSet::new();
     let begun = Instant::now();
-    for _ in 0..number("CROWD_AT_ONCE", 32) {
-        let browsers = PORTALS.map(|portal| cluster.any().browser(portal));
+    for worker in 0..number("CROWD_AT_ONCE", 32) {
+        // One address may sign in a few times a second only.
+        let address = 10 + u8::try_from(worker % 200).unwrap();
+        let browsers = PORTALS.map(|portal| cluster.any().browser(portal).from(address));
         let (next, plain) = (Arc::clone(&next), cluster.plain);
         working.spawn(async move {
             let mut took = Vec::new();
