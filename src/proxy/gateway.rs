@@ -68,7 +68,9 @@ impl Gateway {
         self.doors.get(site.index).ok_or(Failure::NoPermit)
     }
 
-    /// Stages 1 to 6: from the head of a request to its answer or its permit.
+    /// Stages 1 to 6: from the head of a request to its answer or its permit. What few requests
+    /// need has a box of its own: the framework moves this into one for every request, and all
+    /// that it may ever hold is moved along.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
         let watch = Stopwatch::start();
         let incoming = receive::receive(session, &self.parts, &ctx.request_id)?;
@@ -86,7 +88,8 @@ impl Gateway {
         site.metrics.decision(watch.elapsed());
         match verdict {
             Verdict::OwnPage => {
-                answer::own_page(self, session, ctx, &site, &incoming, &visit).await?;
+                let page = answer::own_page(self, session, ctx, &site, &incoming, &visit);
+                Box::pin(page).await?;
                 Ok(Next::Answered)
             }
             Verdict::Deny => {
@@ -95,7 +98,8 @@ impl Gateway {
                 Err(Failure::Denied)
             }
             Verdict::Challenge(challenge) => {
-                self.challenge(session, ctx, &site, &incoming, &visit, challenge).await?;
+                let asked = self.challenge(session, ctx, &site, &incoming, &visit, challenge);
+                Box::pin(asked).await?;
                 Ok(Next::Answered)
             }
             Verdict::Forward(permit) => {
@@ -147,8 +151,8 @@ impl Gateway {
     ) -> Result<Next, Failure> {
         match reading {
             Reading::Login(login) => {
-                let exchange = observe::carry(self, session, passage, login).await?;
-                answer::relay(session, exchange).await?;
+                let exchange = Box::pin(observe::carry(self, session, passage, login)).await?;
+                Box::pin(answer::relay(session, exchange)).await?;
                 Ok(Next::Answered)
             }
             Reading::Doubtful | Reading::Other => {

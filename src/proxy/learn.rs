@@ -91,10 +91,10 @@ pub(super) async fn learn(
     if !matches!(visit.who, Who::Unknown) || visit.cookies.is_empty() {
         return Ok(visit);
     }
-    match told(gateway, site, origin, &visit).await? {
+    match Box::pin(told(gateway, site, origin, &visit)).await? {
         Some(user) => {
             let place = sign_in::place(origin, headers.get(header::USER_AGENT));
-            named(gateway, site, now, origin, visit, (user, place)).await
+            Box::pin(named(gateway, site, now, origin, visit, (user, place))).await
         }
         None => Ok(visit),
     }
