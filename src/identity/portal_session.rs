@@ -55,9 +55,12 @@ pub struct CookieSet {
 impl CookieSet {
     /// The session cookies of a request.
     pub fn of_request(cookies: &Cookies, patterns: &[Glob]) -> Self {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let values = Arc::new(cookies.matching(patterns).map(owned).collect());
-        Self { values, line: None, scoped: BTreeSet::new() }
+        // Put in one by one, since most requests have one: to collect them would sort them first.
+        let mut values = BTreeMap::new();
+        for (name, value) in cookies.matching(patterns) {
+            values.insert(name.to_owned(), value.to_owned());
+        }
+        Self { values: Arc::new(values), line: None, scoped: BTreeSet::new() }
     }
 
     /// The same with a line that is part of the session.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use http::HeaderMap;
 use http::header::COOKIE;
@@ -15,6 +16,8 @@ pub const SESSION: &str = "__Host-mfa";
 pub const DEVICE: &str = "__Host-mfa-device";
 /// The session at the desk's console (see [`crate::admin`]); no portal's host ever gets it.
 pub const DESK: &str = "__Host-desk";
+/// So many cookies a request brings as a rule, of ours and of the portal's.
+const AS_A_RULE: usize = 8;
 /// How those of visitors begin, in small letters and with one kind of dash.
 const LIKE_OURS: &str = "--host-mfa";
 
@@ -41,12 +44,12 @@ pub struct CookieRules {
 
 /// The cookies of one request in the order in which they came. Only a reading by the rules
 /// makes one, so whoever holds it need not read again.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Cookies {
-    /// Each name and its value, one after the other, without anything between.
+    /// All lines, one after the other.
     text: String,
-    /// How long each name and its value are.
-    lengths: Vec<(usize, usize)>,
+    /// Where in it each name and its value are.
+    places: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Cookies {
@@ -55,12 +58,11 @@ impl Cookies {
     /// # Errors
     /// When reading them is not safe.
     pub fn read(headers: &HeaderMap, rules: &CookieRules) -> Result<Self, CookieError> {
-        let mut cookies = Self::default();
+        let mut cookies = Self { text: String::new(), places: Vec::with_capacity(AS_A_RULE) };
         for line in headers.get_all(COOKIE) {
             // Header values hold visible ASCII here or are refused: a Unicode space before a
             // name would be trimmed by some portals and not by others.
-            let line = visible(line.as_bytes()).ok_or(CookieError::ForbiddenByte)?;
-            line.split(';').filter_map(pair).for_each(|pair| cookies.push(pair));
+            cookies.push(visible(line.as_bytes()).ok_or(CookieError::ForbiddenByte)?);
         }
         rules.check(&cookies)?;
         Ok(cookies)
@@ -80,7 +82,7 @@ impl Cookies {
     /// One `Cookie` line for the portal, without ours, and without those that `withhold`
     /// matches. Nothing when none is left.
     pub fn for_portal(&self, withhold: &[Glob]) -> Option<String> {
-        let mut line = String::new();
+        let mut line = String::with_capacity(self.text.len());
         for (name, value) in self.pairs() {
             if is_ours(name) || withhold.iter().any(|pattern| pattern.matches(name)) {
                 continue;
@@ -97,20 +99,32 @@ impl Cookies {
         (!line.is_empty()).then_some(line)
     }
 
-    fn push(&mut self, (name, value): (&str, &str)) {
-        self.text.push_str(name);
-        self.text.push_str(value);
-        self.lengths.push((name.len(), value.len()));
+    /// Finds the pairs of one line. They are kept as places, so that nothing is copied twice.
+    fn push(&mut self, line: &str) {
+        let before = self.text.len();
+        self.text.push_str(line);
+        let line = line.as_bytes();
+        let ends = memchr::memchr_iter(b';', line).chain(std::iter::once(line.len()));
+        let mut start = 0;
+        for end in ends {
+            if let Some((name, value)) = pair(line, start..end) {
+                let at = |place: Range<usize>| before + place.start..before + place.end;
+                self.places.push((at(name), at(value)));
+            }
+            start = end + 1;
+        }
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut rest = self.text.as_str();
-        self.lengths.iter().filter_map(move |(name, value)| {
-            let (name, after) = rest.split_at_checked(*name)?;
-            let (value, after) = after.split_at_checked(*value)?;
-            rest = after;
-            Some((name, value))
+        self.places.iter().filter_map(|(name, value)| {
+            Some((self.text.get(name.clone())?, self.text.get(value.clone())?))
         })
+    }
+}
+
+impl PartialEq for Cookies {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs().eq(other.pairs())
     }
 }
 
@@ -130,20 +144,24 @@ impl CookieRules {
 
     fn check(&self, cookies: &Cookies) -> Result<(), CookieError> {
         for (index, (name, value)) in cookies.pairs().enumerate() {
+            let ours = is_ours(name);
             let nameless_imitation = name.is_empty() && is_like_ours(value);
-            if (is_like_ours(name) && !is_ours(name)) || nameless_imitation || is_switch(name) {
+            if (is_like_ours(name) && !ours) || nameless_imitation || is_switch(name) {
                 return Err(CookieError::Imitation);
             }
             let protected = self.protected.iter().any(|pattern| pattern.matches(name));
             let counts = |name: &str| is_like_ours(name) || self.takes_for_its_own(name);
-            let hidden = !is_ours(name) && hidden_names(name, value).any(counts);
+            let hidden = !ours && hidden_names(name, value).any(counts);
             if hidden || (!protected && self.takes_for_its_own(name)) {
                 return Err(CookieError::Imitation);
             }
             let mut earlier = cookies.pairs().take(index).map(|(other, _)| other);
             let twice = match protected {
-                true => earlier.any(|other| reading(other) == reading(name)),
-                false => is_ours(name) && earlier.any(|other| other == name),
+                true => {
+                    let read = reading(name);
+                    earlier.any(|other| reading(other) == read)
+                }
+                false => ours && earlier.any(|other| other == name),
             };
             if twice {
                 return Err(CookieError::Twice);
@@ -203,7 +221,7 @@ pub fn is_like_ours(name: &str) -> bool {
 /// A name as the portal with the loosest rules reads it: PHP turns dots, spaces and brackets
 /// into underscores, and old ones take escapes for what they stand for, as old Racks do.
 fn reading(name: &str) -> Cow<'_, str> {
-    if !name.contains(['%', '.', ' ', '[', '+']) {
+    if !name.bytes().any(|byte| matches!(byte, b'%' | b'.' | b' ' | b'[' | b'+')) {
         return Cow::Borrowed(name);
     }
     let plain = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
@@ -215,14 +233,14 @@ fn reading(name: &str) -> Cow<'_, str> {
 /// other rules where they find one, quoted semicolons included.
 fn is_switch(name: &str) -> bool {
     let switches = ["$version", "$path", "$domain", "$port"];
-    switches.iter().any(|switch| name.eq_ignore_ascii_case(switch))
+    name.starts_with('$') && switches.iter().any(|switch| name.eq_ignore_ascii_case(switch))
 }
 
 /// Names that other readers find in a value: without a name before it, it is a pair to some;
 /// old Java, Python and Ruby also split at commas, white space and quotes.
 fn hidden_names<'a>(name: &str, value: &'a str) -> impl Iterator<Item = &'a str> {
     // Nearly no value has a name in it, and a long one is soon searched for what every name needs.
-    let value = if value.contains('=') { value } else { "" };
+    let value = memchr::memchr(b'=', value.as_bytes()).map_or("", |_| value);
     let pieces = value.split([',', ' ', '\t', '"']).skip(usize::from(!name.is_empty()));
     // Whoever looks past an empty name finds the next one.
     let named = |piece: &'a str| piece.trim_start_matches('=').split_once('=');
@@ -237,15 +255,27 @@ fn visible(line: &[u8]) -> Option<&str> {
     std::str::from_utf8(line).ok().filter(|_| all)
 }
 
-fn pair(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_matches([' ', '\t']);
-    match text.split_once('=') {
-        Some((name, value)) => {
-            Some((name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t'])))
-        }
-        None if text.is_empty() => None,
-        None => Some(("", text)),
+/// Where in a line a name and its value are, given where the pair is.
+fn pair(line: &[u8], place: Range<usize>) -> Option<(Range<usize>, Range<usize>)> {
+    let Range { start, end } = trimmed(line, place);
+    let equals = line.get(start..end)?.iter().position(|byte| *byte == b'=');
+    match equals.map(|at| start + at) {
+        Some(at) => Some((trimmed(line, start..at), trimmed(line, at + 1..end))),
+        None if start == end => None,
+        None => Some((start..start, start..end)),
     }
+}
+
+/// The place without spaces and tabs at both ends.
+fn trimmed(line: &[u8], Range { mut start, mut end }: Range<usize>) -> Range<usize> {
+    let is_blank = |at: usize| matches!(line.get(at), Some(b' ' | b'\t'));
+    while start < end && is_blank(start) {
+        start += 1;
+    }
+    while start < end && is_blank(end - 1) {
+        end -= 1;
+    }
+    start..end
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Glob {
     pattern: String,
+    has_star: bool,
 }
 
 impl Glob {
     /// Takes any text; without `*` it matches itself alone.
     pub fn new(pattern: impl Into<String>) -> Self {
-        Self { pattern: pattern.into() }
+        let pattern = pattern.into();
+        Self { has_star: pattern.contains('*'), pattern }
     }
 
     /// The pattern as it was written.
@@ -22,6 +24,9 @@ impl Glob {
 
     /// Whether the whole of `text` fits.
     pub fn matches(&self, text: &str) -> bool {
+        if !self.has_star {
+            return text == self.pattern;
+        }
         let mut pieces = self.pattern.split('*');
         let Some(rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {
             return false;

@@ -1,6 +1,9 @@
 //! Who waits for an answer: a browser that shows it, or a script.
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
+
+/// How a browser will show the answer.
+pub const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Who waits for the answer (see "What who sees" in the contract).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +25,12 @@ impl Kind {
 
 /// Whether whoever sent the request will show the answer as a page.
 pub fn navigates(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match headers.get("sec-fetch-mode") {
+    match headers.get(SEC_FETCH_MODE) {
         Some(mode) => mode.as_bytes() == b"navigate",
-        None => text("accept").is_some_and(|accept| accept.contains("text/html")),
+        None => {
+            let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+            accept.is_some_and(|accept| accept.contains("text/html"))
+        }
     }
 }
 

@@ -34,8 +34,10 @@ impl RequestPath {
         if !raw.starts_with('/') {
             return Err(PathError::NotAbsolute);
         }
+        // Without an early end, so that many bytes are looked at in one step.
         let forbidden = |byte: u8| byte < 0x20 || byte == 0x7f || byte == b'#';
-        if raw.bytes().any(forbidden) || escapes_a_control_byte(raw) {
+        let any = raw.bytes().fold(false, |any, byte| any | forbidden(byte));
+        if any || escapes_a_control_byte(raw) {
             return Err(PathError::ForbiddenByte);
         }
         Ok(Self { canonical: is_canonical(raw), raw: raw.to_owned() })
@@ -60,7 +62,7 @@ impl RequestPath {
 /// `%00` to `%1f` and `%7f`. The server below us escapes raw control bytes before we see
 /// them, so the escape is taken for the byte.
 fn escapes_a_control_byte(raw: &str) -> bool {
-    raw.match_indices('%').any(|(at, _)| {
+    memchr::memchr_iter(b'%', raw.as_bytes()).any(|at| {
         let byte = raw.as_bytes().get(at + 1..at + 3).and_then(hex_byte);
         byte.is_some_and(|byte| byte < 0x20 || byte == 0x7f)
     })
@@ -82,12 +84,14 @@ fn is_canonical(raw: &str) -> bool {
 /// Why there is more than one way to read a path; nothing where there is one.
 fn doubt(raw: &str) -> Option<&'static str> {
     let plain = |byte: u8| (0x21..0x7f).contains(&byte) && !matches!(byte, b';' | b'\\');
-    if !raw.bytes().all(plain) {
+    if !raw.bytes().fold(true, |all, byte| all & plain(byte)) {
         return Some("it holds a space, a backslash, a semicolon or a byte beyond ASCII");
     }
-    if raw.contains("//") {
+    if raw.as_bytes().windows(2).any(|two| two == b"//") {
         return Some("it holds an empty segment");
     }
+    // Nearly every path has none of what the rest looks for.
+    memchr::memchr2(b'.', b'%', raw.as_bytes())?;
     if raw.split('/').any(means_another) {
         return Some("one of its segments means another, as '.' and '..' do");
     }

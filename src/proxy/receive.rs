@@ -25,7 +25,7 @@ static SINGLE: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::ORIGIN,
-    HeaderName::from_static("sec-fetch-mode"),
+    kind::SEC_FETCH_MODE,
     HeaderName::from_static("sec-fetch-site"),
 ];
 
@@ -148,8 +148,8 @@ fn has_line(head: &[u8], name: &[u8]) -> bool {
 /// may stand before it (RFC 9112 section 2.2).
 fn names_a_fragment(session: &Session) -> bool {
     raw_head(session).is_some_and(|head| {
-        let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next();
-        line.unwrap_or_default().contains(&b'#')
+        let head = head.trim_ascii_start();
+        memchr::memchr2(b'#', b'\n', head).is_some_and(|at| head.get(at) == Some(&b'#'))
     })
 }
 
