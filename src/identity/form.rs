@@ -48,7 +48,12 @@ fn field(text: &[u8]) -> Option<Field<'_>> {
     }
     let end = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
     let (name, value) = text.split_at(end);
-    let name = form_urlencoded::parse(name).next().unwrap_or_default().0;
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let name = match std::str::from_utf8(name) {
+        // As nearly every one: it stands for itself.
+        Ok(plain) if name.iter().all(is_plain) => Cow::Borrowed(plain),
+        Ok(_) | Err(_) => form_urlencoded::parse(name).next().unwrap_or_default().0,
+    };
     Some(Field { name, value: Value::Escaped(value) })
 }
 
@@ -64,25 +69,54 @@ pub(super) fn names_other_letters(fields: &[Field<'_>]) -> bool {
 /// `user[name]` and `user[password]` are two fields. Dots and spaces are underscores to PHP, and
 /// so is a bracket that nothing closes; some portals fold case.
 pub(super) fn is_reading_of(name: &str, wanted: &str) -> bool {
-    let before_nul = |text: &str| text.split('\0').next().unwrap_or_default().to_owned();
+    if differ_at_once(name, wanted) {
+        return false;
+    }
     let (name, wanted) = (before_nul(name), before_nul(wanted));
     let open = |text: &str| text.contains('[') && !text.contains(']');
-    one_holds_the_other(&name, &wanted)
-        || (open(&name) && one_holds_the_other(&name.replace('[', "_"), &wanted))
+    one_holds_the_other(name, wanted)
+        || (open(name) && one_holds_the_other(&name.replace('[', "_"), wanted))
+}
+
+/// Whether both begin with a letter or a digit, and not with the same: then no portal takes one
+/// for the other, and nearly all are told by that.
+fn differ_at_once(name: &str, wanted: &str) -> bool {
+    let first = |text: &str| text.bytes().next().filter(u8::is_ascii_alphanumeric);
+    match (first(name), first(wanted)) {
+        (Some(one), Some(other)) => !one.eq_ignore_ascii_case(&other),
+        (_, _) => false,
+    }
+}
+
+fn before_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or_default()
 }
 
 fn one_holds_the_other(name: &str, wanted: &str) -> bool {
     let mut pairs = parts(name).zip(parts(wanted));
-    let same_base = pairs.next().is_some_and(|(one, other)| one == other);
+    let same_base = pairs.next().is_some_and(|(one, other)| is_same(one, other));
     // `[]` is whatever comes next, so it may be anything.
-    same_base && pairs.all(|(one, other)| one == other || one.is_empty() || other.is_empty())
+    same_base && pairs.all(|(one, other)| one.is_empty() || other.is_empty() || is_same(one, other))
 }
 
-fn parts(name: &str) -> impl Iterator<Item = String> {
-    name.split('[').map(|part| {
-        let part = part.split(']').next().unwrap_or_default();
-        part.trim().replace(['.', ' '], "_").to_lowercase()
-    })
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split('[').map(|part| part.split(']').next().unwrap_or_default().trim())
+}
+
+/// Whether the loosest portal reads both as one. Each field of each query is compared, and nearly
+/// all differ in their first sign.
+fn is_same(one: &str, other: &str) -> bool {
+    folded(one).eq(folded(other))
+}
+
+fn folded(part: &str) -> impl Iterator<Item = char> {
+    let fold = |sign: char| match sign {
+        '.' | ' ' => '_',
+        // The small sigma has two forms, and which one a capital becomes hangs on its place.
+        'ς' => 'σ',
+        sign => sign,
+    };
+    part.chars().map(fold).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -100,6 +134,9 @@ mod tests {
         }
         for name in ["user_name", "user.name", "user name", "user[name", "USER[NAME"] {
             assert!(is_reading_of(name, "user_name"), "{name:?}");
+        }
+        for name in ["ΧΡΉΣΤΗΣ", "χρήστης", "χρήστησ"] {
+            assert!(is_reading_of(name, "Χρήστης"), "{name:?}");
         }
     }
 

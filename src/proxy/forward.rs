@@ -1,7 +1,7 @@
 //! Stage 6b: the request as the portal gets it. Only a [`Passage`], which holds a permit,
 //! comes here. Edits can be repeated: a retry makes them again.
 
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use pingora_http::RequestHeader;
 
 use super::context::{Origin, Passage};
@@ -42,9 +42,9 @@ pub(super) fn clean(
     }
     without_service_token(request);
     session_line(request, passage)?;
-    request.remove_header(&header::COOKIE);
-    if let Some(line) = &passage.cookie_line {
-        request.insert_header(header::COOKIE, line.as_str())?;
+    match &passage.cookie_line {
+        Some(line) => request.insert_header(header::COOKIE, line.as_str())?,
+        None => drop(request.remove_header(&header::COOKIE)),
     }
     introduce(request, passage, parts)?;
     set_origin(request, &passage.origin)
@@ -98,18 +98,26 @@ pub(super) fn set_origin(
     request: &mut RequestHeader,
     origin: &Origin,
 ) -> pingora_error::Result<()> {
-    let mut hosts = request.headers.get_all(header::HOST).iter();
-    // As a rule it is there already, and once.
-    let as_came = hosts.next().is_some_and(|host| host.as_bytes() == origin.authority.as_bytes());
-    if !as_came || hosts.next().is_some() {
+    let host = host_as_came(request, origin);
+    if host.is_none() {
         request.insert_header(header::HOST, origin.authority.as_str())?;
     }
     if let Some(client) = origin.client {
         request.insert_header("X-Forwarded-For", client.to_string())?;
     }
-    request.insert_header("X-Forwarded-Proto", if origin.tls { "https" } else { "http" })?;
-    request.insert_header("X-Forwarded-Host", origin.authority.as_str())?;
-    Ok(())
+    let scheme = HeaderValue::from_static(if origin.tls { "https" } else { "http" });
+    request.insert_header("X-Forwarded-Proto", scheme)?;
+    match host {
+        Some(host) => request.insert_header("X-Forwarded-Host", host),
+        None => request.insert_header("X-Forwarded-Host", origin.authority.as_str()),
+    }
+}
+
+/// The `Host` line, where it is there already and once, as it nearly always is.
+fn host_as_came(request: &RequestHeader, origin: &Origin) -> Option<HeaderValue> {
+    let mut hosts = request.headers.get_all(header::HOST).iter();
+    let host = hosts.next().filter(|host| host.as_bytes() == origin.authority.as_bytes())?;
+    hosts.next().is_none().then(|| host.clone())
 }
 
 /// `GET http://host/path` becomes `GET /path`: the portal decides by the path, as we did.

@@ -106,9 +106,11 @@ pub(super) fn check_readable(
     reading: &Reading,
 ) -> Result<(), Failure> {
     let identity = &site.portal.identity;
+    if !is_for_logins_alone(identity, &incoming.path) {
+        return Ok(());
+    }
     let doubtful = matches!(reading, Reading::Doubtful);
-    let unreadable = doubtful || in_query(identity, incoming.query.as_deref());
-    match unreadable && is_for_logins_alone(identity, &incoming.path) {
+    match doubtful || in_query(identity, incoming.query.as_deref()) {
         true => Err(Failure::BadRequest("a login that cannot be read")),
         false => Ok(()),
     }

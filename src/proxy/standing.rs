@@ -4,6 +4,7 @@
 use super::context::Passage;
 use super::fail::Failure;
 use super::gateway::Gateway;
+use crate::clock::UnixMillis;
 use crate::store::StoreError;
 
 impl Gateway {
@@ -12,7 +13,7 @@ impl Gateway {
         let (sessions, now) = (&self.parts.sessions, self.parts.now());
         let since = passage.since;
         let goes_on = passage.carrier().is_none_or(|root| sessions.carries(now, root, since));
-        goes_on && self.is_in_time(passage)
+        goes_on && is_in_time(passage, now)
     }
 
     /// The same where the store can be asked. After a gap in what that tells, as when another of
@@ -25,7 +26,8 @@ impl Gateway {
             return Ok(());
         }
         let sessions = &self.parts.sessions;
-        let in_doubt = self.is_in_time(passage) && sessions.is_in_doubt(passage.since);
+        let in_time = is_in_time(passage, self.parts.now());
+        let in_doubt = in_time && sessions.is_in_doubt(passage.since);
         let Some(session) = passage.visit.session().filter(|_| in_doubt) else {
             return Err(Failure::SessionEnded);
         };
@@ -39,8 +41,8 @@ impl Gateway {
             false => Err(StoreError::Unavailable("nothing was heard of it".to_owned()).into()),
         }
     }
+}
 
-    fn is_in_time(&self, passage: &Passage) -> bool {
-        passage.until().is_none_or(|until| self.parts.now() < until)
-    }
+fn is_in_time(passage: &Passage, now: UnixMillis) -> bool {
+    passage.until().is_none_or(|until| now < until)
 }

@@ -9,12 +9,13 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::Choice;
 use zeroize::Zeroizing;
 
 use super::binding::Binder;
 use super::token::Claims;
 use crate::identity::CookieSet;
+use crate::mac;
 use crate::user::Opaque;
 
 /// How many tokens are remembered at most. Two may share a place, and then take turns; each takes
@@ -68,7 +69,7 @@ impl ReadToken {
         let (Some(own), Some(given)) = (signature(&self.text), signature(token)) else {
             return false;
         };
-        bool::from(own.ct_eq(given)) && self.text.as_str() == token
+        bool::from(mac::same(own, given)) && self.text.as_str() == token
     }
 }
 
@@ -86,7 +87,7 @@ impl Bound {
             let Some((own, [0, after @ ..])) = rest.split_at_checked(text.len()) else {
                 return false;
             };
-            same &= own.ct_eq(text.as_bytes());
+            same &= mac::same(own, text.as_bytes());
             rest = after;
         }
         rest.is_empty() && bool::from(same)

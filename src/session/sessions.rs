@@ -75,8 +75,8 @@ impl Sessions {
     /// The same for a request that was judged `since` then. While nobody hears from the store
     /// it may end as it began, and a stream ends within a second.
     pub fn carries(&self, now: UnixMillis, root: Opaque, since: Stopwatch) -> bool {
-        let is_young = since.elapsed() < STREAMS_GO_ON_FOR;
-        self.goes_on(now, root) || (is_young && self.memory.goes_on(now, root))
+        let is_young = || since.elapsed() < STREAMS_GO_ON_FOR;
+        self.memory.goes_on(now, root) && (self.freshness.carries_streams() || is_young())
     }
 
     /// Whether memory may know nothing of a session that carries a request although it goes on:

@@ -90,12 +90,13 @@ fn is_login_page(portal: &Portal, target: Target<'_>) -> bool {
     };
     let (path, query) = login_url.split_once('?').unwrap_or((login_url, ""));
     let reads = matches!(target.method, "GET" | "HEAD");
-    if names_a_user(&portal.identity, target.query.unwrap_or_default().as_bytes()) {
+    if !reads || target.path.canonical() != Some(path) {
         return false;
     }
     let wanted: Vec<(String, String)> =
         form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    reads && target.path.canonical() == Some(path) && carries(target.query, &wanted)
+    let given = target.query.unwrap_or_default().as_bytes();
+    carries(target.query, &wanted) && !names_a_user(&portal.identity, given)
 }
 
 fn carries(query: Option<&str>, wanted: &[(String, String)]) -> bool {
