@@ -16,11 +16,18 @@ use crate::telemetry::access::AccessLine;
 pub(super) fn request_id() -> Arc<str> {
     // Without randomness no session can be made either; the log still gets a line.
     let bytes = random::name().unwrap_or_default();
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        digits.extend(char::from_digit(u32::from(half), 16));
+    let mut digits = [[0; 2]; 16];
+    for (digits, byte) in digits.iter_mut().zip(bytes) {
+        *digits = [digit(byte >> 4), digit(byte & 15)];
     }
-    digits.into()
+    std::str::from_utf8(digits.as_flattened()).unwrap_or_default().into()
+}
+
+const fn digit(half: u8) -> u8 {
+    match half {
+        0..=9 => b'0' + half,
+        _ => b'a' + (half & 15) - 10,
+    }
 }
 
 /// Writes the line and moves the counters.

@@ -45,18 +45,20 @@ pub struct AccessLine<'a> {
 impl AccessLine<'_> {
     /// Writes the line.
     pub fn write(&self) {
+        // An address is written in many pieces, each of which would be looked at for itself.
+        let client = self.client.map(|client| client.to_string());
         tracing::info!(
             target: ACCESS,
             request_id = self.request_id,
             portal = self.portal,
-            method = shown(self.method, METHOD_LIMIT),
-            path = shown(without_query(self.path), PATH_LIMIT),
+            method = &*shown(self.method, METHOD_LIMIT),
+            path = &*shown(without_query(self.path), PATH_LIMIT),
             status = self.status,
             verdict = self.verdict.as_str(),
             reason = self.reason.as_str(),
             duration_ms = milliseconds(self.duration),
             bytes = self.bytes,
-            client = self.client.map(tracing::field::display),
+            client = client.as_deref().map(tracing::field::display),
             user = self.user,
             "request"
         );

@@ -1,6 +1,7 @@
 //! Makes text from outside safe in a log: one event stays one line, a terminal obeys nothing
 //! in it, and no reader is shown its letters in another order than they have.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
@@ -17,7 +18,10 @@ const fn is_dangerous(sign: char) -> bool {
 }
 
 /// `text` with what is dangerous written as `\u{…}`, cut after `limit` signs.
-pub(crate) fn shown(text: &str, limit: usize) -> String {
+pub(crate) fn shown(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit && is_plain(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
     let mut safe = String::with_capacity(text.len().min(limit));
     let mut signs = text.chars();
     for sign in signs.by_ref().take(limit) {
@@ -30,7 +34,13 @@ pub(crate) fn shown(text: &str, limit: usize) -> String {
     if signs.next().is_some() {
         safe.push('…');
     }
-    safe
+    Cow::Owned(safe)
+}
+
+/// Whether there is nothing in it but signs of ASCII that can be printed. There is no early end,
+/// so that many bytes are looked at in one step.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..=0x7e))
 }
 
 /// `text` with what is dangerous written as JSON knows it too, `\uXXXX`: in a text of JSON, where
@@ -76,9 +86,7 @@ impl Around {
     /// somebody has to look at each sign.
     fn plainly(&self, event: &[u8]) -> Option<Vec<u8>> {
         let body = event.strip_suffix(b"\n").unwrap_or(event);
-        // No early end, so that many bytes are looked at in one step.
-        let is_plain = body.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..=0x7e));
-        if !is_plain {
+        if !is_plain(body) {
             return None;
         }
         let body =

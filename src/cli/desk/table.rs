@@ -106,7 +106,7 @@ fn colour(cell: &str) -> Option<&'static str> {
 
 /// A text of the gateway's for a terminal.
 pub(super) fn shown(text: &str) -> String {
-    escape::shown(text, WIDEST)
+    escape::shown(text, WIDEST).into_owned()
 }
 
 /// What an answer says at `key`; nothing where it says nothing.

@@ -14,7 +14,7 @@ const LONGEST: usize = 200;
 
 /// A text of a request that a terminal shows as it is, cut where it is long.
 pub(super) fn plain(text: &str) -> String {
-    shown(text, LONGEST)
+    shown(text, LONGEST).into_owned()
 }
 
 /// Whether a path can be read in one way alone.

@@ -83,18 +83,21 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, |writer| quoted(writer, format_args!("{value}")));
+        self.put(field, |writer| quoted(writer, |text| text.write_str(value)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, |writer| quoted(writer, format_args!("{value:?}")));
+        self.put(field, |writer| quoted(writer, |text| write!(text, "{value:?}")));
     }
 }
 
 /// A string of JSON (RFC 8259 section 7).
-fn quoted(writer: &mut Writer<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+fn quoted(
+    writer: &mut Writer<'_>,
+    put: impl FnOnce(&mut Escaped<'_, '_>) -> fmt::Result,
+) -> fmt::Result {
     writer.write_char('"')?;
-    Escaped(writer).write_fmt(text)?;
+    put(&mut Escaped(writer))?;
     writer.write_char('"')
 }
 
@@ -102,8 +105,9 @@ struct Escaped<'a, 'b>(&'a mut Writer<'b>);
 
 impl fmt::Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Without an early end, so that many bytes are looked at in one step.
         let special = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
-        if !text.bytes().any(special) {
+        if !text.bytes().fold(false, |any, byte| any | special(byte)) {
             return self.0.write_str(text);
         }
         text.chars().try_for_each(|sign| match sign {
