@@ -8,6 +8,7 @@
 #   postgres.sh promote DIR [alone]                   the standby takes over; what was the primary
 #                                   is killed and follows it, made anew, unless it stays alone
 #   postgres.sh stop DIR
+# They take TLS and what is not sealed; DIR/server.crt is theirs.
 # Superuser postgres, password superuser-of-tests; role portcullis, password role-of-tests; a
 # database portcullis. Everything ends with the process that called start.
 set -euo pipefail
@@ -39,7 +40,7 @@ start() {
 
 need_server() {
     is_installed postgresql-common || no_database_of_debians
-    need_packages postgresql-15
+    need_packages openssl postgresql-15
 }
 
 # The package would make a server of its own, which runs from the next boot on.
@@ -65,8 +66,22 @@ max_replication_slots = 10
 wal_retrieve_retry_interval = 100ms
 wal_receiver_status_interval = 1s
 logging_collector = off
+ssl = on
+ssl_cert_file = '$dir/server.crt'
+ssl_key_file = '$dir/server.key'
 SETTINGS
+    make_certificate
     echo 'host replication all 127.0.0.1/32 scram-sha-256' >>"$dir/primary/pg_hba.conf"
+}
+
+# Of both servers. It vouches for itself, which whoever trusts it may take.
+make_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+        -subj /CN=portcullis-tests -addext subjectAltName=IP:127.0.0.1 \
+        -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$dir/server.key" -out "$dir/server.crt" 2>/dev/null
+    chmod 600 "$dir/server.key"
+    [ "$(id -u)" != 0 ] || chown postgres "$dir/server.key"
 }
 
 grant_roles() {

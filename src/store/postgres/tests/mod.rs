@@ -10,6 +10,7 @@ mod moving;
 mod outages;
 mod pair;
 mod refusals;
+mod sealed;
 
 use pair::Database;
 

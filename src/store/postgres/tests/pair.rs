@@ -76,6 +76,11 @@ impl Database {
         )
     }
 
+    /// What its server shows of itself over TLS, for 127.0.0.1.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.pair.folder.join("server.crt")
+    }
+
     pub(super) fn config(&self) -> PostgresConfig {
         PostgresConfig::parse(&self.url(), true).unwrap()
     }
