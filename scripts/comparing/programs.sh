@@ -58,6 +58,8 @@ $(nginx_head "$1")
             internal;
             proxy_pass http://authoriser;
             proxy_pass_request_body off;
+            # Those of the server do not count where there are others: it would connect anew.
+            proxy_set_header Connection "";
             proxy_set_header Content-Length "";
         }
     }
@@ -97,10 +99,14 @@ caddy_conf() {
 {
     admin off
     auto_https off
-    servers { protocols h1 h2 }
+    servers {
+        protocols h1 h2
+    }
 }
 (way) {
-    forward_auth 127.0.0.1:$authoriser { uri /auth }
+    forward_auth 127.0.0.1:$authoriser {
+        uri /auth
+    }
     reverse_proxy 127.0.0.1:$portal
 }
 http://localhost:${http[caddy_auth]} {

@@ -73,11 +73,13 @@ full_load() {
 # `what program median 99th-percentile`, in microseconds.
 half_load() {
     local what=$1 name=$2 rate=$3 clients=8
-    local protocol=(--h1 "http://localhost/projects?state=open" --connect-to "127.0.0.1:${http[$name]}")
-    [ "$what" = http ] ||
-        protocol=("https://localhost/projects?state=open" --connect-to "127.0.0.1:${https[$name]}")
+    # Over HTTP/1.1 one after the other: the framework reads no request before it answered the last.
+    local protocol=(--h1 --max-concurrent-streams 1 "http://localhost/projects?state=open"
+        --connect-to "127.0.0.1:${http[$name]}")
+    [ "$what" = http ] || protocol=(--max-concurrent-streams 4 "https://localhost/projects?state=open"
+        --connect-to "127.0.0.1:${https[$name]}")
     rm -f "$folder/requests"
-    h2load --threads 1 --clients $clients --max-concurrent-streams 4 --rps $((rate / clients)) \
+    h2load --threads 1 --clients $clients --rps $((rate / clients)) \
         --duration "$SECONDS_EACH" --warm-up-time 0 --log-file "$folder/requests" "${h2_lines[@]}" \
         "${protocol[@]}" >"$folder/load.out"
     forget_log
