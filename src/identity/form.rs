@@ -103,8 +103,7 @@ fn parts(name: &str) -> impl Iterator<Item = &str> {
     name.split('[').map(|part| part.split(']').next().unwrap_or_default().trim())
 }
 
-/// Whether the loosest portal reads both as one. Each field of each query is compared, and nearly
-/// all differ in their first sign.
+/// Whether the loosest portal reads both as one.
 fn is_same(one: &str, other: &str) -> bool {
     folded(one).eq(folded(other))
 }

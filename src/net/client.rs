@@ -44,11 +44,9 @@ impl TrustedProxies {
         lines: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> IpAddr {
         let mut client = peer.to_canonical();
-        for hop in from_the_right(lines).take(MOST_HOPS) {
-            if !self.contains(client) {
-                break;
-            }
-            let Some(address) = address(hop) else { break };
+        let mut hops = from_the_right(lines).take(MOST_HOPS);
+        while self.contains(client) {
+            let Some(address) = hops.next().and_then(address) else { break };
             client = address;
         }
         client

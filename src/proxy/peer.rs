@@ -18,8 +18,6 @@ pub(super) fn writer(session: &Session) -> Option<IpAddr> {
 /// The address of the client, which is the peer's unless that is a trusted proxy.
 pub(super) fn client(session: &Session, proxies: &TrustedProxies) -> Option<IpAddr> {
     match writer(session) {
-        // Its lines are looked for where they count alone.
-        Some(peer) if !proxies.contains(peer) => Some(peer),
         Some(peer) => Some(proxies.client(peer, lines(session, "x-forwarded-for"))),
         None => socket(session).map(|socket| socket.ip().to_canonical()),
     }
@@ -27,8 +25,8 @@ pub(super) fn client(session: &Session, proxies: &TrustedProxies) -> Option<IpAd
 
 /// Whether the client came over TLS.
 pub(super) fn over_tls(session: &Session, proxies: &TrustedProxies) -> bool {
-    let trusted = writer(session).filter(|peer| proxies.contains(*peer));
-    let told = trusted.and_then(|peer| proxies.over_tls(peer, lines(session, "x-forwarded-proto")));
+    let told = writer(session)
+        .and_then(|peer| proxies.over_tls(peer, lines(session, "x-forwarded-proto")));
     told.unwrap_or_else(|| session.digest().is_some_and(|digest| digest.ssl_digest.is_some()))
 }
 
@@ -36,9 +34,11 @@ fn socket(session: &Session) -> Option<SocketAddr> {
     session.client_addr().and_then(|address| address.as_inet()).copied()
 }
 
+/// Looked for when the first is asked for: they count from a trusted peer alone.
 fn lines<'a>(
     session: &'a Session,
     name: &'static str,
 ) -> impl DoubleEndedIterator<Item = &'a [u8]> {
-    session.req_header().headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    let found = move || session.req_header().headers.get_all(name).iter();
+    std::iter::once_with(found).flatten().map(HeaderValue::as_bytes)
 }
