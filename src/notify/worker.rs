@@ -269,9 +269,9 @@ impl<C: Carrier> Worker<C> {
     }
 
     async fn later(&self, taken: Found<C::Waiting>, code: u16) -> Result<(), NotifyError> {
-        self.carrier.count(&self.metrics, Outcome::Retried);
         let name = taken.name();
         let delay = self.put_off(taken).await?.as_secs();
+        self.carrier.count(&self.metrics, Outcome::Retried);
         let (article, what) = (C::ARTICLE, C::WHAT);
         tracing::warn!(
             name,

@@ -101,6 +101,7 @@ async fn an_event_waits_for_the_other_system_also_when_the_power_is_cut() {
     let first = webhook.first(1).await.remove(0);
     is_about(&first, "enrolled", "alice");
     assert!(first.signed && first.answer == "500", "{first:?}");
+    counted(&gateway, "retried", 1.0).await;
     webhook.answers("200");
     gateway.advance(LATER);
     let second = webhook.first(2).await.remove(1);
