@@ -108,12 +108,15 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     // A clock before 1970 reads as zero: every session is then from the future and refused.
-    #[allow(clippy::disallowed_methods)]
     fn now(&self) -> UnixMillis {
-        let since_epoch =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        UnixMillis(millis(since_epoch))
+        UnixMillis(millis(since_epoch()))
     }
+}
+
+/// The machine's time of day since the epoch, as finely as it knows it; zero before that.
+#[allow(clippy::disallowed_methods)]
+pub fn since_epoch() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Lets something be done at most once a second, whoever asks for it.

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::peer;
 use crate::random;
 use crate::telemetry::access::AccessLine;
+use crate::telemetry::log;
 
 /// A name for a request: 128 random bits in hex.
 pub(super) fn request_id() -> Arc<str> {
@@ -43,7 +44,10 @@ pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context
         path: request.uri.path(),
         status: session.response_written().map(|head| head.status.as_u16()),
         bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
-        client: peer::client(session, &ctx.gateway.parts.proxies),
+        client: match ctx.passage() {
+            Some(passage) => passage.origin.client,
+            None => peer::client(session, &ctx.gateway.parts.proxies),
+        },
     };
     note(ctx, &seen);
 }
@@ -99,5 +103,5 @@ fn note(ctx: &Context, seen: &Seen<'_>) {
         client: seen.client,
         user: user.as_deref(),
     };
-    line.write();
+    log::access(&line);
 }

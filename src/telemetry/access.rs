@@ -1,6 +1,7 @@
 //! One line per request. It holds what ops need to follow a request and nothing that a reader
 //! of the log could use: no query, no header, no name; values from outside are escaped and cut.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -43,16 +44,26 @@ pub struct AccessLine<'a> {
 }
 
 impl AccessLine<'_> {
-    /// Writes the line.
-    pub fn write(&self) {
+    /// The method, safe to show.
+    pub(super) fn shown_method(&self) -> Cow<'_, str> {
+        shown(self.method, METHOD_LIMIT)
+    }
+
+    /// The path without its query, safe to show.
+    pub(super) fn shown_path(&self) -> Cow<'_, str> {
+        shown(without_query(self.path), PATH_LIMIT)
+    }
+
+    /// Writes the line as an event, in whatever form events have.
+    pub(super) fn as_event(&self) {
         // An address is written in many pieces, each of which would be looked at for itself.
         let client = self.client.map(|client| client.to_string());
         tracing::info!(
             target: ACCESS,
             request_id = self.request_id,
             portal = self.portal,
-            method = &*shown(self.method, METHOD_LIMIT),
-            path = &*shown(without_query(self.path), PATH_LIMIT),
+            method = &*self.shown_method(),
+            path = &*self.shown_path(),
             status = self.status,
             verdict = self.verdict.as_str(),
             reason = self.reason.as_str(),

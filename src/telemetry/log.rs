@@ -2,10 +2,11 @@
 //! UTC. Our own events follow the configured level; those of the crates below us are held
 //! back, since at their lower levels they print heads of requests, cookies included.
 
+use std::sync::OnceLock;
+
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::Layered;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -14,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, reload};
 
 use crate::config::{LogFormat, Telemetry};
-use crate::telemetry::access::ACCESS;
+use crate::telemetry::access::{ACCESS, AccessLine};
 use crate::telemetry::escape::{Around, OneLine};
 use access_json::AsJson;
 use gathered::ToStderr;
@@ -46,6 +47,17 @@ impl Log {
     }
 }
 
+/// How this process writes lines of the access log, where their form is JSON.
+static ACCESS_AS_JSON: OnceLock<AsJson> = OnceLock::new();
+
+/// Writes a line of the access log. Whether there is one is not asked here.
+pub fn access(line: &AccessLine<'_>) {
+    match ACCESS_AS_JSON.get() {
+        Some(form) => gathered::add(&form.line(line)),
+        None => line.as_event(),
+    }
+}
+
 /// Starts logging for the whole process, records of the `log` crate included.
 ///
 /// # Errors
@@ -54,6 +66,10 @@ pub fn init(telemetry: &Telemetry) -> Result<Log, LogError> {
     let (subscriber, log) = subscriber(telemetry, ToStderr);
     subscriber.try_init().map_err(|_| LogError::AlreadySetUp)?;
     gathered::start().map_err(LogError::NoThread)?;
+    if telemetry.format == LogFormat::Json {
+        // The first word counts, and there is none before: a second log was refused above.
+        let _first = ACCESS_AS_JSON.set(AsJson::of(&telemetry.node));
+    }
     Ok(log)
 }
 
@@ -81,7 +97,11 @@ where
     };
     let layer = fmt::layer().with_ansi(false).with_writer(EachLine { writer, around });
     match telemetry.format {
-        LogFormat::Json => layer.fmt_fields(JsonFields::new()).event_format(AsJson::new()).boxed(),
+        // Only events: a field of a span could be written again on each line inside it.
+        LogFormat::Json => {
+            let events = layer.json().flatten_event(true);
+            events.with_current_span(false).with_span_list(false).boxed()
+        }
         LogFormat::Text => layer.boxed(),
     }
 }

@@ -24,6 +24,13 @@ pub fn write_out() {
     LINES.write_out(&mut io::stderr().lock());
 }
 
+/// Takes a line that may wait for others.
+pub(super) fn add(line: &[u8]) {
+    if LINES.add(line) {
+        write_out();
+    }
+}
+
 /// Starts the thread that writes them.
 ///
 /// # Errors
@@ -116,9 +123,7 @@ impl io::Write for Way {
         match self {
             Self::Now(stderr) => stderr.write(line),
             Self::Later => {
-                if LINES.add(line) {
-                    write_out();
-                }
+                add(line);
                 Ok(line.len())
             }
         }

@@ -60,9 +60,17 @@ fn line<'a>() -> AccessLine<'a> {
     }
 }
 
+/// What is written of a request.
+fn written(format: LogFormat, line: &AccessLine<'_>) -> String {
+    match format {
+        LogFormat::Json => String::from_utf8(AsJson::of("gateway-1").line(line)).unwrap(),
+        LogFormat::Text => logged(&telemetry(format), || line.as_event()),
+    }
+}
+
 #[test]
 fn an_access_line_is_one_json_object_without_the_query() {
-    let text = logged(&telemetry(LogFormat::Json), || line().write());
+    let text = written(LogFormat::Json, &line());
     assert!(!text.contains("hidden"), "{text}");
     let event: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(event["target"], "access");
@@ -82,6 +90,19 @@ fn an_access_line_is_one_json_object_without_the_query() {
     assert!(time.contains('T') && time.ends_with('Z'), "{time}");
 }
 
+/// The line of a request is not an event, and still has its form.
+#[test]
+fn an_access_line_has_the_fields_that_an_event_would_have() {
+    let whole = AccessLine { duration: Duration::from_micros(1_500), ..line() };
+    let fields = |text: &str| {
+        let mut json: Value = serde_json::from_str(text).unwrap();
+        json.as_object_mut().unwrap().remove("timestamp").unwrap();
+        json
+    };
+    let event = logged(&telemetry(LogFormat::Json), || whole.as_event());
+    assert_eq!(fields(&written(LogFormat::Json, &whole)), fields(&event));
+}
+
 #[test]
 fn each_line_says_which_gateway_wrote_it() {
     let act = || tracing::info!(target: "portcullis::server", "stopping");
@@ -95,7 +116,7 @@ fn each_line_says_which_gateway_wrote_it() {
 #[test]
 fn what_is_not_known_is_left_out() {
     let unknown = AccessLine { portal: None, status: None, client: None, user: None, ..line() };
-    let text = logged(&telemetry(LogFormat::Json), || unknown.write());
+    let text = written(LogFormat::Json, &unknown);
     let event: Value = serde_json::from_str(&text).unwrap();
     for field in ["portal", "status", "client", "user"] {
         assert_eq!(event.get(field), None, "{field} in {text}");
@@ -106,7 +127,7 @@ fn what_is_not_known_is_left_out() {
 fn a_path_cannot_forge_a_second_line_in_either_format() {
     let forged = "/a\n{\"event\":\"mfa_success\"}\u{1b}[2J\u{202e}";
     for format in [LogFormat::Json, LogFormat::Text] {
-        let text = logged(&telemetry(format), || AccessLine { path: forged, ..line() }.write());
+        let text = written(format, &AccessLine { path: forged, ..line() });
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     }
@@ -129,7 +150,7 @@ fn a_huge_path_makes_a_small_line() {
     let path = format!("/{}", "x".repeat(100_000));
     let method = "M".repeat(100_000);
     let huge = AccessLine { path: &path, method: &method, ..line() };
-    let text = logged(&telemetry(LogFormat::Json), || huge.write());
+    let text = written(LogFormat::Json, &huge);
     assert!(text.len() < 2_000, "{} bytes", text.len());
 }
 
@@ -137,7 +158,7 @@ fn a_huge_path_makes_a_small_line() {
 fn the_access_log_can_be_switched_off_alone() {
     let off = Telemetry { access_log: false, ..telemetry(LogFormat::Json) };
     let text = logged(&off, || {
-        line().write();
+        line().as_event();
         tracing::info!(target: "portcullis::server", "listening");
     });
     assert!(!text.contains("\"access\""), "{text}");
@@ -147,7 +168,7 @@ fn the_access_log_can_be_switched_off_alone() {
 #[test]
 fn access_lines_do_not_depend_on_the_level() {
     let quiet = Telemetry { level: Level::ERROR, ..telemetry(LogFormat::Json) };
-    assert!(logged(&quiet, || line().write()).contains("\"access\""));
+    assert!(logged(&quiet, || line().as_event()).contains("\"access\""));
 }
 
 #[test]
@@ -173,7 +194,7 @@ fn how_much_is_said_can_change_meanwhile() {
         tracing::info!(target: "portcullis::server", "too soon");
         log.follow(&telemetry(LogFormat::Json));
         tracing::info!(target: "portcullis::server", "in time");
-        line().write();
+        line().as_event();
     });
     let text = paper.text();
     assert!(!text.contains("too soon") && text.contains("in time"), "{text}");
