@@ -17,6 +17,7 @@ pub mod identify;
 mod admit;
 mod answer;
 mod ask;
+mod buffered;
 mod context;
 mod exchange;
 mod facts;

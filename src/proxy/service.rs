@@ -17,6 +17,7 @@ use pingora_proxy::HttpProxy;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::buffered::Buffered;
 use super::connection::{Front, KEEP_ALIVE_SECONDS};
 use super::in_force::InForce;
 
@@ -107,6 +108,7 @@ async fn connection(
     let _the_first_word_counts = digest.peer_addr.set(Some(peer.into()));
     let mut stream = TcpStream::from(stream);
     stream.set_socket_digest(digest);
+    let stream = Buffered::new(stream);
     let stream: Stream = match tls {
         None => Box::new(stream),
         Some(acceptor) => {
