@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::dsl::gateway::Builder;
 use crate::dsl::place::{Front, Place};
-use crate::dsl::{Gateway, client, free_port, gateway};
+use crate::dsl::{Browser, Gateway, client, eventually, free_port, gateway};
 use crate::engine::{Engine, Kind};
 use crate::fence::Fence;
 use crate::lane::Lane;
@@ -244,6 +244,27 @@ backend gateways
         pem.display(),
         ports[1]
     )
+}
+
+/// Waits until this is so, which has to come about within a second.
+pub async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = tokio::time::Instant::now();
+    eventually(what, async || is_so().await.then_some(())).await;
+    // What was asked just before the second was over may be answered after it.
+    assert!(begun.elapsed() < Duration::from_secs(2), "{what} took {:?}", begun.elapsed());
+}
+
+/// Waits until no gateway lets this browser in any more.
+pub async fn ends_everywhere(cluster: &Cluster, browser: &Browser) {
+    soon("the end of a session at every gateway", async || {
+        for _ in &cluster.gateways {
+            if browser.clone().open("/home").await.status == 200 {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
 }
 
 /// What HAProxy tells a gateway of the client, and the client of the gateway.

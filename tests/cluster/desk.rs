@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, ends_everywhere, soon};
 use crate::dsl::console::{self, ANN, Console};
 use crate::dsl::desk::{ADMIN, DESK, ORGANISATION, Said, Token, VIEWER, command, said};
 use crate::dsl::gateway::Builder;
@@ -31,14 +31,6 @@ on_each_engine!(
 
 async fn is_in(alice: &Enrolled) -> bool {
     alice.browser.clone().open("/home").await.body.contains("for alice alone")
-}
-
-/// Waits until this is so, which has to come about within a second.
-async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begun = tokio::time::Instant::now();
-    eventually(what, async || is_so().await.then_some(())).await;
-    // What was asked just before the second was over may be answered after it.
-    assert!(begun.elapsed() < Duration::from_secs(2), "{what} took {:?}", begun.elapsed());
 }
 
 async fn house(engine: &Engine, count: usize, yaml: &str) -> (Portal, Cluster) {
@@ -84,7 +76,7 @@ async fn two_at_the_desk_approve_at_two_gateways(engine: &Engine) {
     assert!(is_in(&alice).await, "one approval is not two");
     let second = requests(&cluster.gateways[2], CAROL, &["approve", id]);
     assert_eq!(second.code, 0, "{second:?}");
-    soon("the end of her session", async || !is_in(&alice).await).await;
+    ends_everywhere(&cluster, &alice.browser).await;
     assert_eq!(listed(&cluster, "done"), [1, 1, 1]);
     cluster.next_code();
     let anew = enrol(cluster.any(), "wiki", ALICE).await;
@@ -116,7 +108,7 @@ async fn a_reset_that_nobody_stops_is_done_once(engine: &Engine) {
     assert_eq!(listed(&cluster, "waiting"), [1, 1, 1]);
     cluster.advance(HOUR);
     eventually("the reset", async || (listed(&cluster, "done") == [1, 1, 1]).then_some(())).await;
-    assert!(!is_in(&alice).await);
+    ends_everywhere(&cluster, &alice.browser).await;
     mailbox.first(3).await;
     none_waits(&cluster).await;
     let mails = mailbox.mails();
@@ -146,10 +138,7 @@ async fn keys_are_changed_for_all_at_one_gateway(engine: &Engine) {
     }
     let done = command(&cluster.gateways[1], ADMIN, &["keys", "rotate", "--emergency"]);
     assert_eq!(done.code, 0, "{done:?}");
-    soon("the end of all sessions", async || !is_in(&alice).await).await;
-    for _ in 0..6 {
-        assert!(!is_in(&alice).await, "a session of before the emergency is back");
-    }
+    ends_everywhere(&cluster, &alice.browser).await;
     cluster.next_code();
     let mut browser = cluster.any().browser("wiki");
     let page = sign_in_again(&mut browser, ALICE).await;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster, ends_everywhere};
 use crate::dsl::gateway::Builder;
 use crate::dsl::own::{APPS, CODES, ids, press};
 use crate::dsl::steps::{
@@ -150,7 +150,7 @@ async fn a_recovery_code_leads_to_a_new_phone(engine: &Engine) {
     let phone = Phone::scan(html::svg(&page.body).unwrap());
     let told = give_code(&mut browser, &page, &phone.code(cluster.any().now())).await;
     assert_eq!(told.location(), "/.mfa/authenticators?done=moved", "{:?}", told.answer);
-    assert_ne!(alice.browser.clone().open("/home").await.status, 200, "an old session goes on");
+    ends_everywhere(&cluster, &alice.browser).await;
     cluster.next_code();
     let now = cluster.any().now();
     let tried =
