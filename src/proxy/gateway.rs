@@ -27,7 +27,7 @@ use super::tls::Certificates;
 use super::upstream::{self, Door};
 use super::{
     answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
-    route, settle, tell,
+    route, settle, tell, watch,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
@@ -163,7 +163,7 @@ impl Gateway {
                     passage.suspicion = Suspicion::Suspect;
                 }
                 reading::note_doubt(self, &passage).await?;
-                connection::carries(passage.carrier(), passage.until());
+                watch::carries(passage.carrier(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 ctx.unfinished = true;
                 Ok(Next::Forward)
@@ -241,7 +241,7 @@ impl ProxyHttp for InForce {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, _: &mut Context) -> Result<()> {
-        connection::head_complete();
+        watch::head_complete();
         if !session.is_process_shutting_down() {
             session.set_keepalive(Some(connection::KEEP_ALIVE_SECONDS));
         }
@@ -343,7 +343,7 @@ impl ProxyHttp for InForce {
         match settle::settle(&ctx.gateway, passage, head).await {
             Ok(Settled::GoesOn) => {}
             Ok(Settled::Ended) => {
-                connection::carries(None, None);
+                watch::carries(None, None);
                 ctx.session_ended_here();
             }
             Err(failure) => {
@@ -398,7 +398,7 @@ impl ProxyHttp for InForce {
 
     /// Stage 9.
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
-        connection::request_done();
+        watch::request_done();
         record::record(session, error, ctx);
     }
 }

@@ -18,7 +18,7 @@ use super::fail::Failure;
 use super::gateway::{self, Gateway};
 use super::receive::Sender;
 use super::settle::{Settled, add_cookie, settle};
-use super::{answer, connection, facts, forward, reading, receive, resent, route, upstream};
+use super::{answer, facts, forward, reading, receive, resent, route, upstream, watch};
 use crate::net::cookies::SESSION;
 use crate::net::kind::Kind;
 use crate::net::path::RequestPath;
@@ -157,7 +157,7 @@ pub(super) async fn send_on(
         return answer::not_sent(gateway, session, ctx, proven.cookies, NotSent::Barred).await;
     };
     ctx.ends(VerdictLabel::Forward, ReasonLabel::Proven);
-    connection::carries(passage.carrier(), passage.until());
+    watch::carries(passage.carrier(), passage.until());
     let path = passage.path.clone();
     let sending = Sending { gateway: gateway.clone(), passage, form };
     // To its end, even if the client leaves: what the portal changed must be settled.
@@ -166,7 +166,7 @@ pub(super) async fn send_on(
     match sent {
         Ok((mut exchange, settled)) => {
             if settled == Settled::Ended {
-                connection::carries(None, None);
+                watch::carries(None, None);
             }
             keep_the_proof(&mut exchange, &proven)?;
             resent::fit(&mut exchange, &path).await?;
@@ -184,7 +184,7 @@ pub(super) async fn send_on(
                 site.metrics.upstream_error(label);
             }
             tracing::error!(request = %ctx.request_id, %failure, "a kept form may not have arrived");
-            connection::carries(None, None);
+            watch::carries(None, None);
             answer::not_sent(gateway, session, ctx, proven.cookies, NotSent::NoAnswer).await
         }
         Err(failure) => Err(failure),

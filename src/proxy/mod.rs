@@ -41,3 +41,4 @@ mod standing;
 mod tell;
 mod turns;
 mod upstream;
+mod watch;

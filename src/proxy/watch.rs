@@ -1,0 +1,211 @@
+//! The watch over connections and streams: all of them are looked at twice a second, together. A
+//! timer in each would wake ten thousand idle ones to find nothing, and cost every request one.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, Abortable};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::connection::KEEP_ALIVE_SECONDS;
+use super::in_force::InForce;
+use crate::clock::{Stopwatch, UnixMillis};
+use crate::config::Limits;
+use crate::user::Opaque;
+
+/// How soon what runs ends after its session: within a second.
+const LOOK: Duration = Duration::from_millis(500);
+/// So many tables that who comes and goes hardly waits for another.
+const TABLES: u64 = 16;
+
+tokio::task_local! {
+    static THIS: Arc<Watched>;
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// A connection of HTTP/1.1, with one request after the other.
+    Connection,
+    /// A stream of HTTP/2, with one request.
+    Stream,
+}
+
+/// A connection or a stream, and what happens on it.
+struct Watched {
+    of: Of,
+    doing: Mutex<Doing>,
+    end: AbortHandle,
+}
+
+/// What happens on a connection or a stream at the moment.
+#[derive(Clone, Copy)]
+enum Doing {
+    /// It waits for the head of a request.
+    Awaits {
+        /// Since when.
+        since: Stopwatch,
+        /// Whether one was served before.
+        again: bool,
+    },
+    /// A request is under way, past its head.
+    Serves {
+        /// The session that carries it, and since when it does.
+        carrier: Option<(Opaque, Stopwatch)>,
+        /// From when on that session alone does not suffice.
+        until: Option<UnixMillis>,
+    },
+}
+
+/// Notes that the head of a request is complete.
+pub(super) fn head_complete() {
+    note(|_| Doing::Serves { carrier: None, until: None });
+}
+
+/// Notes which session carries the request under way, and until when it does.
+pub(super) fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
+    let carrier = carrier.map(|carrier| (carrier, Stopwatch::start()));
+    note(|_| Doing::Serves { carrier, until });
+}
+
+/// Notes that the request under way is done; the time for the next head runs.
+pub(super) fn request_done() {
+    note(|of| match of {
+        Of::Connection => Doing::Awaits { since: Stopwatch::start(), again: true },
+        // There is no next one; what is left of it is carried by nobody.
+        Of::Stream => Doing::Serves { carrier: None, until: None },
+    });
+}
+
+fn note(doing: impl FnOnce(Of) -> Doing) {
+    let _outside_a_connection = THIS.try_with(|this| *this.doing() = doing(this.of));
+}
+
+impl Watched {
+    fn new(of: Of, end: AbortHandle) -> Self {
+        let doing = match of {
+            Of::Connection => Doing::Awaits { since: Stopwatch::start(), again: false },
+            // A stream begins with its head.
+            Of::Stream => Doing::Serves { carrier: None, until: None },
+        };
+        Self { of, doing: Mutex::new(doing), end }
+    }
+
+    fn doing(&self) -> MutexGuard<'_, Doing> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it where nothing carries it any more, or its head does not come.
+    fn look(&self, in_force: &InForce) {
+        let doing = *self.doing();
+        match doing {
+            Doing::Awaits { since, again } => {
+                if since.elapsed() > patience(&in_force.now().parts.limits, again) {
+                    tracing::info!("a connection was closed: no complete head came in time");
+                    self.end.abort();
+                }
+            }
+            Doing::Serves { carrier, until } => {
+                if has_ended(in_force, carrier, until) {
+                    let of = self.of;
+                    tracing::info!(?of, "was cut: the session that carried it ended");
+                    self.end.abort();
+                }
+            }
+        }
+    }
+}
+
+/// The first head has its deadline; later ones may first be waited for.
+fn patience(limits: &Limits, again: bool) -> Duration {
+    let idle = if again { KEEP_ALIVE_SECONDS } else { 0 };
+    limits.header_deadline + Duration::from_secs(idle)
+}
+
+fn has_ended(
+    in_force: &InForce,
+    carrier: Option<(Opaque, Stopwatch)>,
+    until: Option<UnixMillis>,
+) -> bool {
+    if carrier.is_none() && until.is_none() {
+        return false;
+    }
+    let parts = &in_force.now().parts;
+    let now = parts.now();
+    let late = until.is_some_and(|until| until <= now);
+    late || carrier.is_some_and(|(root, since)| !parts.sessions.carries(now, root, since))
+}
+
+/// All that is watched.
+pub(super) struct Watch {
+    tables: [Mutex<Table>; TABLES as usize],
+    next: AtomicU64,
+}
+
+type Table = HashMap<u64, Arc<Watched>>;
+
+impl Watch {
+    /// A watch that looks by what is in force, for as long as it is kept.
+    pub(super) fn begin(in_force: InForce) -> Arc<Self> {
+        let watch = Arc::new(Self { tables: Default::default(), next: AtomicU64::new(0) });
+        tokio::spawn(keep(Arc::downgrade(&watch), in_force));
+        watch
+    }
+
+    /// Runs `served` to its end. Gives nothing where it was ended before that; it is dropped then.
+    pub(super) async fn over<T>(&self, of: Of, served: impl Future<Output = T>) -> Option<T> {
+        let (end, registration) = AbortHandle::new_pair();
+        let watched = Arc::new(Watched::new(of, end));
+        let _seat = self.seat(Arc::clone(&watched));
+        THIS.scope(watched, Abortable::new(served, registration)).await.ok()
+    }
+
+    fn seat(&self, watched: Arc<Watched>) -> Seat<'_> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let [first, ..] = &self.tables;
+        let place = usize::try_from(number % TABLES).unwrap_or_default();
+        let seat = Seat { table: self.tables.get(place).unwrap_or(first), number };
+        locked(seat.table).insert(number, watched);
+        seat
+    }
+
+    /// Those who are there now. Nobody waits while they are looked at.
+    fn look(&self, in_force: &InForce) {
+        let mut seen = Vec::new();
+        for table in &self.tables {
+            seen.extend(locked(table).values().cloned());
+            for watched in seen.drain(..) {
+                watched.look(in_force);
+            }
+        }
+    }
+}
+
+async fn keep(watch: Weak<Watch>, in_force: InForce) {
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        let Some(watch) = watch.upgrade() else { return };
+        watch.look(&in_force);
+    }
+}
+
+/// A place in the watch, given back when it is dropped.
+struct Seat<'a> {
+    table: &'a Mutex<Table>,
+    number: u64,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        locked(self.table).remove(&self.number);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
