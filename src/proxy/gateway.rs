@@ -365,11 +365,12 @@ impl ProxyHttp for InForce {
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
         let gateway = Arc::clone(&ctx.gateway);
-        match ctx.passage_mut() {
-            Some(passage) if gateway.still_stands(passage) => {
-                passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
-            }
-            _ => return Err(Error::explain(ErrorType::HTTPStatus(401), "the session ended")),
+        let ended = || Error::explain(ErrorType::HTTPStatus(401), "the session ended");
+        let passage = ctx.passage_mut().ok_or_else(ended)?;
+        passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
+        // The end of a body alone shows nobody anything.
+        if body.is_some() && !gateway.still_stands(passage) {
+            return Err(ended());
         }
         let length = body.as_ref().map_or(0, Bytes::len);
         ctx.sent.bytes += u64::try_from(length).unwrap_or(u64::MAX);
