@@ -14,6 +14,7 @@ use pingora_core::protocols::{GetSocketDigest, SocketDigest, Stream};
 use pingora_core::server::ShutdownWatch;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::HttpProxy;
+use pingora_timeout::fast_timeout::set_fast_timeout_to_tokio_threshold;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -42,6 +43,9 @@ pub enum PeerNamed {
 
 /// The server of all public listeners, which goes by what is in force.
 pub fn front(in_force: &InForce) -> Arc<Front> {
+    // The framework's own timers stay until they would have rung, an answer's for five minutes, in
+    // tables that a thread goes through a hundred times a second. tokio's are taken back.
+    set_fast_timeout_to_tokio_threshold(Some(Duration::ZERO));
     // One more try, for a pooled connection that the portal closed just then; the framework
     // tries only what changes nothing a second time.
     let conf = ServerConf { max_retries: 2, ..ServerConf::default() };
