@@ -139,6 +139,9 @@ async fn keys_are_changed_for_all_at_one_gateway(engine: &Engine) {
     let done = command(&cluster.gateways[1], ADMIN, &["keys", "rotate", "--emergency"]);
     assert_eq!(done.code, 0, "{done:?}");
     ends_everywhere(&cluster, &alice.browser).await;
+    for _ in 0..6 {
+        assert!(!is_in(&alice).await, "a session of before the emergency is back");
+    }
     cluster.next_code();
     let mut browser = cluster.any().browser("wiki");
     let page = sign_in_again(&mut browser, ALICE).await;
