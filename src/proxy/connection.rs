@@ -18,9 +18,6 @@ use super::proxy_header::{self, Refused};
 use super::watch::{Of, Watch};
 use crate::telemetry::label::ThrottleScope;
 
-/// How long an idle connection stays open.
-pub const KEEP_ALIVE_SECONDS: u64 = 60;
-
 /// The server of public connections, round the framework's own.
 pub struct Front {
     streams: Arc<Streams>,

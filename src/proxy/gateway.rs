@@ -26,8 +26,8 @@ use super::settle::Settled;
 use super::tls::Certificates;
 use super::upstream::{self, Door};
 use super::{
-    answer, connection, exchange, facts, forward, identify, kept, learn, observe, receive, record,
-    route, settle, tell, watch,
+    answer, exchange, facts, forward, identify, kept, learn, observe, receive, record, route,
+    settle, tell, watch,
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
@@ -243,7 +243,7 @@ impl ProxyHttp for InForce {
     async fn early_request_filter(&self, session: &mut Session, _: &mut Context) -> Result<()> {
         watch::head_complete();
         if !session.is_process_shutting_down() {
-            session.set_keepalive(Some(connection::KEEP_ALIVE_SECONDS));
+            session.set_keepalive(Some(watch::KEEP_ALIVE_SECONDS));
         }
         Ok(())
     }

@@ -19,8 +19,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::buffered::Buffered;
-use super::connection::{Front, KEEP_ALIVE_SECONDS};
+use super::connection::Front;
 use super::in_force::InForce;
+use super::watch::KEEP_ALIVE_SECONDS;
 
 /// How long a client may take over the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);

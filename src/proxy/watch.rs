@@ -3,30 +3,32 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::connection::KEEP_ALIVE_SECONDS;
 use super::in_force::InForce;
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::config::Limits;
+use crate::site::Parts;
 use crate::user::Opaque;
 
+/// How long an idle connection stays open.
+pub(super) const KEEP_ALIVE_SECONDS: u64 = 60;
 /// How soon what runs ends after its session: within a second.
 const LOOK: Duration = Duration::from_millis(500);
 /// So many tables that who comes and goes hardly waits for another.
-const TABLES: u64 = 16;
+const TABLES: usize = 16;
 
 tokio::task_local! {
     static THIS: Arc<Watched>;
 }
 
 /// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Of {
     /// A connection of HTTP/1.1, with one request after the other.
     Connection,
@@ -62,7 +64,7 @@ enum Doing {
 
 /// Notes that the head of a request is complete.
 pub(super) fn head_complete() {
-    note(|_| Doing::Serves { carrier: None, until: None });
+    carries(None, None);
 }
 
 /// Notes which session carries the request under way, and until when it does.
@@ -73,49 +75,44 @@ pub(super) fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
 
 /// Notes that the request under way is done; the time for the next head runs.
 pub(super) fn request_done() {
-    note(|of| match of {
-        Of::Connection => Doing::Awaits { since: Stopwatch::start(), again: true },
-        // There is no next one; what is left of it is carried by nobody.
-        Of::Stream => Doing::Serves { carrier: None, until: None },
-    });
+    note(|of| Doing::between(of, true));
 }
 
 fn note(doing: impl FnOnce(Of) -> Doing) {
-    let _outside_a_connection = THIS.try_with(|this| *this.doing() = doing(this.of));
+    let _outside_a_connection = THIS.try_with(|this| *locked(&this.doing) = doing(this.of));
+}
+
+impl Doing {
+    /// Before a request, or after one. A stream begins with its head, and no other comes.
+    fn between(of: Of, again: bool) -> Self {
+        match of {
+            Of::Connection => Self::Awaits { since: Stopwatch::start(), again },
+            Of::Stream => Self::Serves { carrier: None, until: None },
+        }
+    }
 }
 
 impl Watched {
-    fn new(of: Of, end: AbortHandle) -> Self {
-        let doing = match of {
-            Of::Connection => Doing::Awaits { since: Stopwatch::start(), again: false },
-            // A stream begins with its head.
-            Of::Stream => Doing::Serves { carrier: None, until: None },
-        };
-        Self { of, doing: Mutex::new(doing), end }
-    }
-
-    fn doing(&self) -> MutexGuard<'_, Doing> {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Ends it where nothing carries it any more, or its head does not come.
-    fn look(&self, in_force: &InForce) {
-        let doing = *self.doing();
+    fn look(&self, parts: &Parts, now: UnixMillis) {
+        let doing = *locked(&self.doing);
         match doing {
-            Doing::Awaits { since, again } => {
-                if since.elapsed() > patience(&in_force.now().parts.limits, again) {
-                    tracing::info!("a connection was closed: no complete head came in time");
-                    self.end.abort();
+            Doing::Awaits { since, again } if since.elapsed() > patience(&parts.limits, again) => {
+                tracing::info!("a connection was closed: no complete head came in time");
+            }
+            Doing::Serves { carrier, until } if has_ended(parts, now, carrier, until) => {
+                match self.of {
+                    Of::Connection => {
+                        tracing::info!("a connection was cut: the session that carried it ended");
+                    }
+                    Of::Stream => {
+                        tracing::info!("a stream was cut: the session that carried it ended");
+                    }
                 }
             }
-            Doing::Serves { carrier, until } => {
-                if has_ended(in_force, carrier, until) {
-                    let of = self.of;
-                    tracing::info!(?of, "was cut: the session that carried it ended");
-                    self.end.abort();
-                }
-            }
+            Doing::Awaits { .. } | Doing::Serves { .. } => return,
         }
+        self.end.abort();
     }
 }
 
@@ -126,31 +123,27 @@ fn patience(limits: &Limits, again: bool) -> Duration {
 }
 
 fn has_ended(
-    in_force: &InForce,
+    parts: &Parts,
+    now: UnixMillis,
     carrier: Option<(Opaque, Stopwatch)>,
     until: Option<UnixMillis>,
 ) -> bool {
-    if carrier.is_none() && until.is_none() {
-        return false;
-    }
-    let parts = &in_force.now().parts;
-    let now = parts.now();
     let late = until.is_some_and(|until| until <= now);
     late || carrier.is_some_and(|(root, since)| !parts.sessions.carries(now, root, since))
 }
 
 /// All that is watched.
 pub(super) struct Watch {
-    tables: [Mutex<Table>; TABLES as usize],
-    next: AtomicU64,
+    tables: [Mutex<Table>; TABLES],
+    next: AtomicUsize,
 }
 
-type Table = HashMap<u64, Arc<Watched>>;
+type Table = HashMap<usize, Arc<Watched>>;
 
 impl Watch {
     /// A watch that looks by what is in force, for as long as it is kept.
     pub(super) fn begin(in_force: InForce) -> Arc<Self> {
-        let watch = Arc::new(Self { tables: Default::default(), next: AtomicU64::new(0) });
+        let watch = Arc::new(Self { tables: Default::default(), next: AtomicUsize::new(0) });
         tokio::spawn(keep(Arc::downgrade(&watch), in_force));
         watch
     }
@@ -158,7 +151,8 @@ impl Watch {
     /// Runs `served` to its end. Gives nothing where it was ended before that; it is dropped then.
     pub(super) async fn over<T>(&self, of: Of, served: impl Future<Output = T>) -> Option<T> {
         let (end, registration) = AbortHandle::new_pair();
-        let watched = Arc::new(Watched::new(of, end));
+        let doing = Mutex::new(Doing::between(of, false));
+        let watched = Arc::new(Watched { of, doing, end });
         let _seat = self.seat(Arc::clone(&watched));
         THIS.scope(watched, Abortable::new(served, registration)).await.ok()
     }
@@ -166,19 +160,20 @@ impl Watch {
     fn seat(&self, watched: Arc<Watched>) -> Seat<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let [first, ..] = &self.tables;
-        let place = usize::try_from(number % TABLES).unwrap_or_default();
-        let seat = Seat { table: self.tables.get(place).unwrap_or(first), number };
+        let table = self.tables.get(number % TABLES).unwrap_or(first);
+        let seat = Seat { table, number };
         locked(seat.table).insert(number, watched);
         seat
     }
 
     /// Those who are there now. Nobody waits while they are looked at.
-    fn look(&self, in_force: &InForce) {
+    fn look(&self, parts: &Parts) {
+        let now = parts.now();
         let mut seen = Vec::new();
         for table in &self.tables {
             seen.extend(locked(table).values().cloned());
             for watched in seen.drain(..) {
-                watched.look(in_force);
+                watched.look(parts, now);
             }
         }
     }
@@ -190,14 +185,14 @@ async fn keep(watch: Weak<Watch>, in_force: InForce) {
     loop {
         look.tick().await;
         let Some(watch) = watch.upgrade() else { return };
-        watch.look(&in_force);
+        watch.look(&in_force.now().parts);
     }
 }
 
 /// A place in the watch, given back when it is dropped.
 struct Seat<'a> {
     table: &'a Mutex<Table>,
-    number: u64,
+    number: usize,
 }
 
 impl Drop for Seat<'_> {
