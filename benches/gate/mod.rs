@@ -22,6 +22,7 @@ use portcullis::identity::{CookieSet, normalise};
 use portcullis::net::cookies::{Cookies, SESSION};
 use portcullis::net::host::Host;
 use portcullis::proxy::in_force::InForce;
+use portcullis::proxy::recall::Recall;
 use portcullis::server;
 use portcullis::session::{FactorUsed, Learned, Level, Place, SessionRecord};
 use portcullis::site::{Parts, Site};
@@ -74,6 +75,7 @@ pub(crate) struct Sizes {
 /// A gateway with one visitor who gave the second factor.
 pub(crate) struct Gate {
     in_force: InForce,
+    recall: Arc<Recall>,
     request: String,
     runtime: Runtime,
     listener: TcpListener,
@@ -98,7 +100,7 @@ impl Gate {
         let (parts, request) = runtime.block_on(house(&folder, sizes));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let in_force = InForce::new(parts, vec![None]);
-        Self { in_force, request, runtime, listener, _folder: folder }
+        Self { in_force, recall: Arc::default(), request, runtime, listener, _folder: folder }
     }
 
     /// A request whose head was read.
@@ -121,9 +123,14 @@ impl Gate {
         })
     }
 
-    /// Everything that we do about a request until its answer is on its way.
+    /// Everything that we do about a request until its answer is on its way. All come on one
+    /// connection, as a browser's do.
     pub(crate) fn way(&self, arrived: &mut Arrived) {
         let _within = self.runtime.enter();
+        self.recall.within(|| self.judged(arrived));
+    }
+
+    fn judged(&self, arrived: &mut Arrived) {
         let Arrived { session, for_portal, answer, body, .. } = arrived;
         let gate = &self.in_force;
         let mut ctx = gate.new_ctx();

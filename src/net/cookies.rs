@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use http::HeaderMap;
 use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 
 use super::glob::Glob;
 
@@ -35,21 +36,30 @@ pub enum CookieError {
     Imitation,
 }
 
-/// By which rules a portal's requests are read: made once, since every request needs them.
+/// By which rules a portal's requests are read: made once, since every request needs them. A
+/// copy shares them.
 #[derive(Clone, Default)]
-pub struct CookieRules {
+pub struct CookieRules(Arc<Rules>);
+
+#[derive(Default)]
+struct Rules {
     protected: Vec<Glob>,
     readings: Vec<Reading>,
 }
 
 /// The cookies of one request in the order in which they came. Only a reading by the rules
-/// makes one, so whoever holds it need not read again.
+/// makes one, so whoever holds it need not read again. A copy shares them.
 #[derive(Clone, Default)]
-pub struct Cookies {
+pub struct Cookies(Arc<Pairs>);
+
+#[derive(Default)]
+struct Pairs {
     /// All lines, one after the other.
     text: String,
     /// Where in it each name and its value are.
     places: Vec<(Range<usize>, Range<usize>)>,
+    /// The line for the portal with nothing withheld, once it was asked for.
+    whole: OnceLock<Option<HeaderValue>>,
 }
 
 impl Cookies {
@@ -58,30 +68,39 @@ impl Cookies {
     /// # Errors
     /// When reading them is not safe.
     pub fn read(headers: &HeaderMap, rules: &CookieRules) -> Result<Self, CookieError> {
-        let mut cookies = Self { text: String::new(), places: Vec::with_capacity(AS_A_RULE) };
+        let mut pairs = Pairs { places: Vec::with_capacity(AS_A_RULE), ..Pairs::default() };
         for line in headers.get_all(COOKIE) {
             // Header values hold visible ASCII here or are refused: a Unicode space before a
             // name would be trimmed by some portals and not by others.
-            cookies.push(visible(line.as_bytes()).ok_or(CookieError::ForbiddenByte)?);
+            pairs.push(visible(line.as_bytes()).ok_or(CookieError::ForbiddenByte)?);
         }
-        rules.check(&cookies)?;
-        Ok(cookies)
+        rules.0.check(&pairs)?;
+        Ok(Self(Arc::new(pairs)))
     }
 
     /// The value of the one cookie with exactly this name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.0.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// The cookies whose names match one of `patterns`.
     pub fn matching(&self, patterns: &[Glob]) -> impl Iterator<Item = (&str, &str)> {
         let wanted = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-        self.pairs().filter(move |(name, _)| wanted(name))
+        self.0.pairs().filter(move |(name, _)| wanted(name))
     }
 
     /// One `Cookie` line for the portal, without ours, and without those that `withhold`
     /// matches. Nothing when none is left.
-    pub fn for_portal(&self, withhold: &[Glob]) -> Option<String> {
+    pub fn for_portal(&self, withhold: &[Glob]) -> Option<HeaderValue> {
+        match withhold {
+            [] => self.0.whole.get_or_init(|| self.0.for_portal(&[])).clone(),
+            withhold => self.0.for_portal(withhold),
+        }
+    }
+}
+
+impl Pairs {
+    fn for_portal(&self, withhold: &[Glob]) -> Option<HeaderValue> {
         let mut line = String::with_capacity(self.text.len());
         for (name, value) in self.pairs() {
             if is_ours(name) || withhold.iter().any(|pattern| pattern.matches(name)) {
@@ -96,7 +115,8 @@ impl Cookies {
             }
             line.push_str(value);
         }
-        (!line.is_empty()).then_some(line)
+        // Of visible ASCII, which every line may hold.
+        Some(line).filter(|line| !line.is_empty()).and_then(|line| line.try_into().ok())
     }
 
     /// Finds the pairs of one line. They are kept as places, so that nothing is copied twice.
@@ -124,14 +144,14 @@ impl Cookies {
 
 impl PartialEq for Cookies {
     fn eq(&self, other: &Self) -> bool {
-        self.pairs().eq(other.pairs())
+        self.0.pairs().eq(other.0.pairs())
     }
 }
 
 /// Names alone: the values open sessions.
 impl fmt::Debug for Cookies {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_list().entries(self.pairs().map(|(name, _)| name)).finish()
+        out.debug_list().entries(self.0.pairs().map(|(name, _)| name)).finish()
     }
 }
 
@@ -139,10 +159,22 @@ impl CookieRules {
     /// The rules of a portal with these session cookies. They and ours may each come once.
     pub fn new(protected: &[Glob]) -> Self {
         let readings = protected.iter().map(Reading::of).collect();
-        Self { protected: protected.to_vec(), readings }
+        Self(Arc::new(Rules { protected: protected.to_vec(), readings }))
     }
 
-    fn check(&self, cookies: &Cookies) -> Result<(), CookieError> {
+    /// The names that may each come once, beside ours: the portal's session cookies.
+    pub fn protected(&self) -> &[Glob] {
+        &self.0.protected
+    }
+
+    /// Whether both are the same rules, and not only rules that say the same.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Rules {
+    fn check(&self, cookies: &Pairs) -> Result<(), CookieError> {
         for (index, (name, value)) in cookies.pairs().enumerate() {
             let ours = is_ours(name);
             let nameless_imitation = name.is_empty() && is_like_ours(value);
@@ -296,7 +328,13 @@ mod tests {
     fn read(given: &[&str]) -> Result<Option<String>, CookieError> {
         let headers = lines(given);
         let rules = CookieRules::new(&[Glob::new("PHPSESSID")]);
-        Cookies::read(&headers, &rules).map(|cookies| cookies.for_portal(&[]))
+        Cookies::read(&headers, &rules).map(|cookies| for_portal(&cookies, &[]))
+    }
+
+    fn for_portal(cookies: &Cookies, withhold: &[Glob]) -> Option<String> {
+        let line = cookies.for_portal(withhold)?;
+        assert_eq!(cookies.for_portal(withhold).as_ref(), Some(&line), "not the same once more");
+        Some(line.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -394,7 +432,7 @@ mod tests {
         let headers = lines(&["PHPSESSID=x; a=1"]);
         let session = [Glob::new("PHPSESSID")];
         let cookies = Cookies::read(&headers, &CookieRules::new(&session)).unwrap();
-        assert_eq!(cookies.for_portal(&session).as_deref(), Some("a=1"));
+        assert_eq!(for_portal(&cookies, &session).as_deref(), Some("a=1"));
         assert_eq!(cookies.matching(&session).collect::<Vec<_>>(), [("PHPSESSID", "x")]);
         assert_eq!(cookies.value("a"), Some("1"));
     }

@@ -336,7 +336,7 @@ async fn portal_logout(
     let mut request =
         pingora_http::RequestHeader::build("GET", target.as_bytes(), None).map_err(broken)?;
     request.insert_header(header::HOST, incoming.origin.authority.as_str()).map_err(broken)?;
-    let cookies = super::identify::read_cookies(site, &session.req_header().headers)?;
+    let (cookies, _) = super::identify::read_cookies(site, &session.req_header().headers)?;
     if let Some(line) = cookies.for_portal(&[]) {
         request.insert_header(header::COOKIE, line).map_err(broken)?;
     }

@@ -15,12 +15,13 @@ use tokio::net::TcpStream;
 
 use super::in_force::InForce;
 use super::proxy_header::{self, Refused};
+use super::recall::Recall;
 use super::watch::{Of, Watch};
 use crate::telemetry::label::ThrottleScope;
 
 /// The server of public connections, round the framework's own.
 pub struct Front {
-    streams: Arc<Streams>,
+    proxy: Arc<HttpProxy<InForce>>,
     in_force: InForce,
     clients: Arc<Clients>,
     watch: Arc<Watch>,
@@ -31,8 +32,7 @@ impl Front {
     pub fn new(proxy: Arc<HttpProxy<InForce>>, in_force: InForce) -> Self {
         let clients = Arc::new(Clients { open: Mutex::default() });
         let watch = Watch::begin(in_force.clone());
-        let streams = Arc::new(Streams { proxy, watch: Arc::clone(&watch) });
-        Self { streams, in_force, clients, watch }
+        Self { proxy, in_force, clients, watch }
     }
 
     /// The address that the header of a new connection names; nothing where the connection has
@@ -78,7 +78,8 @@ impl ServerApp for Front {
         let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
         // A connection may last for days, and must not hold on to what was in force when it began.
         drop(gateway);
-        let served = self.streams.process_new(stream, shutdown);
+        let streams = Streams::of(self);
+        let served = streams.process_new(stream, shutdown);
         match http2 {
             // Each of its streams is watched, and the framework ends it when none comes.
             true => served.await,
@@ -87,15 +88,24 @@ impl ServerApp for Front {
     }
 
     async fn cleanup(&self) {
-        self.streams.http_cleanup().await;
+        self.proxy.http_cleanup().await;
     }
 }
 
-/// The framework's proxy, with a watch over each stream of HTTP/2: one that carries nothing
-/// for a while would outlive its session, since the framework asks us at each part alone.
+/// The framework's proxy as one connection sees it, with a watch over each stream of HTTP/2: one
+/// that carries nothing for a while would outlive its session, since the framework asks us at
+/// each part alone.
 struct Streams {
     proxy: Arc<HttpProxy<InForce>>,
     watch: Arc<Watch>,
+    recall: Arc<Recall>,
+}
+
+impl Streams {
+    fn of(front: &Front) -> Arc<Self> {
+        let (proxy, watch) = (Arc::clone(&front.proxy), Arc::clone(&front.watch));
+        Arc::new(Self { proxy, watch, recall: Arc::default() })
+    }
 }
 
 #[async_trait]
@@ -106,7 +116,7 @@ impl HttpServerApp for Streams {
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
         let http2 = session.is_http2();
-        let served = self.proxy.process_new_http(session, shutdown);
+        let served = Arc::clone(&self.recall).over(self.proxy.process_new_http(session, shutdown));
         match http2 {
             // Whatever is dropped unfinished is reset, and the streams beside it go on.
             true => self.watch.over(Of::Stream, served).await.flatten(),

@@ -74,7 +74,7 @@ pub struct Passage {
     /// The portal's session cookies that go along.
     pub sent_cookies: CookieSet,
     /// The `Cookie` line that goes along.
-    pub cookie_line: Option<String>,
+    pub cookie_line: Option<HeaderValue>,
     /// The method it came with.
     pub(super) method: http::Method,
     /// The path it is for.

@@ -43,7 +43,7 @@ pub(super) fn clean(
     without_service_token(request);
     session_line(request, passage)?;
     match &passage.cookie_line {
-        Some(line) => request.insert_header(header::COOKIE, line.as_str())?,
+        Some(line) => request.insert_header(header::COOKIE, line.clone())?,
         None => drop(request.remove_header(&header::COOKIE)),
     }
     introduce(request, passage, parts)?;

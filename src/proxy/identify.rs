@@ -1,12 +1,14 @@
 //! Stage 4: who the visitor is. A session cookie counts only when it is ours, in time, bound
 //! to the portal session of this very request, and still stands.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
 use super::fail::Failure;
+use super::recall;
 use crate::clock::UnixMillis;
 use crate::identity::{CookieSet, SessionLine};
 use crate::net::cookies::{Cookies, SESSION};
@@ -28,8 +30,7 @@ pub async fn identify(
     headers: &HeaderMap,
     line: Option<SessionLine>,
 ) -> Result<Visit, Failure> {
-    let cookies = read_cookies(site, headers)?;
-    let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
+    let (cookies, set) = read_cookies(site, headers)?;
     let set = set.with_line(line);
     let token = cookies.value(SESSION);
     if let Some(token) = token {
@@ -37,8 +38,8 @@ pub async fn identify(
     }
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = match &claims {
-        Some(claims) => claims.parts(&site.binder, &set).into_owned(),
-        None => site.binder.parts(&set),
+        Some(claims) => claims.parts(&site.binder, &set),
+        None => Cow::Owned(site.binder.parts(&set)),
     };
     let wishes = headers.get(ACCEPT_LANGUAGE).cloned();
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
@@ -68,8 +69,7 @@ pub async fn identify(
 /// # Errors
 /// When the cookies are not safe to read.
 pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure> {
-    let cookies = read_cookies(site, headers)?;
-    let set = CookieSet::of_request(&cookies, &site.portal.identity.session_cookies);
+    let (cookies, set) = read_cookies(site, headers)?;
     Ok(Visit {
         who: Who::Unknown,
         read: cookies,
@@ -81,12 +81,15 @@ pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure>
     })
 }
 
-/// Reads the cookies of a request by the portal's rules.
+/// Reads the cookies of a request by the portal's rules, and finds the portal's own among them.
 ///
 /// # Errors
 /// When a protected name came twice or is imitated (HDR-4).
-pub(super) fn read_cookies(site: &Site, headers: &HeaderMap) -> Result<Cookies, Failure> {
-    Cookies::read(headers, &site.cookie_rules)
+pub(super) fn read_cookies(
+    site: &Site,
+    headers: &HeaderMap,
+) -> Result<(Cookies, CookieSet), Failure> {
+    recall::cookies(&site.cookie_rules, headers)
         .map_err(|_| Failure::BadRequest("the cookies can be read in two ways"))
 }
 

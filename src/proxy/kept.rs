@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use zeroize::Zeroizing;
@@ -110,15 +110,14 @@ fn may_be_resent(site: &Site, incoming: &Incoming) -> bool {
 }
 
 fn kept_form(session: &Session, incoming: &Incoming, visit: &Visit, body: Bytes) -> KeptForm {
-    let line = |name: HeaderName| {
-        session.get_header(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    };
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let line = |name: HeaderName| session.get_header(name).and_then(text);
     let lines = KeptLines {
         target: incoming.target(),
         content_type: content_type(session).unwrap_or_default().to_owned(),
         origin: line(header::ORIGIN),
         referer: line(header::REFERER),
-        cookies: visit.read.for_portal(&[]),
+        cookies: visit.read.for_portal(&[]).as_ref().and_then(text),
     };
     let form = KeptForm { lines, body: Zeroizing::new(body.to_vec()) };
     reading::wipe(body);

@@ -10,9 +10,11 @@ pub mod in_force;
 pub mod service;
 pub mod tls;
 
-// Public for the benches alone, which measure this stage by itself.
+// Public for the benches alone, which measure these by themselves.
 #[doc(hidden)]
 pub mod identify;
+#[doc(hidden)]
+pub mod recall;
 
 mod admit;
 mod answer;

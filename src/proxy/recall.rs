@@ -1,0 +1,167 @@
+//! What the cookies of a connection's last request were read as. A browser sends the same ones
+//! with nearly every request, and reading them is the longest part of judging one. They are kept
+//! as long as the connection, so no longer than the browser that sent them waits for answers.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::identity::CookieSet;
+use crate::net::cookies::{CookieError, CookieRules, Cookies};
+
+tokio::task_local! {
+    static LAST: Arc<Recall>;
+}
+
+/// The last reading on one connection.
+#[derive(Default)]
+pub struct Recall(Mutex<Option<Read>>);
+
+/// Cookies as the rules of a portal read them.
+struct Read {
+    rules: CookieRules,
+    /// Copies of their own: lines of a request hold on to all of its head.
+    lines: Vec<Box<[u8]>>,
+    cookies: Cookies,
+    set: CookieSet,
+}
+
+impl Recall {
+    /// Serves a request of this connection.
+    pub(super) async fn over<T>(self: Arc<Self>, served: impl Future<Output = T>) -> T {
+        LAST.scope(self, served).await
+    }
+
+    /// The same for what never waits, as a bench asks for it.
+    pub fn within<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+        LAST.sync_scope(Arc::clone(self), work)
+    }
+
+    fn of(&self, rules: &CookieRules, headers: &HeaderMap) -> Option<(Cookies, CookieSet)> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = last.as_ref().filter(|last| last.is_of(rules, headers))?;
+        Some((last.cookies.clone(), last.set.clone()))
+    }
+
+    fn note(&self, read: Read) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+    }
+}
+
+impl Read {
+    /// Whether these lines are the same, byte by byte, and are read by the same rules.
+    fn is_of(&self, rules: &CookieRules, headers: &HeaderMap) -> bool {
+        let mut own = self.lines.iter();
+        self.rules.is(rules)
+            && lines(headers).all(|line| own.next().is_some_and(|own| is_same(own, line)))
+            && own.next().is_none()
+    }
+}
+
+/// Without an early end, since several people may share a connection to a proxy in front of us: how
+/// long it takes tells nobody where another one's cookies differ.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let differ = |any: u8, (one, other): (&u8, &u8)| any | (one ^ other);
+    one.len() == other.len() && one.iter().zip(other).fold(0, differ) == 0
+}
+
+fn lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
+}
+
+/// The cookies of a request, read by the rules of its portal, and the portal's session cookies
+/// among them.
+///
+/// # Errors
+/// When a protected name came twice or is imitated (HDR-4).
+pub(super) fn cookies(
+    rules: &CookieRules,
+    headers: &HeaderMap,
+) -> Result<(Cookies, CookieSet), CookieError> {
+    let recall = LAST.try_with(Arc::clone).ok();
+    if let Some(read) = recall.as_ref().and_then(|recall| recall.of(rules, headers)) {
+        return Ok(read);
+    }
+    let cookies = Cookies::read(headers, rules)?;
+    let set = CookieSet::of_request(&cookies, rules.protected());
+    if let Some(recall) = recall {
+        let lines = lines(headers).map(Box::from).collect();
+        let (cookies, set) = (cookies.clone(), set.clone());
+        recall.note(Read { rules: rules.clone(), lines, cookies, set });
+    }
+    Ok((cookies, set))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::header::COOKIE;
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{Recall, cookies};
+    use crate::net::cookies::{CookieError, CookieRules, Cookies};
+    use crate::net::glob::Glob;
+
+    fn lines(lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
+        }
+        headers
+    }
+
+    fn rules(name: &str) -> CookieRules {
+        CookieRules::new(&[Glob::new(name)])
+    }
+
+    /// What each request of a connection is read as is what it would be read as alone.
+    #[test]
+    fn a_request_is_read_as_if_it_came_alone() {
+        let (recall, wiki, shop) = (Arc::<Recall>::default(), rules("sid"), rules("basket"));
+        let given: [&[&str]; 9] = [
+            &["sid=1; basket=2"],
+            &["sid=1; basket=2"],
+            &["sid=1; basket=3"],
+            &["sid=1", "basket=3"],
+            &["sid=1", "basket=3"],
+            &["sid=1"],
+            &["sid=1; sid=1"],
+            &[],
+            &["sid=1"],
+        ];
+        for line in given {
+            for rules in [&wiki, &wiki, &shop, &wiki] {
+                let headers = lines(line);
+                let read = recall.within(|| cookies(rules, &headers));
+                let alone = Cookies::read(&headers, rules);
+                assert_eq!(read.as_ref().map(|(all, _)| all), alone.as_ref(), "{line:?}");
+                let Ok((all, set)) = read else { continue };
+                let names = rules.protected();
+                assert!(set.iter().eq(all.matching(names)), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_lines_are_read_once_on_one_connection() {
+        let (recall, wiki) = (Arc::<Recall>::default(), rules("sid"));
+        let headers = lines(&["sid=1; theme=dark"]);
+        let whole = |cookies: &Cookies| cookies.for_portal(&[]).unwrap().as_bytes().as_ptr();
+        let read = || whole(&cookies(&wiki, &headers).unwrap().0);
+        assert_eq!(recall.within(read), recall.within(read));
+        assert_ne!(recall.within(read), Arc::<Recall>::default().within(read));
+        assert_ne!(recall.within(read), read(), "remembered outside of a connection");
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_again() {
+        let (recall, wiki) = (Arc::<Recall>::default(), rules("sid"));
+        for _ in 0..2 {
+            let read = recall.within(|| cookies(&wiki, &lines(&["sid=1; SID=2"])));
+            assert_eq!(read.map(drop), Err(CookieError::Imitation));
+        }
+    }
+}
