@@ -247,7 +247,7 @@ fn record(site: &Site, now: UnixMillis, cookie: &str, user: u64) -> SessionRecor
     let name = normalise(&site.portal.identity.username, &format!("user{user}")).unwrap();
     let id = |kind: u64| {
         let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&user.to_be_bytes());
+        bytes[..8].copy_from_slice(&user.to_le_bytes());
         bytes[8..].copy_from_slice(&kind.to_be_bytes());
         Opaque(bytes)
     };

@@ -3,10 +3,10 @@
 //! changes the portal's session, the proof does not go along (ID-4, ID-5).
 
 use bytes::BytesMut;
-use http::{HeaderMap, header};
 
 use super::names_a_user;
 use crate::config::{Identity, LoginRule};
+use crate::net::lines::{Line, Lines};
 
 /// The most of a body that is looked at, in bytes. A longer one stays suspect.
 const LONGEST: usize = 64 * 1024;
@@ -23,19 +23,14 @@ pub enum Suspicion {
 
 impl Suspicion {
     /// Looks at the head.
-    pub fn of_head(
-        identity: &Identity,
-        headers: &HeaderMap,
-        method: &str,
-        query: Option<&str>,
-    ) -> Self {
+    pub fn of_head(identity: &Identity, lines: Lines, method: &str, query: Option<&str>) -> Self {
         let named = names_a_user(identity, query.unwrap_or_default().as_bytes());
         let foreign_line = !identity.reads_authorization();
-        if named || (foreign_line && headers.contains_key(header::AUTHORIZATION)) {
+        if named || (foreign_line && lines.has(Line::Authorization)) {
             return Self::Suspect;
         }
-        let has_body = headers.contains_key(header::CONTENT_LENGTH)
-            || headers.contains_key(header::TRANSFER_ENCODING)
+        let has_body = lines.has(Line::ContentLength)
+            || lines.has(Line::TransferEncoding)
             || !matches!(method, "GET" | "HEAD");
         if has_body { Self::Reading(BytesMut::new()) } else { Self::Clear }
     }

@@ -1,6 +1,7 @@
 //! The shapes that cross the edge: paths, hosts, cookies, headers. Strings from outside are
 //! parsed here once; inside live types that cannot hold what was refused.
 
+pub mod address;
 pub mod agent;
 pub mod client;
 pub mod cookie_line;
@@ -13,6 +14,7 @@ pub mod json;
 pub mod json_object;
 pub mod kind;
 pub mod language;
+pub mod lines;
 pub mod mail_address;
 pub mod path;
 pub mod proxy_header;

@@ -2,6 +2,8 @@
 //! ambiguous: then it is protected, and goes to the portal as it came once the visitor
 //! is proven. What no portal should see is refused.
 
+use std::sync::Arc;
+
 mod pattern;
 
 pub(crate) use pattern::first_segment;
@@ -21,7 +23,7 @@ pub enum PathError {
 /// The path of a request as it came, without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPath {
-    raw: String,
+    raw: Arc<str>,
     canonical: bool,
 }
 
@@ -40,7 +42,7 @@ impl RequestPath {
         if any || escapes_a_control_byte(raw) {
             return Err(PathError::ForbiddenByte);
         }
-        Ok(Self { canonical: is_canonical(raw), raw: raw.to_owned() })
+        Ok(Self { canonical: is_canonical(raw), raw: raw.into() })
     }
 
     /// The path as it came.
@@ -50,7 +52,7 @@ impl RequestPath {
 
     /// The path, when there is only one way to read it.
     pub fn canonical(&self) -> Option<&str> {
-        self.canonical.then_some(self.raw.as_str())
+        self.canonical.then_some(&*self.raw)
     }
 
     /// Why there is more than one way to read the path, where there is.

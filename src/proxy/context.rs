@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 
 use super::gateway::Gateway;
 use super::inject::Injection;
@@ -12,6 +12,7 @@ use crate::clock::{Stopwatch, UnixMillis};
 use crate::identity::{CookieSet, Suspicion};
 use crate::net::host::Host;
 use crate::net::kind::Kind;
+use crate::net::lines::Lines;
 use crate::net::path::RequestPath;
 use crate::policy::{Destination, Permit, Stage};
 use crate::site::Site;
@@ -76,11 +77,13 @@ pub struct Passage {
     /// The `Cookie` line that goes along.
     pub cookie_line: Option<HeaderValue>,
     /// The method it came with.
-    pub(super) method: http::Method,
+    pub(super) method: Method,
     /// The path it is for.
-    pub(super) path: String,
+    pub(super) path: RequestPath,
+    /// Which lines its head has.
+    pub(super) lines: Lines,
     /// Where from and to, for the lines that we set.
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     /// What the browser says it is; shown to its user alone.
     pub(super) agent: Option<HeaderValue>,
     /// Whether it may carry somebody else's password.
@@ -118,21 +121,23 @@ impl Passage {
 #[derive(Clone)]
 pub(super) struct Incoming {
     /// The method, as it came.
-    pub method: String,
+    pub method: Method,
     /// The path.
     pub path: RequestPath,
     /// The query, without its question mark.
     pub query: Option<String>,
     /// Whether a browser navigates, or a script calls.
     pub kind: Kind,
+    /// Which lines its head has.
+    pub lines: Lines,
     /// Where from and to.
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
 }
 
 impl Incoming {
     /// What of it says what it is for.
     pub(super) fn asks_for(&self) -> Target<'_> {
-        Target { method: &self.method, path: &self.path, query: self.query.as_deref() }
+        Target { method: self.method.as_str(), path: &self.path, query: self.query.as_deref() }
     }
 
     /// Path and query, as they came.
@@ -145,7 +150,6 @@ impl Incoming {
 }
 
 /// Where a request came from and what it is addressed to.
-#[derive(Clone)]
 pub struct Origin {
     /// The address that wrote the request: a proxy's, where there is one in front; nobody's
     /// where a balancer passes on bytes and does not say whose.

@@ -7,7 +7,9 @@ use pingora_http::RequestHeader;
 use super::context::{Origin, Passage};
 use super::introduce::introduce;
 use crate::identity::SessionLine;
+use crate::net::address;
 use crate::net::headers::{spellings_of, trusted_names};
+use crate::net::lines::Line;
 use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
 use crate::site::Parts;
@@ -16,6 +18,9 @@ use crate::visit::Who;
 /// Lines for us alone (RFC 9110 section 7.6.1).
 static BETWEEN_TWO: [HeaderName; 4] =
     [header::EXPECT, HeaderName::from_static("keep-alive"), header::TE, header::TRAILER];
+
+/// Room for most addresses.
+const ADDRESS: usize = 16;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
 /// proxy may set are gone, and ours are set once.
@@ -27,11 +32,15 @@ pub(super) fn clean(
     passage: &Passage,
     parts: &Parts,
 ) -> pingora_error::Result<()> {
-    for name in trusted_names(&request.headers) {
-        request.remove_header(&name);
+    if passage.lines.has(Line::Trusted) {
+        for name in trusted_names(&request.headers) {
+            request.remove_header(&name);
+        }
     }
-    for name in &BETWEEN_TWO {
-        request.remove_header(name);
+    if passage.lines.has(Line::BetweenTwo) {
+        for name in &BETWEEN_TWO {
+            request.remove_header(name);
+        }
     }
     origin_form(request);
     let proven = matches!(passage.visit.who, Who::Proven(..));
@@ -40,7 +49,9 @@ pub(super) fn clean(
         // then show what is behind it.
         request.remove_header(&header::AUTHORIZATION);
     }
-    without_service_token(request);
+    if passage.lines.has(Line::Authorization) {
+        without_service_token(request);
+    }
     session_line(request, passage)?;
     match &passage.cookie_line {
         Some(line) => request.insert_header(header::COOKIE, line.clone())?,
@@ -103,7 +114,9 @@ pub(super) fn set_origin(
         request.insert_header(header::HOST, origin.authority.as_str())?;
     }
     if let Some(client) = origin.client {
-        request.insert_header("X-Forwarded-For", client.to_string())?;
+        let mut text = Vec::with_capacity(ADDRESS);
+        address::write(&mut text, client);
+        request.insert_header("X-Forwarded-For", text)?;
     }
     let scheme = HeaderValue::from_static(if origin.tls { "https" } else { "http" });
     request.insert_header("X-Forwarded-Proto", scheme)?;

@@ -31,6 +31,7 @@ use super::{
 };
 use crate::clock::Stopwatch;
 use crate::identity::Suspicion;
+use crate::net::lines::Line;
 use crate::policy::{Challenge, Destination, Facts, PortalCookies, Verdict, decide};
 use crate::site::{Parts, Site};
 use crate::visit::{Visit, Who};
@@ -133,7 +134,7 @@ impl Gateway {
     /// Stage 3: what is costly is counted.
     fn admit(&self, site: &Site, incoming: &Incoming) -> Result<(), Failure> {
         let costly = route::takes_password(site, incoming)
-            || (incoming.method == "POST" && route::own_page(site, incoming).is_some());
+            || (incoming.method == http::Method::POST && route::own_page(site, incoming).is_some());
         match costly {
             true => Ok(self.admission.admit(self.parts.now(), incoming.origin.client)?),
             false => Ok(()),
@@ -423,11 +424,10 @@ pub(super) fn passage(
     let suspicion = match carried || identity.remembers_names() {
         false => Suspicion::Clear,
         true => {
-            let (method, query) = (&incoming.method, incoming.query.as_deref());
-            Suspicion::of_head(identity, &head.headers, method, query)
+            let (method, query) = (incoming.method.as_str(), incoming.query.as_deref());
+            Suspicion::of_head(identity, incoming.lines, method, query)
         }
     };
-    let origin = incoming.origin.clone();
     let injection = Injection::of(&site, head, incoming);
     Passage {
         site,
@@ -439,11 +439,12 @@ pub(super) fn passage(
         sent_cookies,
         cookie_line,
         method: head.method.clone(),
-        path: incoming.path.as_str().to_owned(),
-        origin,
+        path: incoming.path.clone(),
+        lines: incoming.lines,
+        origin: Arc::clone(&incoming.origin),
         agent: head.headers.get(http::header::USER_AGENT).cloned(),
         suspicion,
-        urlencoded: reading::is_form(head),
+        urlencoded: incoming.lines.has(Line::ContentType) && reading::is_form(head),
         injection,
         signs_out,
         ended_here: false,

@@ -3,7 +3,7 @@
 //! certainly an HTML page stays as the portal sent it.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
@@ -49,7 +49,7 @@ impl Injection {
     /// navigates at a portal that wants it. HTTP/1.0 has no way to send a page whose length
     /// is not known yet.
     pub(super) fn of(site: &Site, head: &RequestHeader, incoming: &Incoming) -> Self {
-        let navigates = incoming.method == "GET" && incoming.kind == Kind::Page;
+        let navigates = incoming.method == Method::GET && incoming.kind == Kind::Page;
         let old = head.version < Version::HTTP_11;
         match site.script_tag {
             Some(_) if navigates && !old => Self::Wanted,

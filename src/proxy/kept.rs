@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use super::settle::{Settled, add_cookie, settle};
 use super::{answer, facts, forward, reading, receive, resent, route, upstream, watch};
 use crate::net::cookies::SESSION;
 use crate::net::kind::Kind;
+use crate::net::lines::Lines;
 use crate::net::path::RequestPath;
 use crate::net::set_cookie;
 use crate::pages::render::KeptNotice;
@@ -84,7 +85,7 @@ pub(super) async fn hold(
 /// in the visitor's name, be it a code later. At a login address nothing is kept:
 /// it may hold a password.
 fn is_form_of_the_portal(session: &Session, site: &Site, incoming: &Incoming) -> bool {
-    incoming.method == "POST"
+    incoming.method == Method::POST
         && receive::navigates(session)
         && receive::sender(session, &incoming.origin.host) == Sender::Here
         && content_type(session).is_some_and(is_form)
@@ -168,7 +169,7 @@ pub(super) async fn send_on(
                 watch::carries(None, None);
             }
             keep_the_proof(&mut exchange, &proven)?;
-            resent::fit(&mut exchange, &path).await?;
+            resent::fit(&mut exchange, path.as_str()).await?;
             if resent::is_wanted_elsewhere(&exchange) {
                 let cookies = exchange.header.headers.get_all(header::SET_COOKIE).iter();
                 let cookies = cookies.filter_map(|line| line.to_str().ok()).map(str::to_owned);
@@ -232,13 +233,6 @@ fn rebuilt(
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (lines.target.as_str(), None),
     };
-    let kept = Incoming {
-        method: "POST".to_owned(),
-        path: RequestPath::parse(path).ok()?,
-        query,
-        kind: Kind::Page,
-        origin: incoming.origin.clone(),
-    };
     let mut head = session.req_header().clone();
     head.set_uri(lines.target.parse().ok()?);
     for name in [header::CONTENT_TYPE, header::ORIGIN, header::REFERER, header::COOKIE] {
@@ -260,6 +254,14 @@ fn rebuilt(
     if let Some(referer) = &lines.referer {
         set(header::REFERER, referer)?;
     }
+    let kept = Incoming {
+        method: Method::POST,
+        path: RequestPath::parse(path).ok()?,
+        query,
+        kind: Kind::Page,
+        lines: Lines::of(&head.headers),
+        origin: Arc::clone(&incoming.origin),
+    };
     Some((head, kept))
 }
 

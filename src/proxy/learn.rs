@@ -107,7 +107,7 @@ pub(super) fn without_hidden_tokens(
     incoming: &Incoming,
     visit: Visit,
 ) -> Visit {
-    match may_hide_a_token(&site.portal.identity, headers, &incoming.method) {
+    match may_hide_a_token(&site.portal.identity, headers, incoming.method.as_str()) {
         true => Visit { who: Who::Unknown, ..visit },
         false => visit,
     }

@@ -231,7 +231,7 @@ impl Watched {
     fn session_after(&self, exchange: &Exchange, changes: &[CookieChange]) -> CookieSet {
         let identity = self.identity();
         let Passage { sent_cookies, path, .. } = &self.passage;
-        let cookies = sent_cookies.after(changes, &identity.session_cookies, path);
+        let cookies = sent_cookies.after(changes, &identity.session_cookies, path.as_str());
         let Some(pointer) = &identity.session_bearer else { return cookies };
         let token = readable_body(exchange).and_then(|body| bearer_of(body, pointer));
         cookies.with_line(token.map(SessionLine::Authorization))
@@ -392,7 +392,7 @@ impl Watched {
         let return_to = location.map_or_else(ReturnTo::start, |location| {
             ReturnTo::from_location(
                 location,
-                &self.passage.path,
+                self.passage.path.as_str(),
                 &site.portal.hosts,
                 &site.portal.prefix,
             )

@@ -78,7 +78,7 @@ pub(super) async fn read(
         return Err(Failure::BodyTooLarge);
     }
     let sent = Sent {
-        method: &incoming.method,
+        method: incoming.method.as_str(),
         path: &incoming.path,
         query: incoming.query.as_deref(),
         kind: &BodyKind::of(&session.req_header().headers),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderMap, HeaderName};
 use pingora_proxy::Session;
 
 use super::context::{Incoming, Origin};
@@ -11,9 +11,10 @@ use super::fail::Failure;
 use super::peer;
 use crate::config::Limits;
 use crate::net::client::TrustedProxies;
-use crate::net::headers::{connection_is_plain, is_disguised};
+use crate::net::headers::connection_is_plain;
 use crate::net::host::Host;
 use crate::net::kind::{self, Kind};
+use crate::net::lines::{Line, Lines};
 use crate::net::path::RequestPath;
 use crate::site::Parts;
 
@@ -21,13 +22,8 @@ use crate::site::Parts;
 const MOST_LINES: usize = 100;
 
 /// Lines that may come once.
-static SINGLE: [HeaderName; 5] = [
-    header::AUTHORIZATION,
-    header::CONTENT_TYPE,
-    header::ORIGIN,
-    kind::SEC_FETCH_MODE,
-    HeaderName::from_static("sec-fetch-site"),
-];
+const SINGLE: [Line; 5] =
+    [Line::Authorization, Line::ContentType, Line::Origin, Line::SecFetchMode, Line::SecFetchSite];
 
 /// Looks at the head of a request.
 ///
@@ -39,9 +35,10 @@ pub(super) fn receive(
     request_id: &Arc<str>,
 ) -> Result<Incoming, Failure> {
     check_sizes(session, &parts.limits)?;
-    check_lines(session)?;
-    check_framing(session)?;
     let request = session.req_header();
+    let lines = Lines::of(&request.headers);
+    check_lines(&request.headers, lines)?;
+    check_framing(session, lines)?;
     let target = request.raw_path();
     if request.method == http::Method::TRACE || request.method == http::Method::CONNECT {
         return Err(Failure::MethodNotAllowed);
@@ -62,14 +59,14 @@ pub(super) fn receive(
     let path = RequestPath::parse(request.uri.path())
         .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
     let origin = origin(session, &parts.proxies, request_id)?;
-    let upgrade = request.headers.contains_key(header::UPGRADE);
-    check_upgrade(session, upgrade, &origin.host)?;
+    check_upgrade(session, lines.has(Line::Upgrade), &origin.host)?;
     Ok(Incoming {
-        method: request.method.as_str().to_owned(),
+        method: request.method.clone(),
         path,
         query: request.uri.query().map(str::to_owned),
         kind: Kind::of(&request.method, &request.headers),
-        origin,
+        lines,
+        origin: Arc::new(origin),
     })
 }
 
@@ -92,24 +89,25 @@ fn check_sizes(session: &Session, limits: &Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_lines(session: &Session) -> Result<(), Failure> {
-    let headers = &session.req_header().headers;
-    if headers.keys().any(|name| is_disguised(name.as_str())) {
+fn check_lines(headers: &HeaderMap, lines: Lines) -> Result<(), Failure> {
+    if lines.has(Line::Disguised) {
         return Err(Failure::BadRequest("a header line is disguised as another"));
     }
-    if !connection_is_plain(headers) {
+    if lines.has(Line::Connection) && !connection_is_plain(headers) {
         return Err(Failure::BadRequest("the Connection line takes other lines away"));
     }
-    for single in &SINGLE {
-        if headers.get_all(single).iter().nth(1).is_some() {
-            return Err(Failure::BadRequest("a header line that may come once came twice"));
-        }
+    match SINGLE.into_iter().any(|single| lines.repeats(single)) {
+        true => Err(Failure::BadRequest("a header line that may come once came twice")),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// A body whose end two readers find at two places is refused (RFC 9112 section 6.3).
-fn check_framing(session: &Session) -> Result<(), Failure> {
+fn check_framing(session: &Session, lines: Lines) -> Result<(), Failure> {
+    let coding = lines.has(Line::TransferEncoding);
+    if !coding && !lines.has(Line::ContentLength) {
+        return Ok(());
+    }
     let headers = &session.req_header().headers;
     let coded = headers.get_all(header::TRANSFER_ENCODING);
     let chunked = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
@@ -127,8 +125,7 @@ fn check_framing(session: &Session) -> Result<(), Failure> {
     }
     // The server below us drops the length where a coding is given too; the raw head still
     // has both.
-    let both = headers.contains_key(header::TRANSFER_ENCODING)
-        && raw_head(session).is_some_and(|head| has_line(&head, b"content-length"));
+    let both = coding && raw_head(session).is_some_and(|head| has_line(&head, b"content-length"));
     if both { Err(Failure::BadRequest("the body has two lengths")) } else { Ok(()) }
 }
 

@@ -62,7 +62,7 @@ impl Drop for Context {
         let Some(passage) = self.passage() else { return };
         let seen = Seen {
             method: passage.method.as_str(),
-            path: &passage.path,
+            path: passage.path.as_str(),
             status: self.sent.status,
             bytes: self.sent.bytes,
             client: passage.origin.client,

@@ -22,12 +22,15 @@ pub(super) fn route(
     incoming: &Incoming,
     sites: &Sites,
 ) -> Result<Arc<Site>, Failure> {
-    portal_at(&incoming.origin.host, server_name(session).as_deref(), sites)
+    portal_at(&incoming.origin.host, server_name(session), sites)
 }
 
 fn portal_at(host: &Host, server_name: Option<&str>, sites: &Sites) -> Result<Arc<Site>, Failure> {
     let site = sites.at(host).ok_or(Failure::UnknownHost)?;
     let same = server_name.is_none_or(|name| {
+        if name == host.as_str() {
+            return true;
+        }
         let named = Host::parse(name).ok().and_then(|host| sites.at(&host));
         named.is_some_and(|named| named.index == site.index)
     });
@@ -56,9 +59,9 @@ pub(super) fn signs_out(site: &Site, incoming: &Incoming) -> bool {
     destination::signs_out(&site.portal, incoming.asks_for())
 }
 
-fn server_name(session: &Session) -> Option<String> {
+fn server_name(session: &Session) -> Option<&str> {
     let digest = session.digest()?.ssl_digest.as_ref()?;
-    digest.extension.get::<ServerName>().map(|name| name.0.clone())
+    digest.extension.get::<ServerName>().map(|name| name.0.as_str())
 }
 
 #[cfg(test)]

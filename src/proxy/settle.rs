@@ -48,7 +48,7 @@ pub(super) async fn settle(
             None
         }
         (Some(session), PortalCookies::Keep) => {
-            let after = passage.sent_cookies.after(&changes, patterns, &passage.path);
+            let after = passage.sent_cookies.after(&changes, patterns, passage.path.as_str());
             let left = after.is_empty() && !passage.sent_cookies.is_empty();
             let whose = match left || passage.signs_out {
                 true => Whose::Nobodys,
@@ -242,7 +242,7 @@ async fn announced_line(
 ) -> Result<Option<String>, Failure> {
     let site = &passage.site;
     let patterns = &site.portal.identity.session_cookies;
-    let after = passage.sent_cookies.after(changes, patterns, &passage.path);
+    let after = passage.sent_cookies.after(changes, patterns, passage.path.as_str());
     if after.is_empty() {
         return Ok(None);
     }
@@ -262,7 +262,7 @@ fn guest_line(
 ) -> Result<Option<String>, Failure> {
     let site = &passage.site;
     let patterns = &site.portal.identity.session_cookies;
-    let after = passage.sent_cookies.after(changes, patterns, &passage.path);
+    let after = passage.sent_cookies.after(changes, patterns, passage.path.as_str());
     let began_here = match passage.permit.cookies() {
         PortalCookies::Withhold => true,
         PortalCookies::Keep => passage.visit.portal_session != PortalSession::Other,

@@ -2,6 +2,7 @@
 //! sign-ins are not over. Readers take no lock. Whether memory counts is decided above.
 
 use std::collections::HashMap as Counts;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,14 +23,36 @@ const JUDGING: Duration = Duration::from_secs(5);
 
 /// What is remembered.
 pub(super) struct Memory {
-    known: HashMap<Opaque, Known>,
+    known: HashMap<Opaque, Known, ByItself>,
     /// Sessions from sign-in to end, with when they end by themselves: what a stream that
     /// outlasts several portal sessions hangs on.
-    roots: HashMap<Opaque, UnixMillis>,
+    roots: HashMap<Opaque, UnixMillis, ByItself>,
     /// How many changes were told of, by portal session.
     told: Vec<AtomicU64>,
     /// Since everything was forgotten.
     forgotten: Mutex<Option<Stopwatch>>,
+}
+
+/// What a session is known by is random, or comes from a key that nobody outside has. It is a hash
+/// already, and needs none against those who would choose it.
+type ByItself = BuildHasherDefault<First>;
+
+#[derive(Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    // What comes before the bytes is how many there are.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A record with the write it comes from. Nothing means that an end could not be written:
@@ -48,7 +71,7 @@ impl Memory {
     pub(super) fn new() -> Self {
         let told = std::iter::repeat_with(AtomicU64::default).take(PLACES).collect();
         let forgotten = Mutex::default();
-        Self { known: HashMap::new(), roots: HashMap::new(), told, forgotten }
+        Self { known: HashMap::default(), roots: HashMap::default(), told, forgotten }
     }
 
     /// The record at this portal session, whatever it says.

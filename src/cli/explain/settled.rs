@@ -8,6 +8,7 @@ use super::recorded::Recorded;
 use super::words::plain;
 use crate::config::Rotation;
 use crate::identity::{BodyKind, CookieSet, Suspicion, announced};
+use crate::net::lines::Lines;
 use crate::net::set_cookie::CookieChange;
 use crate::policy::{Destination, PortalCookies, PortalSession};
 use crate::session::Learned;
@@ -167,7 +168,8 @@ impl Journey<'_> {
         let identity = &self.site.portal.identity;
         let recorded = passing.recorded;
         let Target { method, query, .. } = passing.target;
-        let mut suspicion = Suspicion::of_head(identity, &recorded.headers, method, query);
+        let lines = Lines::of(&recorded.headers);
+        let mut suspicion = Suspicion::of_head(identity, lines, method, query);
         let form = BodyKind::of(&recorded.headers) == BodyKind::UrlEncoded;
         suspicion.see(identity, form, Some(recorded.body.as_slice()), true);
         suspicion.is_suspect()

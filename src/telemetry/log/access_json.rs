@@ -2,11 +2,11 @@
 //! events. Each request leaves one, and with an event it would cost several times as much.
 
 use std::cell::RefCell;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::clock::{self, UnixMillis};
+use crate::net::address;
 use crate::telemetry::access::{ACCESS, AccessLine};
 
 /// `2026-11-24T14:05:00`: what is the same for all lines of a second.
@@ -129,18 +129,7 @@ impl Fields<'_> {
     fn address(&mut self, name: &str, address: IpAddr) {
         self.name(name);
         self.0.push(b'"');
-        match address {
-            IpAddr::V4(address) => {
-                for (place, octet) in address.octets().into_iter().enumerate() {
-                    if place > 0 {
-                        self.0.push(b'.');
-                    }
-                    self.0.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-                }
-            }
-            // Into memory, where nothing fails.
-            IpAddr::V6(address) => drop(write!(self.0, "{address}")),
-        }
+        address::write(self.0, address);
         self.0.push(b'"');
     }
 }
