@@ -16,6 +16,8 @@ use crate::figures::{self, Memory, number, percentiles, say, size};
 use crate::people;
 
 pub const PORTAL: &str = "wiki";
+/// From so many addresses the browsers come: a client may ask for so much that is costly and no more.
+const ADDRESSES: usize = 250;
 
 pub async fn measure() {
     let people = number("SCALE_PEOPLE", 10_000);
@@ -93,8 +95,9 @@ async fn sign_in(gateway: &Gateway, people: usize) {
                 if turn >= people {
                     break;
                 }
+                let from = u8::try_from(turn % ADDRESSES + 1).unwrap_or(1);
                 // All over the crowd, and nobody twice: the stride is a prime.
-                took.push(one(fresh.clone(), turn.wrapping_mul(7_919) % people).await);
+                took.push(one(fresh.clone().from(from), turn.wrapping_mul(7_919) % people).await);
             }
             took
         });
