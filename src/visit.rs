@@ -1,6 +1,7 @@
 //! A visit: the visitor of one request together with the sessions, ours and the portal's,
 //! by which that visitor is known.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -66,6 +67,15 @@ impl Visit {
         match &self.who {
             Who::Unknown => None,
             Who::Named(session, _) | Who::Proven(session, _) => Some(session),
+        }
+    }
+
+    /// The identifier of a visitor we know, as logs have it.
+    pub fn subject(&self) -> Option<Cow<'_, str>> {
+        match &self.who {
+            Who::Unknown => None,
+            Who::Named(session, _) => Some(session.sub.encode().into()),
+            Who::Proven(_, token) => Some(token.subject().into()),
         }
     }
 }

@@ -107,6 +107,11 @@ impl Passage {
         self.visit.session().filter(|_| carries).map(|session| session.root)
     }
 
+    /// The same, with since when it does.
+    pub(super) fn carrier_since(&self) -> Option<(Opaque, Stopwatch)> {
+        self.carrier().map(|carrier| (carrier, self.since))
+    }
+
     /// From when on whoever sent it is not let through any more without a second factor.
     pub fn until(&self) -> Option<UnixMillis> {
         match (&self.visit.who, self.stage) {

@@ -54,7 +54,7 @@ pub(super) fn clean(
     }
     session_line(request, passage)?;
     match &passage.cookie_line {
-        Some(line) => request.insert_header(header::COOKIE, line.clone())?,
+        Some(line) => request.insert_header("Cookie", line.clone())?,
         None => drop(request.remove_header(&header::COOKIE)),
     }
     introduce(request, passage, parts)?;

@@ -73,7 +73,6 @@ impl Gateway {
     /// need has a box of its own: the framework moves this into one for every request, and all
     /// that it may ever hold is moved along.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
-        let watch = Stopwatch::start();
         let incoming = receive::receive(session, &self.parts, &ctx.request_id)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
         ctx.progress = Progress::Routed(Arc::clone(&site));
@@ -86,7 +85,7 @@ impl Gateway {
         let facts = facts::gather(&self.parts, &site, headers, &incoming, purpose, &visit).await?;
         let verdict = decide(&facts);
         facts::note(&self.parts, &site, &visit, &verdict).await?;
-        site.metrics.decision(watch.elapsed());
+        site.metrics.decision(ctx.since.elapsed());
         match verdict {
             Verdict::OwnPage => {
                 let page = answer::own_page(self, session, ctx, &site, &incoming, &visit);
@@ -164,7 +163,7 @@ impl Gateway {
                     passage.suspicion = Suspicion::Suspect;
                 }
                 reading::note_doubt(self, &passage).await?;
-                watch::carries(passage.carrier(), passage.until());
+                watch::carries(passage.carrier_since(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 ctx.unfinished = true;
                 Ok(Next::Forward)

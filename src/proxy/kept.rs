@@ -157,7 +157,7 @@ pub(super) async fn send_on(
         return answer::not_sent(gateway, session, ctx, proven.cookies, NotSent::Barred).await;
     };
     ctx.ends(VerdictLabel::Forward, ReasonLabel::Proven);
-    watch::carries(passage.carrier(), passage.until());
+    watch::carries(passage.carrier_since(), passage.until());
     let path = passage.path.clone();
     let sending = Sending { gateway: gateway.clone(), passage, form };
     // To its end, even if the client leaves: what the portal changed must be settled.

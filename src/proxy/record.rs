@@ -88,8 +88,7 @@ fn note(ctx: &Context, seen: &Seen<'_>) {
     if !parts.access_log {
         return;
     }
-    let user = ctx.passage().and_then(|passage| passage.visit.session());
-    let user = user.map(|session| session.sub.encode());
+    let user = ctx.passage().and_then(|passage| passage.visit.subject());
     let line = AccessLine {
         request_id: &ctx.request_id,
         portal: site.map(|site| site.portal.name.as_str()),

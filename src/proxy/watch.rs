@@ -67,9 +67,8 @@ pub(super) fn head_complete() {
     carries(None, None);
 }
 
-/// Notes which session carries the request under way, and until when it does.
-pub(super) fn carries(carrier: Option<Opaque>, until: Option<UnixMillis>) {
-    let carrier = carrier.map(|carrier| (carrier, Stopwatch::start()));
+/// Notes which session carries the request under way and since when, and until when it does.
+pub(super) fn carries(carrier: Option<(Opaque, Stopwatch)>, until: Option<UnixMillis>) {
     note(|_| Doing::Serves { carrier, until });
 }
 

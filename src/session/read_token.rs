@@ -28,6 +28,8 @@ const SIGNATURE: usize = 43;
 pub struct ReadToken {
     claims: Claims,
     kid: String,
+    /// Of whom it speaks, as logs have it.
+    subject: String,
     text: Zeroizing<String>,
     /// Of the portal session that it came with first.
     bound: OnceLock<Bound>,
@@ -43,12 +45,18 @@ struct Bound {
 impl ReadToken {
     pub(super) fn new(text: &str, kid: &str, claims: Claims) -> Self {
         let (text, kid) = (Zeroizing::new(text.to_owned()), kid.to_owned());
-        Self { claims, kid, text, bound: OnceLock::new() }
+        let subject = claims.sub.encode();
+        Self { claims, kid, subject, text, bound: OnceLock::new() }
     }
 
     /// The name of the key that signed it.
     pub(super) fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// The identifier of whom it speaks of, in its own spelling.
+    pub fn subject(&self) -> &str {
+        &self.subject
     }
 
     /// The identifiers that `binder`, the one of the token's own portal, gives to the cookies that
