@@ -54,7 +54,7 @@ impl ReadToken {
         &self.kid
     }
 
-    /// The identifier of whom it speaks of, in its own spelling.
+    /// The identifier of whom it speaks, as it is spelled in a token and in logs.
     pub fn subject(&self) -> &str {
         &self.subject
     }
