@@ -95,7 +95,7 @@ const TRUSTED_FAMILIES: &[&str] = &["cf-", "x-accel-", "x-sendfile", "x-portcull
 
 /// What the `Connection` header may name. Anything else would take a line away from the
 /// portal that we decided by (RFC 9110 section 7.6.1).
-const CONNECTION_OPTIONS: &[&str] = &["close", "keep-alive", "upgrade", "te", "http2-settings"];
+const CONNECTION_OPTIONS: &[&str] = &["keep-alive", "close", "upgrade", "te", "http2-settings"];
 
 /// Whether a client's line of this name stays with us.
 pub fn is_trusted_name(name: &str) -> bool {
@@ -212,14 +212,13 @@ pub fn trusted_names(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// Whether `Connection` names nothing but what concerns the connection.
 pub fn connection_is_plain(headers: &HeaderMap) -> bool {
-    let is_known =
-        |option: &str| CONNECTION_OPTIONS.iter().any(|known| option.eq_ignore_ascii_case(known));
-    headers.get_all(http::header::CONNECTION).iter().all(|line| {
-        line.to_str().is_ok_and(|line| {
-            // As a rule it names one.
-            let mut options = line.split(',').map(str::trim).filter(|option| !option.is_empty());
-            is_known(line) || options.all(is_known)
-        })
+    let is_known = |option: &[u8]| {
+        CONNECTION_OPTIONS.iter().any(|known| option.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    headers.get_all(http::header::CONNECTION).iter().map(http::HeaderValue::as_bytes).all(|line| {
+        // As a rule it names one.
+        let options = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        is_known(line) || options.filter(|option| !option.is_empty()).all(is_known)
     })
 }
 

@@ -46,8 +46,8 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), HostError> {
             None => Err(HostError),
         };
     }
-    match authority.split_once(':') {
-        Some((name, port)) => Ok((name, Some(port))),
+    match memchr::memchr(b':', authority.as_bytes()).and_then(|at| authority.split_at_checked(at)) {
+        Some((name, port)) => Ok((name, port.get(1..))),
         None => Ok((authority, None)),
     }
 }

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, Method, header};
 
+use super::lines::{Line, Lines};
+
 /// How a browser will show the answer.
 pub const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
@@ -15,10 +17,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether a browser navigates, as far as a GET or HEAD can tell.
-    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
+    /// Whether a browser navigates, as far as a GET or HEAD can tell. The head has these `lines`.
+    pub fn of(method: &Method, headers: &HeaderMap, lines: Lines) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        let upgrades = headers.contains_key(header::UPGRADE);
+        let upgrades = lines.has(Line::Upgrade);
         if reads && !upgrades && navigates(headers) { Self::Page } else { Self::Call }
     }
 }
@@ -39,13 +41,14 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
     use super::Kind;
+    use crate::net::lines::Lines;
 
     fn kind(method: Method, lines: &[(&'static str, &'static str)]) -> Kind {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        Kind::of(&method, &headers)
+        Kind::of(&method, &headers, Lines::of(&headers))
     }
 
     #[test]

@@ -35,22 +35,33 @@ pub enum Line {
     Disguised,
 }
 
+/// What stands between a name and a value, and after both.
+const BETWEEN: usize = ": \r\n".len();
+
 /// The lines of one head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     present: u16,
     repeated: u16,
+    size: usize,
 }
 
 impl Lines {
     /// The lines of this head.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut lines = Self::default();
-        for bit in headers.iter().filter_map(|(name, _)| line(name)).map(Line::bit) {
+        for (name, value) in headers {
+            let bit = line(name).map_or(0, Line::bit);
             lines.repeated |= lines.present & bit;
             lines.present |= bit;
+            lines.size += name.as_str().len() + value.len() + BETWEEN;
         }
         lines
+    }
+
+    /// How many bytes they take, as HTTP/1.1 writes them.
+    pub fn size(self) -> usize {
+        self.size
     }
 
     /// Whether it has such a line.
@@ -68,6 +79,11 @@ impl Line {
     const fn bit(self) -> u16 {
         1 << self as u16
     }
+}
+
+/// The names of a head that are of this kind.
+pub fn named(headers: &HeaderMap, wanted: Line) -> Vec<HeaderName> {
+    headers.keys().filter(|name| line(name) == Some(wanted)).cloned().collect()
 }
 
 /// What a name is. Those that browsers send and that decide nothing are told at once.
@@ -133,7 +149,9 @@ mod tests {
         for absent in [Line::Origin, Line::Trusted, Line::Disguised, Line::Upgrade] {
             assert!(!seen.has(absent) && !seen.repeats(absent), "{absent:?}");
         }
-        assert_eq!(lines(&["accept", "cookie", "cookie"]), Lines::default());
+        let others = lines(&["accept", "cookie", "cookie"]);
+        assert!((others.present, others.repeated) == (0, 0));
+        assert_eq!(others.size(), "accept: x\r\ncookie: x\r\ncookie: x\r\n".len());
     }
 
     /// What is told at once is what the rules for names say: none that only a proxy may set, and

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
+use pingora_http::RequestHeader;
 use pingora_proxy::Session;
 
 use super::context::{Incoming, Origin};
@@ -34,9 +35,9 @@ pub(super) fn receive(
     parts: &Parts,
     request_id: &Arc<str>,
 ) -> Result<Incoming, Failure> {
-    check_sizes(session, &parts.limits)?;
     let request = session.req_header();
     let lines = Lines::of(&request.headers);
+    check_sizes(request, lines, &parts.limits)?;
     check_lines(&request.headers, lines)?;
     check_framing(session, lines)?;
     let target = request.raw_path();
@@ -64,7 +65,7 @@ pub(super) fn receive(
         method: request.method.clone(),
         path,
         query: request.uri.query().map(str::to_owned),
-        kind: Kind::of(&request.method, &request.headers),
+        kind: Kind::of(&request.method, &request.headers, lines),
         lines,
         origin: Arc::new(origin),
     })
@@ -75,15 +76,11 @@ pub(super) fn navigates(session: &Session) -> bool {
     kind::navigates(&session.req_header().headers)
 }
 
-fn check_sizes(session: &Session, limits: &Limits) -> Result<(), Failure> {
-    let request = session.req_header();
+fn check_sizes(request: &RequestHeader, lines: Lines, limits: &Limits) -> Result<(), Failure> {
     if request.raw_path().len() > limits.uri {
         return Err(Failure::UriTooLong);
     }
-    let line =
-        |(name, value): (&HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 4;
-    let size: usize = request.headers.iter().map(line).sum();
-    if size > limits.headers || request.headers.len() > MOST_LINES {
+    if lines.size() > limits.headers || request.headers.len() > MOST_LINES {
         return Err(Failure::HeadTooLarge);
     }
     Ok(())

@@ -21,6 +21,7 @@ use crate::identity::{
 };
 use crate::net::cookies::{Cookies, is_like_ours};
 use crate::net::kind::Kind;
+use crate::net::lines::Lines;
 use crate::net::set_cookie::{self, CookieChange};
 use crate::policy::{
     Challenge, Demand, Destination, Facts, PortalCookies, PortalSession, Stage, Standing, Verdict,
@@ -86,7 +87,8 @@ impl<'a> Journey<'a> {
 
     /// The next request, told in `line`.
     pub(super) fn step(&mut self, recorded: &Recorded, limits: &Limits, line: &mut Line) {
-        let kind = Kind::of(&recorded.asked.method, &recorded.headers);
+        let kind =
+            Kind::of(&recorded.asked.method, &recorded.headers, Lines::of(&recorded.headers));
         line.portal = self.site.portal.name.clone();
         line.kind = if kind == Kind::Page { "page" } else { "call" };
         line.visitor = "unknown";
