@@ -12,7 +12,7 @@ use pingora_http::RequestHeader;
 use super::context::Origin;
 use super::exchange::{self, Exchange};
 use super::fail::Failure;
-use super::forward::set_origin;
+use super::forward;
 use super::gateway::Gateway;
 use crate::clock::UnixMillis;
 use crate::config::source::{BasicRule, WhoamiRule};
@@ -171,7 +171,7 @@ fn question(
     session: &CookieSet,
 ) -> pingora_error::Result<RequestHeader> {
     let mut request = RequestHeader::build("GET", target.as_bytes(), Some(10))?;
-    set_origin(&mut request, origin)?;
+    forward::edit(&mut request, |headers| forward::set_origin(headers, origin))?;
     request.insert_header(header::ACCEPT, "application/json, text/html;q=0.9, */*;q=0.1")?;
     request.insert_header(header::ACCEPT_ENCODING, "identity")?;
     request.insert_header(header::USER_AGENT, "Portcullis")?;

@@ -163,6 +163,7 @@ impl Gateway {
                     passage.suspicion = Suspicion::Suspect;
                 }
                 reading::note_doubt(self, &passage).await?;
+                forward::clean(session.req_header_mut(), &passage, &self.parts)?;
                 watch::carries(passage.carrier_since(), passage.until());
                 ctx.progress = Progress::Permitted(Box::new(passage));
                 ctx.unfinished = true;
@@ -281,7 +282,8 @@ impl ProxyHttp for InForce {
         peer.map(Box::new).map_err(|failure| broken(&failure))
     }
 
-    /// Stage 6b: the request as the portal gets it. Runs again on each retry.
+    /// Stage 6b, its end: the portal gets a copy of the request as it was let through. Runs again
+    /// on each retry.
     async fn upstream_request_filter(
         &self,
         _: &mut Session,
@@ -289,10 +291,7 @@ impl ProxyHttp for InForce {
         ctx: &mut Context,
     ) -> Result<()> {
         match ctx.passage() {
-            Some(passage) => {
-                forward::clean(request, passage, &ctx.gateway.parts)?;
-                passage.injection.ask(request)
-            }
+            Some(passage) => passage.injection.ask(request),
             None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
         }
     }

@@ -215,8 +215,7 @@ async fn judge(
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;
-    forward::clean(&mut head, &passage, &gateway.parts)
-        .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
+    forward::clean(&mut head, &passage, &gateway.parts)?;
     Ok(Some((passage, head)))
 }
 

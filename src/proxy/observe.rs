@@ -50,8 +50,7 @@ pub(super) async fn carry(
     login: Login,
 ) -> Result<Exchange, Failure> {
     let mut request = session.req_header().clone();
-    forward::clean(&mut request, &passage, &gateway.parts)
-        .map_err(|error| Failure::BadAnswer(error.etype().as_str().to_owned()))?;
+    forward::clean(&mut request, &passage, &gateway.parts)?;
     let watched = Watched {
         gateway: gateway.clone(),
         shows_page: receive::navigates(session),
