@@ -317,6 +317,8 @@ impl ProxyHttp for InForce {
             }
         }
         match ctx.passage() {
+            // The end of a body alone brings the portal nothing.
+            Some(_) if body.is_none() => Ok(()),
             Some(passage) => gateway.stands(passage).await.map_err(|failure| broken(&failure)),
             None => Err(Error::explain(ErrorType::InternalError, "a body without a permit")),
         }

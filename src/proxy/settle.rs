@@ -36,10 +36,15 @@ pub(super) async fn settle(
     head: &mut ResponseHeader,
 ) -> Result<Settled, Failure> {
     let parts = &*gateway.parts;
-    drop_our_names(head)?;
-    let now = parts.now();
     let patterns = &passage.site.portal.identity.session_cookies;
-    let changes = set_cookie::changes(&head.headers, now);
+    // Most answers set none.
+    let changes = match head.headers.contains_key(header::SET_COOKIE) {
+        true => {
+            drop_our_names(head)?;
+            set_cookie::changes(&head.headers, parts.now())
+        }
+        false => Vec::new(),
+    };
     let announced = sign_in::take_announcement(&passage.site.portal.identity, head);
     let touched = changes.iter().any(|change| is_session_cookie(patterns, &change.name));
     let line = match (carrier(passage, announced.is_some()), passage.permit.cookies()) {
