@@ -78,12 +78,14 @@ impl ServerApp for Front {
         let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
         // A connection may last for days, and must not hold on to what was in force when it began.
         drop(gateway);
-        let streams = Streams::of(self);
-        let served = streams.process_new(stream, shutdown);
+        let recall = Arc::<Recall>::default();
         match http2 {
             // Each of its streams is watched, and the framework ends it when none comes.
-            true => served.await,
-            false => self.watch.over(Of::Connection, served).await.flatten(),
+            true => Streams::of(self, recall).process_new(stream, shutdown).await,
+            false => {
+                let served = recall.over(self.proxy.process_new(stream, shutdown));
+                self.watch.over(Of::Connection, served).await.flatten()
+            }
         }
     }
 
@@ -92,7 +94,7 @@ impl ServerApp for Front {
     }
 }
 
-/// The framework's proxy as one connection sees it, with a watch over each stream of HTTP/2: one
+/// The framework's proxy as one connection of HTTP/2 sees it, with a watch over each stream: one
 /// that carries nothing for a while would outlive its session, since the framework asks us at
 /// each part alone.
 struct Streams {
@@ -102,9 +104,9 @@ struct Streams {
 }
 
 impl Streams {
-    fn of(front: &Front) -> Arc<Self> {
+    fn of(front: &Front, recall: Arc<Recall>) -> Arc<Self> {
         let (proxy, watch) = (Arc::clone(&front.proxy), Arc::clone(&front.watch));
-        Arc::new(Self { proxy, watch, recall: Arc::default() })
+        Arc::new(Self { proxy, watch, recall })
     }
 }
 
@@ -115,13 +117,9 @@ impl HttpServerApp for Streams {
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        let http2 = session.is_http2();
         let served = Arc::clone(&self.recall).over(self.proxy.process_new_http(session, shutdown));
-        match http2 {
-            // Whatever is dropped unfinished is reset, and the streams beside it go on.
-            true => self.watch.over(Of::Stream, served).await.flatten(),
-            false => served.await,
-        }
+        // Whatever is dropped unfinished is reset, and the streams beside it go on.
+        self.watch.over(Of::Stream, served).await.flatten()
     }
 
     async fn http_cleanup(&self) {
