@@ -28,7 +28,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(60);
 /// One time step ahead of the clock, the furthest a code can have been spent.
 const AHEAD: u64 = 30;
 /// sled takes a gigabyte unless told.
-const CACHE: u64 = 32 << 20;
+const CACHE: u64 = 16 << 20;
 
 /// Where a store lies.
 struct Place {
