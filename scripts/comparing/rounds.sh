@@ -69,25 +69,29 @@ full_load() {
     ' "$folder/load.out" >>"$folder/measured"
 }
 
-# The same number of requests a second for all, so that latencies can be compared. Appends
+# The same number of requests a second for all, so that latencies can be compared, each at its own
+# time: generators that fire in bursts measure how requests wait for each other. The program has a
+# core to itself, so that it does not wait for who asks. Appends
 # `what program median 99th-percentile`, in microseconds.
 half_load() {
-    local what=$1 name=$2 rate=$3 clients=8
-    # Over HTTP/1.1 one after the other: the framework reads no request before it answered the last.
-    local protocol=(--h1 --max-concurrent-streams 1 "http://localhost/projects?state=open"
-        --connect-to "127.0.0.1:${http[$name]}")
-    [ "$what" = http ] || protocol=(--max-concurrent-streams 4 "https://localhost/projects?state=open"
-        --connect-to "127.0.0.1:${https[$name]}")
-    rm -f "$folder/requests"
-    h2load --threads 1 --clients $clients --rps $((rate / clients)) \
-        --duration "$SECONDS_EACH" --warm-up-time 0 --log-file "$folder/requests" "${h2_lines[@]}" \
-        "${protocol[@]}" >"$folder/load.out"
+    local what=$1 name=$2 rate=$3 address=${http[$2]} others=0
+    [ "$(nproc)" = 1 ] || others=1-$(($(nproc) - 1))
+    [ "$what" = http ] || address=${https[$name]}
+    run_on 0 $(processes_of "$name")
+    run_on "$others" $(processes_of portal)
+    request_lines | taskset --cpu-list "$others" "$pace" "$what" "127.0.0.1:$address" \
+        '/projects?state=open' "$rate" "$SECONDS_EACH" >"$folder/paced" ||
+        complain "no clean run: $what at $name"
+    run_on "0,$others" $(processes_of "$name") $(processes_of portal)
     forget_log
-    refuse_failures "$what at $name"
-    # Those of the first half second warm up.
-    awk 'NR == 1 { first = $1 } $1 > first + 500000 { print $3 }' "$folder/requests" | sort --numeric-sort |
-        awk -v what="late_$what" -v name="$name" '{ all[NR] = $1 }
-            END { print what, name, all[int((NR + 1) / 2)], all[int(NR * 0.99)] }' >>"$folder/measured"
+    printf 'late_%s %s %s\n' "$what" "$name" "$(cat "$folder/paced")" >>"$folder/measured"
+}
+
+# $1: cores; then processes.
+run_on() {
+    local cores=$1 process
+    shift
+    for process in "$@"; do taskset --all-tasks --cpu-list --pid "$cores" "$process" >/dev/null; done
 }
 
 # The log of what is measured must not fill the disk.
