@@ -1,9 +1,11 @@
 //! A store that is filled from a copy. It grows beside the place where it is to lie and is put
 //! there whole in the end, so that no gateway ever opens a part of it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use fs2::FileExt;
 
 use super::committer::Job;
 use super::head::{Head, sync_folder};
@@ -103,12 +105,21 @@ impl NewStore {
         // code up to that moment. The gateway that was copied may have taken some until then.
         drop(self.store.take());
         let (from, to) = (&self.beside, &self.place);
+        await_release(&from.folder)?;
         fs::rename(&from.folder, &to.folder).map_err(OpenError::io(&to.folder))?;
         sync_folder(&to.folder).map_err(OpenError::io(&to.folder))?;
         // In between the store has no HEAD, and is refused.
         fs::rename(&from.head, &to.head).map_err(OpenError::io(&to.head))?;
         sync_folder(&to.head).map_err(OpenError::io(&to.head))
     }
+}
+
+/// A thread of sled's, or a child of ours that is about to begin, may hold on to the lock a moment
+/// longer than the store: whoever opened it next would be told that it is in use.
+fn await_release(folder: &Path) -> Result<(), OpenError> {
+    let locked = folder.join("db");
+    let file = File::open(&locked).map_err(OpenError::io(&locked))?;
+    file.lock_exclusive().and_then(|()| FileExt::unlock(&file)).map_err(OpenError::io(&locked))
 }
 
 impl Drop for NewStore {
