@@ -205,11 +205,6 @@ pub fn is_of_the_protocol(name: &str) -> bool {
         || families.iter().any(|family| folded.starts_with(family))
 }
 
-/// The lines of a client that stay with us.
-pub fn trusted_names(headers: &HeaderMap) -> Vec<HeaderName> {
-    headers.keys().filter(|name| is_trusted_name(name.as_str())).cloned().collect()
-}
-
 /// Whether `Connection` names nothing but what concerns the connection.
 pub fn connection_is_plain(headers: &HeaderMap) -> bool {
     let is_known = |option: &[u8]| {

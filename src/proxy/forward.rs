@@ -1,7 +1,6 @@
 //! Stage 6b: the request as the portal gets it. Only a [`Passage`], which holds a permit,
 //! comes here. The framework copies what is edited here, again on each retry.
 
-use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts as Head;
 use pingora_error::{Error, ErrorType, OrErr as _};
@@ -12,7 +11,7 @@ use super::fail::Failure;
 use super::introduce::introduce;
 use crate::identity::SessionLine;
 use crate::net::address;
-use crate::net::headers::{spellings_of, trusted_names};
+use crate::net::headers::spellings_of;
 use crate::net::lines::{self, Line};
 use crate::policy::rules::tokens;
 use crate::policy::{Destination, PortalCookies};
@@ -23,6 +22,9 @@ use crate::visit::Who;
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What a client's request may have and the portal's may not. A disguised line was refused before.
+const NOT_FOR_PORTALS: [Line; 3] = [Line::Trusted, Line::Disguised, Line::BetweenTwo];
 
 /// Room for most addresses.
 const ADDRESS: usize = 16;
@@ -40,15 +42,8 @@ pub(super) fn clean(
 ) -> Result<(), Failure> {
     origin_form(request);
     edit(request, |headers| {
-        if passage.lines.has(Line::Trusted) {
-            for name in trusted_names(headers) {
-                headers.remove(name);
-            }
-        }
-        if passage.lines.has(Line::BetweenTwo) {
-            for name in lines::named(headers, Line::BetweenTwo) {
-                headers.remove(name);
-            }
+        for line in NOT_FOR_PORTALS.into_iter().filter(|line| passage.lines.has(*line)) {
+            remove(headers, lines::named(headers, line));
         }
         authorization(headers, passage);
         session_line(headers, passage)?;
@@ -124,8 +119,12 @@ fn value(text: &str) -> pingora_error::Result<HeaderValue> {
 
 /// Takes away every line that some portal takes for one of this name.
 pub(super) fn remove_spellings(headers: &mut HeaderMap, name: &HeaderName) {
-    for spelling in spellings_of(headers, name.as_str()) {
-        headers.remove(spelling);
+    remove(headers, spellings_of(headers, name.as_str()));
+}
+
+fn remove(headers: &mut HeaderMap, names: Vec<HeaderName>) {
+    for name in names {
+        headers.remove(name);
     }
 }
 
@@ -147,7 +146,7 @@ pub(super) fn set_origin(headers: &mut HeaderMap, origin: &Origin) -> pingora_er
     if let Some(client) = origin.client {
         let mut text = Vec::with_capacity(ADDRESS);
         address::write(&mut text, client);
-        let text = HeaderValue::from_maybe_shared(Bytes::from(text));
+        let text = HeaderValue::try_from(text);
         let text = text.or_err(ErrorType::InvalidHTTPHeader, "an address is no line")?;
         headers.insert(&FORWARDED_FOR, text);
     }
