@@ -217,7 +217,8 @@ impl Store for SledStore {
 }
 
 impl Drop for SledStore {
-    // The lock on the folder is free when this returns.
+    // The lock on the folder is free when this returns, or a moment later: what holds on to it can
+    // not be waited for here, since another gateway may take the lock at once and keep it.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(committer) = self.committer.take() {
