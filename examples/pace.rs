@@ -6,23 +6,23 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::error::Error;
-use std::io::{BufRead as _, stdin};
+use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use http::{HeaderName, HeaderValue, Request, Version, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio_rustls::TlsConnector;
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -32,12 +32,11 @@ const CLIENTS: u32 = 8;
 /// What comes before that only warms up.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// What is asked, and where.
+/// What is asked, and where: over TLS where there is a certificate to trust.
 struct Asked {
     address: SocketAddr,
-    tls: bool,
-    target: String,
-    lines: HeaderMap,
+    tls: Option<Arc<ClientConfig>>,
+    request: Request<Empty<Bytes>>,
 }
 
 /// One connection, by the protocol that it speaks.
@@ -46,19 +45,16 @@ enum Client {
     Second(http2::SendRequest<Empty<Bytes>>),
 }
 
-/// Arguments: `http` or `tls`, an address, a path, requests a second, seconds. The lines of the
-/// request come in, and out go the median and the 99th percentile, in microseconds.
+/// Arguments: `http`, or the certificate to trust where it is asked over TLS, an address, a path,
+/// requests a second, seconds. The lines of the request come in, and out go the median and the 99th
+/// percentile, in microseconds.
 fn main() -> Result<(), Fault> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [what, address, target, rate, seconds] = words.as_slice() else {
-        return Err("pace http|tls ADDRESS PATH RATE SECONDS <lines".into());
+        return Err("pace http|CERTIFICATE ADDRESS PATH RATE SECONDS <lines".into());
     };
-    let asked = Asked {
-        address: address.parse()?,
-        tls: what == "tls",
-        target: target.clone(),
-        lines: stdin().lock().lines().map(|line| read(&line?)).collect::<Result<_, Fault>>()?,
-    };
+    let tls = (what != "http").then(|| trusting(what)).transpose()?;
+    let asked = Asked { address: address.parse()?, request: request(target, tls.is_some())?, tls };
     let (between, lasts) = (1.0 / rate.parse::<f64>()?, seconds.parse()?);
     let begin = Instant::now() + Duration::from_millis(100);
     let (asked, lasts) = (&asked, Duration::from_secs(lasts));
@@ -78,12 +74,34 @@ fn main() -> Result<(), Fault> {
     })?;
     all.sort_unstable();
     let at = |part: usize| all.get(all.len() * part / 100).map_or(0, Duration::as_micros);
-    writeln(&format!("{} {}", at(50), at(99)))
+    Ok(writeln!(stdout(), "{} {}", at(50), at(99))?)
 }
 
-fn writeln(line: &str) -> Result<(), Fault> {
-    use std::io::Write as _;
-    Ok(writeln!(std::io::stdout(), "{line}")?)
+/// HTTP/2 names the host in the target instead of in a line.
+fn request(target: &str, tls: bool) -> Result<Request<Empty<Bytes>>, Fault> {
+    let mut request = Request::new(Empty::new());
+    for line in stdin().lock().lines() {
+        let (name, value) = read(&line?)?;
+        request.headers_mut().append(name, value);
+    }
+    *request.uri_mut() = target.parse()?;
+    if tls {
+        *request.uri_mut() = format!("https://localhost{target}").parse()?;
+        *request.version_mut() = Version::HTTP_2;
+        request.headers_mut().remove(header::HOST);
+    }
+    Ok(request)
+}
+
+fn trusting(certificate: &str) -> Result<Arc<ClientConfig>, Fault> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate)?)?;
+    let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Arc::new(config))
 }
 
 fn read(line: &str) -> Result<(HeaderName, HeaderValue), Fault> {
@@ -103,10 +121,11 @@ fn ask_in_turn(
     let mut client = runtime.block_on(connect(asked))?;
     let (mut due, mut took) = (first, Vec::new());
     while due < last {
+        let request = asked.request.clone();
         let early = due.saturating_duration_since(Instant::now());
         thread::sleep(early);
         let sent = if early.is_zero() { due } else { Instant::now() };
-        ask(&runtime, &mut client, asked)?;
+        runtime.block_on(ask(&mut client, request))?;
         if due.saturating_duration_since(first) > WARM_UP {
             took.push(sent.elapsed());
         }
@@ -118,98 +137,31 @@ fn ask_in_turn(
 async fn connect(asked: &Asked) -> Result<Client, Fault> {
     let stream = TcpStream::connect(asked.address).await?;
     stream.set_nodelay(true)?;
-    if !asked.tls {
+    let Some(tls) = &asked.tls else {
         let (client, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         return Ok(Client::First(client));
-    }
-    let anybody = Arc::new(Anybody(ring::default_provider().into()));
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&anybody.0))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(anybody)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    };
     let name = ServerName::try_from("localhost")?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
     let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(Client::Second(client))
 }
 
-fn ask(runtime: &Runtime, client: &mut Client, asked: &Asked) -> Result<(), Fault> {
-    let mut request = Request::new(Empty::new());
-    let uri =
-        if asked.tls { format!("https://localhost{}", asked.target) } else { asked.target.clone() };
-    *request.uri_mut() = uri.parse()?;
-    *request.headers_mut() = asked.lines.clone();
-    runtime.block_on(async {
-        let answer = match client {
-            Client::First(client) => {
-                client.ready().await?;
-                client.send_request(request).await?
-            }
-            Client::Second(client) => {
-                *request.version_mut() = Version::HTTP_2;
-                request.headers_mut().remove(http::header::HOST);
-                client.send_request(request).await?
-            }
-        };
-        whole(answer).await
-    })
+async fn ask(client: &mut Client, request: Request<Empty<Bytes>>) -> Result<(), Fault> {
+    let answer = match client {
+        Client::First(client) => {
+            client.ready().await?;
+            client.send_request(request).await?
+        }
+        Client::Second(client) => client.send_request(request).await?,
+    };
+    whole(answer).await
 }
 
 async fn whole(answer: http::Response<Incoming>) -> Result<(), Fault> {
     let status = answer.status();
     answer.into_body().collect().await?;
     if status.is_success() { Ok(()) } else { Err(format!("answered {status}").into()) }
-}
-
-/// What is measured is on this machine, and has a certificate made for the occasion.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

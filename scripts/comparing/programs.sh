@@ -148,10 +148,11 @@ telemetry: { log: json, level: info, access_log: true }
 END
 }
 
-# A certificate and a token as haproxy reads them.
+# A certificate, which who asks can trust by itself, and a token as haproxy reads them.
 make_secrets() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
         -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -addext basicConstraints=critical,CA:FALSE \
         -keyout "$folder/localhost.key" -out "$folder/localhost.crt" 2>/dev/null
     cat "$folder/localhost.crt" "$folder/localhost.key" >"$folder/localhost.pem"
     openssl rand -base64 32 >"$folder/master.key"

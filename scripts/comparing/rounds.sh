@@ -74,12 +74,12 @@ full_load() {
 # core to itself, so that it does not wait for who asks. Appends
 # `what program median 99th-percentile`, in microseconds.
 half_load() {
-    local what=$1 name=$2 rate=$3 address=${http[$2]} others=0
+    local what=$1 name=$2 rate=$3 address=${http[$2]} over=http others=0
     [ "$(nproc)" = 1 ] || others=1-$(($(nproc) - 1))
-    [ "$what" = http ] || address=${https[$name]}
+    [ "$what" = http ] || address=${https[$name]} over=$folder/localhost.crt
     run_on 0 $(processes_of "$name")
     run_on "$others" $(processes_of portal)
-    request_lines | taskset --cpu-list "$others" "$pace" "$what" "127.0.0.1:$address" \
+    request_lines | taskset --cpu-list "$others" "$pace" "$over" "127.0.0.1:$address" \
         '/projects?state=open' "$rate" "$SECONDS_EACH" >"$folder/paced" ||
         complain "no clean run: $what at $name"
     run_on "0,$others" $(processes_of "$name") $(processes_of portal)
