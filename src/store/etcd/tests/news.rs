@@ -3,15 +3,11 @@
 use std::time::Instant;
 
 use etcd_client::{Client, DeleteOptions};
-use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::TryRecvError;
 
+use super::single::Single;
 use super::*;
 use crate::clock::steady;
-
-/// Held by whoever makes etcd forget, which is for all who share it, and by whoever needs that it
-/// remembers.
-static MEMORY: Mutex<()> = Mutex::const_new(());
 
 async fn beat_after(events: &mut broadcast::Receiver<Event>, moment: Instant) {
     let waiting = async {
@@ -103,17 +99,16 @@ async fn what_is_swept_or_removed_by_etcd_is_told_to_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_that_etcd_has_forgotten_is_said() {
-    let _alone = MEMORY.lock().await;
-    let home = Home::new();
-    let store = home.open().await;
-    let vault = Arc::new(open::open(&home.0, &keyring(1), NOW).await.unwrap());
+    // What is made to forget is forgotten for all who share it.
+    let etcd = Single::start();
+    let store = etcd.open().await;
+    let vault = Arc::new(open::open(&etcd.url("", ""), &keyring(1), NOW).await.unwrap());
     // Away meanwhile: what comes now is not heard.
     for _ in 0..3 {
         store.commit(NOW, vec![put(&factor("ann"), "x")]).await.unwrap();
     }
-    let mut etcd =
-        Client::connect([format!("127.0.0.1:{}", cluster().ports[0])], None).await.unwrap();
-    etcd.compact(vault.look(&[]).await.unwrap().revision, None).await.unwrap();
+    let revision = vault.look(&[]).await.unwrap().revision;
+    etcd.run(&format!("etcdctl compact {revision}"));
     let mut events = vault.events.subscribe();
     let following = tokio::spawn(feed::follow(Arc::clone(&vault)));
     assert_eq!(news(&mut events).await, Event::Resync);
@@ -124,7 +119,6 @@ async fn a_gap_that_etcd_has_forgotten_is_said() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gap_that_etcd_remembers_is_filled() {
-    let _alone = MEMORY.lock().await;
     let home = Home::new();
     let store = home.open().await;
     let vault = Arc::new(open::open(&home.0, &keyring(1), NOW).await.unwrap());
