@@ -18,6 +18,7 @@ use crate::notify::{LetterError, NotifyError};
 use crate::pages::render::RenderError;
 use crate::proxy::in_force::InForce;
 use crate::proxy::service::PeerNamed;
+use crate::proxy::workers::Workers;
 use crate::proxy::{service, tls};
 use crate::session::KeyRingError;
 use crate::site::Parts;
@@ -94,15 +95,16 @@ pub enum ServerError {
     Signals(std::io::Error),
 }
 
-/// Runs the gateway until a signal to stop. Where it has a `source`, another configuration may
-/// come from there meanwhile. `ready` hears one line for each listener, once all of them take
-/// requests.
+/// Runs the gateway until a signal to stop, its public connections on `workers`. Where it has a
+/// `source`, another configuration may come from there meanwhile. `ready` hears one line for each
+/// listener, once all of them take requests.
 ///
 /// # Errors
 /// When it cannot start; or when the store cannot be closed cleanly in the end.
 pub async fn run(
     config: Config,
     source: Option<Source>,
+    workers: &Arc<Workers>,
     ready: impl FnOnce(&[String]),
 ) -> Result<(), ServerError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -115,7 +117,7 @@ pub async fn run(
     let served = match House::build(config, keyring, Arc::clone(&store), clock, metrics).await {
         Ok((house, orders)) => {
             let reload = source.map(|source| house.reload(source, fixed.clone()));
-            let served = serve(&house, orders, &fixed, reload, ready).await;
+            let served = serve(&house, orders, &fixed, reload, workers, ready).await;
             house.ends(&served).await;
             served
         }
@@ -212,6 +214,7 @@ async fn serve(
     orders: Orders,
     fixed: &Fixed,
     reload: Option<Reload>,
+    workers: &Arc<Workers>,
     ready: impl FnOnce(&[String]),
 ) -> Result<(), ServerError> {
     let (stop, stopped) = watch::channel(false);
@@ -219,7 +222,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Signals)?;
     let House { lasting, in_force, .. } = house;
     let mut services = JoinSet::new();
-    let mut lines = listen(in_force, fixed, &mut services, &stopped).await?;
+    let mut lines = listen(in_force, fixed, &mut services, workers, &stopped).await?;
     if let Some(address) = fixed.admin {
         let bound = bind(address).await?;
         lines.push(format!("admin on http://{}", local(&bound, address)));
@@ -275,6 +278,7 @@ async fn listen(
     in_force: &InForce,
     fixed: &Fixed,
     services: &mut JoinSet<()>,
+    workers: &Arc<Workers>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<String>, ServerError> {
     let front = service::front(in_force);
@@ -291,7 +295,8 @@ async fn listen(
             true => PeerNamed::ByHeader,
             false => PeerNamed::BySocket,
         };
-        services.spawn(service::serve(bound, acceptor, named, Arc::clone(&front), stopped.clone()));
+        let (front, workers) = (Arc::clone(&front), Arc::clone(workers));
+        services.spawn(service::serve(bound, acceptor, named, front, workers, stopped.clone()));
     }
     Ok(lines)
 }

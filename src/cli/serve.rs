@@ -2,8 +2,10 @@
 
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config;
+use crate::proxy::workers::Workers;
 use crate::server::{self, Source};
 use crate::telemetry::log;
 
@@ -43,7 +45,12 @@ pub(super) fn start(
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let served = runtime.block_on(server::run(config, source, ready));
+    // They outlive the store, which one of them may have connected.
+    let workers = match Workers::start(runtime.metrics().num_workers()) {
+        Ok(workers) => Arc::new(workers),
+        Err(error) => return failed(&error),
+    };
+    let served = runtime.block_on(server::run(config, source, &workers, ready));
     log::write_out();
     match served {
         Ok(()) => 0,

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod in_force;
 pub mod service;
 pub mod tls;
+pub mod workers;
 
 // Public for the benches alone, which measure these by themselves.
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! The public listeners: accept, shake hands, serve; and stop without breaking off what is
 //! under way.
 
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::buffered::Buffered;
 use super::connection::Front;
 use super::in_force::InForce;
 use super::watch::KEEP_ALIVE_SECONDS;
+use super::workers::Workers;
 
 /// How long a client may take over the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -67,15 +69,16 @@ pub async fn serve(
     tls: Option<Arc<Acceptor>>,
     named: PeerNamed,
     front: Arc<Front>,
+    workers: Arc<Workers>,
     mut shutdown: ShutdownWatch,
 ) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept(&listener) => match accepted {
                 Ok((stream, peer)) => {
                     let served = connection(stream, peer, tls.clone(), named, Arc::clone(&front), shutdown.clone());
-                    connections.spawn(served);
+                    workers.serve(&mut connections, served);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a connection could not be accepted");
@@ -94,14 +97,27 @@ pub async fn serve(
     }
 }
 
+/// The next connection, not waited on by this thread any more.
+async fn accept(listener: &TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream.into_std()?, peer))
+}
+
 async fn connection(
-    mut stream: tokio::net::TcpStream,
+    stream: std::net::TcpStream,
     mut peer: SocketAddr,
     tls: Option<Arc<Acceptor>>,
     named: PeerNamed,
     front: Arc<Front>,
     shutdown: ShutdownWatch,
 ) {
+    let mut stream = match tokio::net::TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::error!(%error, "a connection could not be served");
+            return;
+        }
+    };
     // Small answers leave at once; without it they are only later.
     let _later_then = stream.set_nodelay(true);
     if named == PeerNamed::ByHeader {

@@ -10,6 +10,7 @@ use pingora_core::upstreams::peer::HttpPeer;
 
 use super::fail::Failure;
 use super::turns::TakingTurns;
+use super::workers;
 use crate::clock::UnixMillis;
 use crate::config::Upstream;
 
@@ -51,6 +52,8 @@ impl Door {
         options.verify_cert = true;
         options.verify_hostname = true;
         options.alpn = ALPN::H1;
+        // A connection is woken by the worker that made it, and so is for none other.
+        peer.group_key = workers::number();
         Ok(peer)
     }
 
@@ -62,7 +65,7 @@ impl Door {
         let mut peer = self.peer(now, SOCKET).await?;
         peer.options.custom_l4 = Some(Arc::new(TakingTurns(CONNECT)));
         // No other request's connection may serve it.
-        peer.group_key = 1;
+        peer.group_key = !peer.group_key;
         Ok(peer)
     }
 
