@@ -241,16 +241,9 @@ impl ProxyHttp for InForce {
     /// No compression and no other module: a portal's answer stays as it is.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, _: &mut Context) -> Result<()> {
-        watch::head_complete();
-        if !session.is_process_shutting_down() {
-            session.set_keepalive(Some(watch::KEEP_ALIVE_SECONDS));
-        }
-        Ok(())
-    }
-
     /// Stages 1 to 6a. `Ok(true)` means answered; this is the only place that says so.
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        watch::head_complete();
         let gateway = Arc::clone(&ctx.gateway);
         let answered = match gateway.judge(session, ctx).await {
             Ok(Next::Forward) => false,

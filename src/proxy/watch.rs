@@ -97,7 +97,12 @@ impl Watched {
         let doing = *locked(&self.doing);
         match doing {
             Doing::Awaits { since, again } if since.elapsed() > patience(&parts.limits, again) => {
-                tracing::info!("a connection was closed: no complete head came in time");
+                match again {
+                    true => tracing::debug!("an idle connection was closed"),
+                    false => {
+                        tracing::info!("a connection was closed: no complete head came in time")
+                    }
+                }
             }
             Doing::Serves { carrier, until } if has_ended(parts, now, carrier, until) => {
                 match self.of {
