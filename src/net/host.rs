@@ -2,15 +2,16 @@
 //! under a name that the configuration does not know.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 /// Why a `Host` or `:authority` is no host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host name of the request is not well-formed")]
 pub struct HostError;
 
-/// A host in lower case, without port and without a closing dot.
+/// A host in lower case, without port and without a closing dot. A copy shares its text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Host(String);
+pub struct Host(Arc<str>);
 
 impl Host {
     /// Reads `name`, `name:port`, `name.` or `[v6]:port`.
@@ -27,7 +28,7 @@ impl Host {
         if name.ends_with('.') {
             name.pop();
         }
-        if is_v6(&name) || is_dns_name(&name) { Ok(Self(name)) } else { Err(HostError) }
+        if is_v6(&name) || is_dns_name(&name) { Ok(Self(name.into())) } else { Err(HostError) }
     }
 
     /// The host as it is compared and shown.

@@ -88,7 +88,7 @@ pub(super) async fn own_page(
 /// Where a request comes from, and with what, as far as our pages may know.
 pub(super) fn caller(session: &Session, incoming: &Incoming) -> Caller {
     let agent = session.get_header(header::USER_AGENT).and_then(|line| line.to_str().ok());
-    Caller { client: incoming.origin.client, agent: agent.map(str::to_owned) }
+    Caller { client: incoming.origin.ends.client, agent: agent.map(str::to_owned) }
 }
 
 /// Tells a visitor what is missing: a browser is led there, a call is told.
@@ -335,7 +335,7 @@ async fn portal_logout(
     let broken = |_| Failure::BadAnswer("the portal's sign-out cannot be asked for".to_owned());
     let mut request =
         pingora_http::RequestHeader::build("GET", target.as_bytes(), None).map_err(broken)?;
-    request.insert_header(header::HOST, incoming.origin.authority.as_str()).map_err(broken)?;
+    request.insert_header(header::HOST, &*incoming.origin.authority).map_err(broken)?;
     let (cookies, _) = super::identify::read_cookies(site, &session.req_header().headers)?;
     if let Some(line) = cookies.for_portal(&[]) {
         request.insert_header(header::COOKIE, line).map_err(broken)?;

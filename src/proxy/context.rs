@@ -1,16 +1,17 @@
 //! What is known of one request on its way: how far it has come, and what its line in the
 //! access log will say.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method};
 
 use super::gateway::Gateway;
 use super::inject::Injection;
+use super::peer::Ends;
 use crate::clock::{Stopwatch, UnixMillis};
 use crate::identity::{CookieSet, Suspicion};
-use crate::net::host::Host;
+use crate::net::address;
+use crate::net::host::{Host, HostError};
 use crate::net::kind::Kind;
 use crate::net::lines::Lines;
 use crate::net::path::RequestPath;
@@ -20,6 +21,9 @@ use crate::site::destination::Target;
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
 use crate::user::Opaque;
 use crate::visit::{Visit, Who};
+
+/// Room for most addresses.
+const ADDRESS: usize = 16;
 
 /// The state of one request.
 pub struct Context {
@@ -154,21 +158,46 @@ impl Incoming {
     }
 }
 
-/// Where a request came from and what it is addressed to.
+/// Where a request came from and what it is addressed to. A copy shares nearly all of it.
+#[derive(Clone)]
 pub struct Origin {
-    /// The address that wrote the request: a proxy's, where there is one in front; nobody's
-    /// where a balancer passes on bytes and does not say whose.
-    pub peer: Option<IpAddr>,
-    /// The address of the client, as trusted proxies tell it.
-    pub client: Option<IpAddr>,
+    /// Who is at its other end.
+    pub ends: Ends,
+    /// The client's address, as a line for the portal.
+    pub(super) client_line: Option<HeaderValue>,
     /// The host it asked for.
     pub host: Host,
     /// The same as it was written, port included.
-    pub authority: String,
-    /// Whether it came over TLS.
-    pub tls: bool,
+    pub authority: Arc<str>,
     /// Names the request, as its context does.
     pub request: Arc<str>,
+}
+
+impl Origin {
+    /// That of a request by this name, from these ends to this `authority`.
+    ///
+    /// # Errors
+    /// When the authority is no host.
+    pub(super) fn new(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Self, HostError> {
+        let line = |client| {
+            let mut text = Vec::with_capacity(ADDRESS);
+            address::write(&mut text, client);
+            // Digits and what stands between them, which every line may hold.
+            HeaderValue::try_from(text).ok()
+        };
+        Ok(Self {
+            ends,
+            client_line: ends.client.and_then(line),
+            host: Host::parse(authority)?,
+            authority: authority.into(),
+            request: Arc::clone(request),
+        })
+    }
+
+    /// Whether a request of these ends to this `authority` has the same, but for its name.
+    pub(super) fn is_of(&self, ends: Ends, authority: &str) -> bool {
+        self.ends == ends && *self.authority == *authority
+    }
 }
 
 /// What the access log and the metrics say in the end. Both words are from closed sets.

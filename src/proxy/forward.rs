@@ -10,7 +10,6 @@ use super::context::{Origin, Passage};
 use super::fail::Failure;
 use super::introduce::introduce;
 use crate::identity::SessionLine;
-use crate::net::address;
 use crate::net::headers::spellings_of;
 use crate::net::lines::{self, Line};
 use crate::policy::rules::tokens;
@@ -25,9 +24,6 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What a client's request may have and the portal's may not. A disguised line was refused before.
 const NOT_FOR_PORTALS: [Line; 3] = [Line::Trusted, Line::Disguised, Line::BetweenTwo];
-
-/// Room for most addresses.
-const ADDRESS: usize = 16;
 
 /// Turns the client's request into the portal's: our cookies and every line that only a
 /// proxy may set are gone, and ours are set once. How the client spelled the names of its lines,
@@ -143,14 +139,10 @@ pub(super) fn set_origin(headers: &mut HeaderMap, origin: &Origin) -> pingora_er
             host
         }
     };
-    if let Some(client) = origin.client {
-        let mut text = Vec::with_capacity(ADDRESS);
-        address::write(&mut text, client);
-        let text = HeaderValue::try_from(text);
-        let text = text.or_err(ErrorType::InvalidHTTPHeader, "an address is no line")?;
-        headers.insert(&FORWARDED_FOR, text);
+    if let Some(client) = &origin.client_line {
+        headers.insert(&FORWARDED_FOR, client.clone());
     }
-    let scheme = HeaderValue::from_static(if origin.tls { "https" } else { "http" });
+    let scheme = HeaderValue::from_static(if origin.ends.tls { "https" } else { "http" });
     headers.insert(&FORWARDED_PROTO, scheme);
     headers.insert(&FORWARDED_HOST, host);
     Ok(())

@@ -135,7 +135,7 @@ impl Gateway {
         let costly = route::takes_password(site, incoming)
             || (incoming.method == http::Method::POST && route::own_page(site, incoming).is_some());
         match costly {
-            true => Ok(self.admission.admit(self.parts.now(), incoming.origin.client)?),
+            true => Ok(self.admission.admit(self.parts.now(), incoming.origin.ends.client)?),
             false => Ok(()),
         }
     }
@@ -202,7 +202,7 @@ impl Gateway {
     ) -> Result<Visit, Failure> {
         let now = self.parts.trusted_now().ok_or(Failure::Clock)?;
         learn::check_target(&site.portal.identity, incoming)?;
-        let line = learn::line(&site.portal.identity, headers, incoming.origin.peer)?;
+        let line = learn::line(&site.portal.identity, headers, incoming.origin.ends.peer)?;
         let mut visit = identify::identify(&self.parts, site, now, headers, line).await?;
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);

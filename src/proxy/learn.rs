@@ -200,7 +200,7 @@ async fn told(
     if let Some(rule) = &identity.basic
         && visit.cookies.line().is_some()
     {
-        gateway.admission.admit(gateway.parts.now(), origin.client)?;
+        gateway.admission.admit(gateway.parts.now(), origin.ends.client)?;
         let user = ask::basic(gateway, site, rule, origin, &visit.cookies).await?;
         // Where the portal can say more closely who that is, its word counts.
         if user.is_none() || identity.whoami.is_none() {

@@ -1,6 +1,6 @@
 //! Who sent a request: the peer that wrote it, and the client that it may speak for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use http::HeaderValue;
 use pingora_proxy::Session;
@@ -8,30 +8,34 @@ use pingora_proxy::Session;
 use super::proxy_header::NO_PORT;
 use crate::net::client::TrustedProxies;
 
-/// The address that wrote the request: the one that speaks to us, or that the balancer named
-/// which passes its bytes on. Nobody's where the balancer named nobody.
-pub(super) fn writer(session: &Session) -> Option<IpAddr> {
-    let socket = socket(session).filter(|socket| socket.port() != NO_PORT);
-    socket.map(|socket| socket.ip().to_canonical())
+/// Who is at the other end of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The address that wrote the request: the one that speaks to us, or that the balancer named
+    /// which passes its bytes on. Nobody's where the balancer named nobody.
+    pub peer: Option<IpAddr>,
+    /// The address of the client, which is the peer's unless that is a trusted proxy: then it is
+    /// the one that the proxy tells.
+    pub client: Option<IpAddr>,
+    /// Whether the client came over TLS.
+    pub tls: bool,
 }
 
-/// The address of the client, which is the peer's unless that is a trusted proxy.
-pub(super) fn client(session: &Session, proxies: &TrustedProxies) -> Option<IpAddr> {
-    match writer(session) {
-        Some(peer) => Some(proxies.client(peer, lines(session, "x-forwarded-for"))),
-        None => socket(session).map(|socket| socket.ip().to_canonical()),
+impl Ends {
+    /// Those of this request.
+    pub(super) fn of(session: &Session, proxies: &TrustedProxies) -> Self {
+        let socket = session.client_addr().and_then(|address| address.as_inet());
+        let address = socket.map(|socket| socket.ip().to_canonical());
+        let peer = address.filter(|_| socket.is_some_and(|socket| socket.port() != NO_PORT));
+        let client = match peer {
+            Some(peer) => Some(proxies.client(peer, lines(session, "x-forwarded-for"))),
+            None => address,
+        };
+        let told =
+            peer.and_then(|peer| proxies.over_tls(peer, lines(session, "x-forwarded-proto")));
+        let ours = || session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+        Self { peer, client, tls: told.unwrap_or_else(ours) }
     }
-}
-
-/// Whether the client came over TLS.
-pub(super) fn over_tls(session: &Session, proxies: &TrustedProxies) -> bool {
-    let told = writer(session)
-        .and_then(|peer| proxies.over_tls(peer, lines(session, "x-forwarded-proto")));
-    told.unwrap_or_else(|| session.digest().is_some_and(|digest| digest.ssl_digest.is_some()))
-}
-
-fn socket(session: &Session) -> Option<SocketAddr> {
-    session.client_addr().and_then(|address| address.as_inet()).copied()
 }
 
 /// Looked for when the first is asked for: they count from a trusted peer alone.

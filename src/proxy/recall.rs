@@ -1,24 +1,31 @@
-//! What the cookies of a connection's last request were read as. A browser sends the same ones
-//! with nearly every request, and reading them is the longest part of judging one. They are kept
-//! as long as the connection, so no longer than the browser that sent them waits for answers.
+//! What a connection's last request was read as: its cookies, and where it came from. A browser
+//! sends the same with nearly every request, and reading them is the longest part of judging one.
+//! They are kept as long as the connection, so no longer than the browser that sent them waits for
+//! answers.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
+use super::context::Origin;
+use super::peer::Ends;
 use crate::identity::CookieSet;
 use crate::mac;
 use crate::net::cookies::{CookieError, CookieRules, Cookies};
+use crate::net::host::HostError;
 
 tokio::task_local! {
     static LAST: Arc<Recall>;
 }
 
-/// The last reading on one connection.
+/// The last readings on one connection.
 #[derive(Default)]
-pub struct Recall(Mutex<Option<Read>>);
+pub struct Recall {
+    cookies: Mutex<Option<Read>>,
+    origin: Mutex<Option<Origin>>,
+}
 
 /// Cookies as the rules of a portal read them.
 struct Read {
@@ -41,13 +48,9 @@ impl Recall {
     }
 
     fn of(&self, rules: &CookieRules, headers: &HeaderMap) -> Option<(Cookies, CookieSet)> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = locked(&self.cookies);
         let last = last.as_ref().filter(|last| last.is_of(rules, headers))?;
         Some((last.cookies.clone(), last.set.clone()))
-    }
-
-    fn note(&self, read: Read) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
     }
 }
 
@@ -86,9 +89,32 @@ pub(super) fn cookies(
     if let Some(recall) = recall {
         let lines = lines(headers).map(Box::from).collect();
         let (cookies, set) = (cookies.clone(), set.clone());
-        recall.note(Read { rules: rules.clone(), lines, cookies, set });
+        *locked(&recall.cookies) = Some(Read { rules: rules.clone(), lines, cookies, set });
     }
     Ok((cookies, set))
+}
+
+/// Where the request of this name came from, and what it is addressed to.
+///
+/// # Errors
+/// When the authority is no host.
+pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Origin, HostError> {
+    let recall = LAST.try_with(Arc::clone).ok();
+    if let Some(recall) = &recall
+        && let Some(last) = &*locked(&recall.origin)
+        && last.is_of(ends, authority)
+    {
+        return Ok(Origin { request: Arc::clone(request), ..last.clone() });
+    }
+    let origin = Origin::new(ends, authority, request)?;
+    if let Some(recall) = recall {
+        *locked(&recall.origin) = Some(origin.clone());
+    }
+    Ok(origin)
+}
+
+fn locked<T>(last: &Mutex<T>) -> MutexGuard<'_, T> {
+    last.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -98,7 +124,7 @@ mod tests {
     use http::header::COOKIE;
     use http::{HeaderMap, HeaderValue};
 
-    use super::{Recall, cookies};
+    use super::{Ends, Origin, Recall, cookies, origin};
     use crate::net::cookies::{CookieError, CookieRules, Cookies};
     use crate::net::glob::Glob;
 
@@ -153,9 +179,57 @@ mod tests {
         assert_ne!(recall.within(read), read(), "remembered outside of a connection");
     }
 
+    fn ends(client: &str, tls: bool) -> Ends {
+        let client = client.parse().ok();
+        Ends { peer: client, client, tls }
+    }
+
+    fn shown(origin: &Origin) -> (Ends, Option<&HeaderValue>, &str, &str, &str) {
+        let Origin { ends, client_line, host, authority, request } = origin;
+        (*ends, client_line.as_ref(), host.as_str(), authority, request)
+    }
+
+    /// Neither another client behind the same proxy nor another host of the same connection is
+    /// taken for the one before, and each request has its own name.
+    #[test]
+    fn an_origin_is_what_it_would_be_alone() {
+        let recall = Arc::<Recall>::default();
+        let (ann, bob) = (ends("192.0.2.7", true), ends("2001:db8::7", true));
+        for (number, (ends, authority)) in [
+            (ann, "wiki.test"),
+            (ann, "wiki.test"),
+            (ann, "WIKI.test:443"),
+            (bob, "WIKI.test:443"),
+            (ends("192.0.2.7", false), "WIKI.test:443"),
+            (ends("", true), "wiki.test"),
+            (ann, "wiki.test"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let request = Arc::from(number.to_string());
+            let read = recall.within(|| origin(ends, authority, &request)).unwrap();
+            let alone = Origin::new(ends, authority, &request).unwrap();
+            assert_eq!(shown(&read), shown(&alone));
+        }
+    }
+
+    #[test]
+    fn an_origin_is_read_once_on_one_connection() {
+        let (recall, request) = (Arc::<Recall>::default(), Arc::from("7"));
+        let read = || origin(ends("192.0.2.7", true), "wiki.test", &request).unwrap().authority;
+        let (first, second) = recall.within(|| (read(), read()));
+        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &read()));
+    }
+
     #[test]
     fn what_is_refused_is_refused_again() {
         let (recall, wiki) = (Arc::<Recall>::default(), rules("sid"));
+        for _ in 0..2 {
+            let read =
+                recall.within(|| origin(ends("192.0.2.7", true), "no host", &Arc::from("7")));
+            assert!(read.is_err());
+        }
         for _ in 0..2 {
             let read = recall.within(|| cookies(&wiki, &lines(&["sid=1; SID=2"])));
             assert_eq!(read.map(drop), Err(CookieError::Imitation));

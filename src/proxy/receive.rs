@@ -9,9 +9,9 @@ use pingora_proxy::Session;
 
 use super::context::{Incoming, Origin};
 use super::fail::Failure;
-use super::peer;
+use super::peer::Ends;
+use super::recall;
 use crate::config::Limits;
-use crate::net::client::TrustedProxies;
 use crate::net::headers::connection_is_plain;
 use crate::net::host::Host;
 use crate::net::kind::{self, Kind};
@@ -59,7 +59,7 @@ pub(super) fn receive(
     }
     let path = RequestPath::parse(request.uri.path())
         .map_err(|_| Failure::BadRequest("the path is none that a portal should see"))?;
-    let origin = origin(session, &parts.proxies, request_id)?;
+    let origin = origin(session, Ends::of(session, &parts.proxies), request_id)?;
     check_upgrade(session, lines.has(Line::Upgrade), &origin.host)?;
     Ok(Incoming {
         method: request.method.clone(),
@@ -154,11 +154,7 @@ fn is_absolute(target: &[u8]) -> bool {
     scheme(b"http://") || scheme(b"https://")
 }
 
-fn origin(
-    session: &Session,
-    proxies: &TrustedProxies,
-    request_id: &Arc<str>,
-) -> Result<Origin, Failure> {
+fn origin(session: &Session, ends: Ends, request_id: &Arc<str>) -> Result<Origin, Failure> {
     let request = session.req_header();
     let mut named = request.headers.get_all(header::HOST).iter();
     let host = named.next();
@@ -169,15 +165,8 @@ fn origin(
         Some(host) => host.to_str().map_err(|_| Failure::BadRequest("the host is not text"))?,
         None => request.uri.authority().map(|authority| authority.as_str()).unwrap_or_default(),
     };
-    let host = Host::parse(authority).map_err(|_| Failure::BadRequest("the host is no host"))?;
-    Ok(Origin {
-        peer: peer::writer(session),
-        client: peer::client(session, proxies),
-        host,
-        authority: authority.to_owned(),
-        tls: peer::over_tls(session, proxies),
-        request: Arc::clone(request_id),
-    })
+    recall::origin(ends, authority, request_id)
+        .map_err(|_| Failure::BadRequest("the host is no host"))
 }
 
 /// WebSockets alone are upgraded to, over HTTP/1.1, and from the portal's own pages: a

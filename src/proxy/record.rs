@@ -8,7 +8,7 @@ use pingora_error::Error;
 use pingora_proxy::Session;
 
 use super::context::Context;
-use super::peer;
+use super::peer::Ends;
 use crate::random;
 use crate::telemetry::access::AccessLine;
 use crate::telemetry::log;
@@ -45,8 +45,8 @@ pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context
         status: session.response_written().map(|head| head.status.as_u16()),
         bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
         client: match ctx.passage() {
-            Some(passage) => passage.origin.client,
-            None => peer::client(session, &ctx.gateway.parts.proxies),
+            Some(passage) => passage.origin.ends.client,
+            None => Ends::of(session, &ctx.gateway.parts.proxies).client,
         },
     };
     note(ctx, &seen);
@@ -65,7 +65,7 @@ impl Drop for Context {
             path: passage.path.as_str(),
             status: self.sent.status,
             bytes: self.sent.bytes,
-            client: passage.origin.client,
+            client: passage.origin.ends.client,
         };
         note(self, &seen);
     }

@@ -39,7 +39,7 @@ fn portal_at(host: &Host, server_name: Option<&str>, sites: &Sites) -> Result<Ar
 
 /// What the request is for at its portal, and what is asked for it.
 pub(super) fn purpose<'a>(site: &'a Site, incoming: &Incoming) -> Purpose<'a> {
-    let client = incoming.origin.client;
+    let client = incoming.origin.ends.client;
     let origin = destination::Origin { client, host: incoming.origin.host.as_str() };
     destination::purpose(&site.portal, incoming.asks_for(), origin)
 }

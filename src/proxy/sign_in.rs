@@ -45,7 +45,7 @@ pub(super) async fn begin(
 /// Where a request comes from and in which browser, for the user to know the session by.
 pub(super) fn place(origin: &Origin, agent: Option<&HeaderValue>) -> Place {
     let agent = agent.and_then(|line| line.to_str().ok());
-    Place { client: origin.client, browser: agent::in_words(agent) }
+    Place { client: origin.ends.client, browser: agent::in_words(agent) }
 }
 
 /// The session of `user`, who gave the password, in the portal session known by `cookies`;

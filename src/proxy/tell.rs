@@ -59,7 +59,7 @@ pub(super) async fn no_login(
 }
 
 fn entry<'a>(site: &'a Site, origin: &'a Origin, event: Event, by: By<'a>) -> Entry<'a> {
-    Entry::new(event, by).at(&site.portal.name).from(origin.client, Some(&origin.request))
+    Entry::new(event, by).at(&site.portal.name).from(origin.ends.client, Some(&origin.request))
 }
 
 fn mention(parts: &Parts, entry: Entry<'_>) {
