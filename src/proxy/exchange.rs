@@ -33,7 +33,7 @@ pub(super) struct Exchange {
 /// When the portal does not answer, or not in HTTP.
 pub(super) async fn exchange(
     connector: &Connector,
-    peer: HttpPeer,
+    peer: Box<HttpPeer>,
     request: RequestHeader,
     body: Bytes,
     hold: usize,
@@ -84,13 +84,13 @@ impl Exchange {
 
 async fn talk(
     connector: &Connector,
-    peer: HttpPeer,
+    peer: Box<HttpPeer>,
     request: RequestHeader,
     body: Bytes,
     hold: usize,
 ) -> Result<Exchange, Failure> {
     let request = framed(request, body.len()).map_err(|error| failure(&error))?;
-    let connected = connector.get_http_session(&peer).await;
+    let connected = connector.get_http_session(&*peer).await;
     let (mut session, _) = connected.map_err(|error| failure(&error))?;
     session.set_read_timeout(Some(PATIENCE));
     session.set_write_timeout(Some(PATIENCE));

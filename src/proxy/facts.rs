@@ -85,7 +85,7 @@ async fn notice_due(
     if incoming.kind != Kind::Page || destination != Destination::Protected {
         return Ok(false);
     }
-    is_notice_due(parts, site, session).await
+    Box::pin(is_notice_due(parts, site, session)).await
 }
 
 /// Whether somebody who has to be told of the date was not told for a while.
@@ -150,7 +150,7 @@ pub(super) async fn note(
     };
     let (Challenge::Enrol, Some(session)) = (lacking, visit.session()) else { return Ok(()) };
     let account = site.account(session);
-    let first = parts.accounts.mark(parts.now(), account, mark).await?;
+    let first = Box::pin(parts.accounts.mark(parts.now(), account, mark)).await?;
     if first && mark == Mark::Reported {
         site.metrics.rollout().one_more_reported(session.sub);
     }

@@ -70,8 +70,8 @@ impl Gateway {
     }
 
     /// Stages 1 to 6: from the head of a request to its answer or its permit. What few requests
-    /// need has a box of its own: the framework moves this into one for every request, and all
-    /// that it may ever hold is moved along.
+    /// need has a box of its own, here and below: the framework makes one for every request, with
+    /// room for all that it may ever hold.
     async fn judge(&self, session: &mut Session, ctx: &mut Context) -> Result<Next, Failure> {
         let incoming = receive::receive(session, &self.parts, &ctx.request_id)?;
         let site = route::route(session, &incoming, &self.parts.sites)?;
@@ -104,7 +104,8 @@ impl Gateway {
             }
             Verdict::Forward(permit) => {
                 facts::forwarded(ctx, permit.reason());
-                let passage = passage(session.req_header(), site, permit, visit, &incoming, &facts);
+                let head = session.req_header();
+                let passage = Box::new(passage(head, site, permit, visit, &incoming, &facts));
                 self.let_through(session, ctx, &incoming, passage, reading).await
             }
         }
@@ -146,12 +147,12 @@ impl Gateway {
         session: &mut Session,
         ctx: &mut Context,
         incoming: &Incoming,
-        mut passage: Passage,
+        mut passage: Box<Passage>,
         reading: Reading,
     ) -> Result<Next, Failure> {
         match reading {
             Reading::Login(login) => {
-                let exchange = Box::pin(observe::carry(self, session, passage, login)).await?;
+                let exchange = Box::pin(observe::carry(self, session, *passage, login)).await?;
                 Box::pin(answer::relay(session, exchange)).await?;
                 Ok(Next::Answered)
             }
@@ -165,7 +166,7 @@ impl Gateway {
                 reading::note_doubt(self, &passage).await?;
                 forward::clean(session.req_header_mut(), &passage, &self.parts)?;
                 watch::carries(passage.carrier_since(), passage.until());
-                ctx.progress = Progress::Permitted(Box::new(passage));
+                ctx.progress = Progress::Permitted(passage);
                 ctx.unfinished = true;
                 Ok(Next::Forward)
             }
@@ -207,12 +208,14 @@ impl Gateway {
         if destination == Destination::Protected {
             visit = learn::without_hidden_tokens(site, headers, incoming, visit);
         }
+        let origin = &incoming.origin;
         match visit.who {
             Who::Unknown | Who::Named(..) if destination.is_open() => {
-                learn::open(self, site, &incoming.origin, visit).await
+                Box::pin(learn::open(self, site, origin, visit)).await
             }
+            Who::Named(..) | Who::Proven(..) if !learn::can_be_asked(site) => Ok(visit),
             Who::Unknown | Who::Named(..) | Who::Proven(..) => {
-                learn::learn(self, site, now, headers, &incoming.origin, visit).await
+                Box::pin(learn::learn(self, site, now, headers, origin, visit)).await
             }
         }
     }
@@ -224,7 +227,7 @@ impl Gateway {
         incoming: &Incoming,
     ) -> Result<Reading, Failure> {
         match route::takes_password(site, incoming) {
-            true => reading::read(self, session, site, incoming).await,
+            true => Box::pin(reading::read(self, session, site, incoming)).await,
             false => Ok(Reading::Other),
         }
     }
@@ -245,15 +248,12 @@ impl ProxyHttp for InForce {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
         watch::head_complete();
         let gateway = Arc::clone(&ctx.gateway);
-        let answered = match gateway.judge(session, ctx).await {
-            Ok(Next::Forward) => false,
-            Ok(Next::Answered) => true,
-            Err(failure) => {
-                answer::failure(&gateway, session, ctx, &failure).await;
-                true
-            }
+        let failure = match gateway.judge(session, ctx).await {
+            Ok(next) => return Ok(matches!(next, Next::Answered)),
+            Err(failure) => failure,
         };
-        Ok(answered)
+        Box::pin(answer::failure(&gateway, session, ctx, &failure)).await;
+        Ok(true)
     }
 
     /// Stage 6b: a portal's address, against a permit alone.
@@ -272,7 +272,7 @@ impl ProxyHttp for InForce {
             true => door.socket_peer(now).await,
             false => door.peer(now, upstream::ANSWER).await,
         };
-        peer.map(Box::new).map_err(|failure| broken(&failure))
+        peer.map_err(|failure| broken(&failure))
     }
 
     /// Stage 6b, its end: the portal gets a copy of the request as it was let through. Runs again

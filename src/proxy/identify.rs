@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderMap, HeaderValue};
 
 use super::fail::Failure;
 use super::recall;
@@ -33,15 +33,16 @@ pub async fn identify(
     let (cookies, set) = read_cookies(site, headers)?;
     let set = set.with_line(line);
     let token = cookies.value(SESSION);
-    if let Some(token) = token {
-        know_keys(parts, site, now, token).await?;
+    if let Some(token) = token
+        && parts.sessions.freshness().is_shared()
+    {
+        Box::pin(know_keys(parts, site, now, token)).await?;
     }
     let claims = token.and_then(|token| site.token.read(&parts.keys, now, token).ok());
     let given = match &claims {
         Some(claims) => claims.parts(&site.binder, &set),
         None => Cow::Owned(site.binder.parts(&set)),
     };
-    let wishes = headers.get(ACCEPT_LANGUAGE).cloned();
     if let Some(proven) = claims.as_ref().and_then(|claims| proven(parts, now, claims, &given)) {
         return Ok(Visit {
             who: proven,
@@ -50,18 +51,27 @@ pub async fn identify(
             claims,
             fresh: None,
             portal_session: PortalSession::Other,
-            wishes,
+            wishes: wishes(headers),
         });
     }
     let who = match &claims {
         Some(claims) if claims.grade() == Grade::SignedIn => {
-            signed_in(parts, site, now, claims, &given).await?
+            Box::pin(signed_in(parts, site, now, claims, &given)).await?
         }
         Some(_) => Who::Unknown,
-        None => idle(parts, site, now, token, &given).await?,
+        None => Box::pin(idle(parts, site, now, token, &given)).await?,
     };
-    let portal_session = portal_session(parts, site, now, &set, claims.as_deref()).await?;
-    Ok(Visit { who, read: cookies, cookies: set, claims, fresh: None, portal_session, wishes })
+    let portal_session = portal_session(parts, site, now, &set, claims.as_deref());
+    let portal_session = Box::pin(portal_session).await?;
+    Ok(Visit {
+        who,
+        read: cookies,
+        cookies: set,
+        claims,
+        fresh: None,
+        portal_session,
+        wishes: wishes(headers),
+    })
 }
 
 /// A visit of nobody, whose portal session stays behind.
@@ -77,8 +87,13 @@ pub(super) fn nobody(site: &Site, headers: &HeaderMap) -> Result<Visit, Failure>
         claims: None,
         fresh: None,
         portal_session: PortalSession::Other,
-        wishes: headers.get(ACCEPT_LANGUAGE).cloned(),
+        wishes: wishes(headers),
     })
+}
+
+/// The languages that a browser would like.
+fn wishes(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(ACCEPT_LANGUAGE).cloned()
 }
 
 /// Reads the cookies of a request by the portal's rules, and finds the portal's own among them.
@@ -114,11 +129,7 @@ async fn know_keys(
     now: UnixMillis,
     token: &str,
 ) -> Result<(), Failure> {
-    let freshness = parts.sessions.freshness();
-    if !freshness.is_shared() {
-        return Ok(());
-    }
-    let known = match freshness.counts() {
+    let known = match parts.sessions.freshness().counts() {
         false => parts.keys.confirm(&*parts.store, now).await,
         true if site.token.names_unknown_key(&parts.keys, now, token) => {
             parts.keys.catch_up(&*parts.store, now).await.map(drop)

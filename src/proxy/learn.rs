@@ -74,6 +74,11 @@ fn only(headers: &HeaderMap, name: &header::HeaderName) -> Result<Option<String>
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
+/// Whether the portal says of a session that we know whose it is.
+pub(super) fn can_be_asked(site: &Site) -> bool {
+    site.portal.identity.whoami.is_some()
+}
+
 /// Asks where asking is due: about a session that we know, whether it is still the same
 /// user's; about one that we do not know, whose it is.
 ///

@@ -126,7 +126,7 @@ pub(super) async fn note_doubt(gateway: &Gateway, passage: &Passage) -> Result<(
     let site = &passage.site;
     if site.portal.identity.remembers_names() && passage.suspicion.is_certain() {
         let parts = site.binder.parts(&passage.sent_cookies);
-        site.names.doubt(gateway.parts.now(), &parts).await?;
+        Box::pin(site.names.doubt(gateway.parts.now(), &parts)).await?;
     }
     Ok(())
 }

@@ -55,21 +55,29 @@ pub(super) async fn settle(
         (Some(session), PortalCookies::Keep) => {
             let after = passage.sent_cookies.after(&changes, patterns, passage.path.as_str());
             let left = after.is_empty() && !passage.sent_cookies.is_empty();
+            let changed = !after.is_same(&passage.sent_cookies);
             let whose = match left || passage.signs_out {
                 true => Whose::Nobodys,
                 // Somebody signed in where no rule says so.
                 false if announced.is_some() => Whose::Anybodys,
-                false => whose(gateway, passage, session, &after).await?,
+                // As nearly every answer.
+                false if !changed && !passage.suspicion.is_suspect() => Whose::TheSame,
+                false => Box::pin(whose(gateway, passage, session, &after)).await?,
             };
             if !matches!(whose, Whose::TheSame) {
-                return ended(parts, passage, head, session, whose).await;
+                return Box::pin(ended(parts, passage, head, session, whose)).await;
             }
-            follow(parts, passage, session, &after).await?
+            match changed {
+                true => Box::pin(follow(parts, passage, session, &after)).await?,
+                false => renewed(parts, passage, session)?,
+            }
         }
         (None, PortalCookies::Keep) | (_, PortalCookies::Withhold) => {
             forget_withheld(passage, &changes, head)?;
             match announced {
-                Some(Some(user)) => announced_line(parts, passage, user, &changes).await?,
+                Some(Some(user)) => {
+                    Box::pin(announced_line(parts, passage, user, &changes)).await?
+                }
                 Some(None) | None if touched => guest_line(parts, passage, &changes)?,
                 Some(None) | None => None,
             }
@@ -167,7 +175,21 @@ async fn whose(
     })
 }
 
-/// A session follows the portal's session.
+/// The line that makes the token of a session anew that stays where it is, where that is due.
+fn renewed(
+    parts: &Parts,
+    passage: &Passage,
+    session: &SessionRecord,
+) -> Result<Option<String>, Failure> {
+    let (site, now) = (&passage.site, parts.now());
+    let claims = passage.visit.claims.as_ref();
+    match claims.is_some_and(|claims| site.token.wants_renewal(now, claims)) {
+        true => Ok(Some(session_line(parts, site, now, session)?)),
+        false => Ok(passage.visit.fresh.clone()),
+    }
+}
+
+/// A session follows the portal's session, which changed.
 async fn follow(
     parts: &Parts,
     passage: &Passage,
@@ -176,13 +198,6 @@ async fn follow(
 ) -> Result<Option<String>, Failure> {
     let now = parts.now();
     let site = &passage.site;
-    if after.is_same(&passage.sent_cookies) {
-        let claims = passage.visit.claims.as_ref();
-        return match claims.is_some_and(|claims| site.token.wants_renewal(now, claims)) {
-            true => Ok(Some(session_line(parts, site, now, session)?)),
-            false => Ok(passage.visit.fresh.clone()),
-        };
-    }
     if session.learned == Learned::Told && session.level == Level::Password {
         // It waits for the second factor at a place of its own, whichever cookies there are.
         return Ok(passage.visit.fresh.clone());

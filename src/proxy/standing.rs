@@ -22,9 +22,13 @@ impl Gateway {
     /// # Errors
     /// When it does not stand any more, or nobody can tell.
     pub(super) async fn stands(&self, passage: &Passage) -> Result<(), Failure> {
-        if self.still_stands(passage) {
-            return Ok(());
+        match self.still_stands(passage) {
+            true => Ok(()),
+            false => Box::pin(self.looked_up(passage)).await,
         }
+    }
+
+    async fn looked_up(&self, passage: &Passage) -> Result<(), Failure> {
         let sessions = &self.parts.sessions;
         let in_time = is_in_time(passage, self.parts.now());
         let in_doubt = in_time && sessions.is_in_doubt(passage.since);

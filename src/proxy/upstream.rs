@@ -40,9 +40,14 @@ impl Door {
     ///
     /// # Errors
     /// [`Failure::Unreachable`] when its name does not resolve.
-    pub async fn peer(&self, now: UnixMillis, patience: Duration) -> Result<HttpPeer, Failure> {
+    pub async fn peer(
+        &self,
+        now: UnixMillis,
+        patience: Duration,
+    ) -> Result<Box<HttpPeer>, Failure> {
         let address = self.address(now).await?;
-        let mut peer = HttpPeer::new(address, self.upstream.tls, self.upstream.host.clone());
+        let host = self.upstream.host.clone();
+        let mut peer = Box::new(HttpPeer::new(address, self.upstream.tls, host));
         let options = &mut peer.options;
         options.connection_timeout = Some(CONNECT);
         options.total_connection_timeout = Some(CONNECT * 2);
@@ -61,7 +66,7 @@ impl Door {
     ///
     /// # Errors
     /// [`Failure::Unreachable`] when its name does not resolve.
-    pub async fn socket_peer(&self, now: UnixMillis) -> Result<HttpPeer, Failure> {
+    pub async fn socket_peer(&self, now: UnixMillis) -> Result<Box<HttpPeer>, Failure> {
         let mut peer = self.peer(now, SOCKET).await?;
         peer.options.custom_l4 = Some(Arc::new(TakingTurns(CONNECT)));
         // No other request's connection may serve it.
