@@ -18,8 +18,11 @@ pub fn has_token_in_address(identity: &Identity, query: Option<&str>) -> bool {
 /// that is, so the request is nobody's.
 pub fn may_hide_a_token(identity: &Identity, headers: &HeaderMap, method: &str) -> bool {
     let reads = matches!(method, "GET" | "HEAD" | "OPTIONS");
-    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let is_bearer = identity.takes_bearer();
-    is_bearer && !headers.contains_key(header::AUTHORIZATION) && (!reads || has_body)
+    let has_body = || {
+        headers.contains_key(header::TRANSFER_ENCODING)
+            || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+    };
+    identity.takes_bearer()
+        && !headers.contains_key(header::AUTHORIZATION)
+        && (!reads || has_body())
 }

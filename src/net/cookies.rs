@@ -58,6 +58,8 @@ struct Pairs {
     text: String,
     /// Where in it each name and its value are.
     places: Vec<(Range<usize>, Range<usize>)>,
+    /// Where in it the value of our session cookie is, which comes once.
+    session: Option<Range<usize>>,
     /// The line for the portal with nothing withheld, once it was asked for.
     whole: OnceLock<Option<HeaderValue>>,
 }
@@ -81,6 +83,11 @@ impl Cookies {
     /// The value of the one cookie with exactly this name.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.pairs().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The value of our session cookie.
+    pub fn session(&self) -> Option<&str> {
+        self.0.session.clone().and_then(|place| self.0.text.get(place))
     }
 
     /// The cookies whose names match one of `patterns`.
@@ -129,6 +136,9 @@ impl Pairs {
         for end in ends {
             if let Some((name, value)) = pair(line, start..end) {
                 let at = |place: Range<usize>| before + place.start..before + place.end;
+                if line.get(name.clone()) == Some(SESSION.as_bytes()) {
+                    self.session = Some(at(value.clone()));
+                }
                 self.places.push((at(name), at(value)));
             }
             start = end + 1;
@@ -424,6 +434,23 @@ mod tests {
             "plain; =value; theme=dark%20blue",
         ] {
             assert!(Cookies::read(&lines(&[line]), &rules).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn our_session_cookie_is_found_wherever_it_stands() {
+        let rules = CookieRules::new(&[]);
+        for (given, wanted) in [
+            (&["__Host-mfa=a.b.c"][..], Some("a.b.c")),
+            (&["x=1; __Host-mfa=a.b.c; y=2"], Some("a.b.c")),
+            (&["x=1", " __Host-mfa = a.b.c ;y=2"], Some("a.b.c")),
+            (&["__Host-mfa="], Some("")),
+            (&["__Host-mfa-device=a.b.c; x=__Host-mfa"], None),
+            (&[], None),
+        ] {
+            let cookies = Cookies::read(&lines(given), &rules).unwrap();
+            assert_eq!(cookies.session(), wanted, "{given:?}");
+            assert_eq!(cookies.session(), cookies.value(super::SESSION), "{given:?}");
         }
     }
 

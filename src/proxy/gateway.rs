@@ -268,7 +268,7 @@ impl ProxyHttp for InForce {
         };
         let door = ctx.gateway.door(&passage.site).map_err(|failure| broken(&failure))?;
         let now = ctx.gateway.parts.now();
-        let peer = match session.is_upgrade_req() {
+        let peer = match passage.lines.has(Line::Upgrade) && session.is_upgrade_req() {
             true => door.socket_peer(now).await,
             false => door.peer(now, upstream::ANSWER).await,
         };

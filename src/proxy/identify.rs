@@ -11,7 +11,7 @@ use super::fail::Failure;
 use super::recall;
 use crate::clock::UnixMillis;
 use crate::identity::{CookieSet, SessionLine};
-use crate::net::cookies::{Cookies, SESSION};
+use crate::net::cookies::Cookies;
 use crate::policy::{PortalSession, Standing};
 use crate::session::{Claims, Grade, Level, ReadToken, SessionRecord};
 use crate::site::{Parts, Site};
@@ -32,7 +32,7 @@ pub async fn identify(
 ) -> Result<Visit, Failure> {
     let (cookies, set) = read_cookies(site, headers)?;
     let set = set.with_line(line);
-    let token = cookies.value(SESSION);
+    let token = cookies.session();
     if let Some(token) = token
         && parts.sessions.freshness().is_shared()
     {

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -21,6 +20,8 @@ use crate::user::Opaque;
 /// How many tokens are remembered at most. Two may share a place, and then take turns; each takes
 /// less than a kilobyte.
 const PLACES: usize = 1 << 16;
+/// 2^64 divided by the golden ratio, odd: what is multiplied by it is spread evenly.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// What of a token says where it is kept: its signature, in base64url.
 const SIGNATURE: usize = 43;
 
@@ -135,15 +136,13 @@ impl PartialEq for ReadToken {
 /// A table of fixed size, so that no number of tokens makes it grow. It belongs to one state of
 /// the ring of keys, and goes with it. Readers take no lock.
 pub(super) struct ReadTokens {
-    /// Keyed, so that nobody can choose tokens that share a place.
-    hasher: RandomState,
     places: Box<[ArcSwapOption<ReadToken>]>,
 }
 
 impl ReadTokens {
     pub(super) fn new() -> Self {
         let places = std::iter::repeat_with(ArcSwapOption::empty).take(PLACES).collect();
-        Self { hasher: RandomState::new(), places }
+        Self { places }
     }
 
     /// The token of exactly these bytes.
@@ -159,9 +158,13 @@ impl ReadTokens {
         }
     }
 
+    /// A signature is random to whoever has not the key, so nobody can choose tokens that share a
+    /// place, and only one that was verified ever gets one.
     fn place(&self, token: &str) -> Option<&ArcSwapOption<ReadToken>> {
-        let hash = self.hasher.hash_one(signature(token)?);
-        self.places.get(usize::try_from(hash % (PLACES as u64)).ok()?)
+        let last = u64::from_le_bytes(*signature(token)?.last_chunk()?);
+        // Each of its bytes is one of 64 digits: this makes all of them tell in the highest bits.
+        let spread = last.wrapping_mul(SPREAD) >> (u64::BITS - PLACES.ilog2());
+        self.places.get(usize::try_from(spread).ok()?)
     }
 }
 

@@ -117,7 +117,10 @@ fn refuse_idle_stars(text: &str, segments: &[Segment]) -> Result<(), String> {
 
 /// The first segment, and what comes behind it, if anything does.
 pub(crate) fn first_segment(path: &str) -> (&str, Option<&str>) {
-    path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
+    match memchr::memchr(b'/', path.as_bytes()).and_then(|at| path.split_at_checked(at)) {
+        Some((first, rest)) => (first, rest.get(1..)),
+        None => (path, None),
+    }
 }
 
 /// Whether the rest of a path is as wanted; nothing is left of it after its last segment.
