@@ -201,7 +201,8 @@ async fn a_gibibyte_goes_each_way_within_64_mebibytes_of_memory() {
         let answer = client::read(answer.unwrap()).await.unwrap();
         let counted = format!("{} bytes", GIBIBYTE_PARTS * CHUNK);
         assert!(answer.body.contains(&counted), "HTTP/2: {http2}: {}", answer.body);
-        let grown = gateway.peak() - before;
+        // The kernel counts pages of each thread by themselves, and may say less than before.
+        let grown = gateway.peak().saturating_sub(before);
         assert!(grown < 64 * 1024, "the gateway grew by {grown} KiB, HTTP/2: {http2}");
     }
 }
