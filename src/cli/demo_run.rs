@@ -19,7 +19,8 @@ pub(super) fn run() -> u8 {
         Ok(folder) => folder,
         Err(error) => return failed(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // The portal needs no more.
+    let runtime = match serve::runtime(1) {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };

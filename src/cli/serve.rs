@@ -1,8 +1,10 @@
 //! `serve`: the gateway itself.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{self, Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config;
 use crate::proxy::workers::Workers;
@@ -41,12 +43,16 @@ pub(super) fn start(
     source: Option<Source>,
     ready: impl FnOnce(&[String]),
 ) -> u8 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let count = match config::workers() {
+        Ok(count) => count,
+        Err(error) => return failed(&error),
+    };
+    let runtime = match runtime(count) {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
     // They outlive the store, which one of them may have connected.
-    let workers = match Workers::start(runtime.metrics().num_workers()) {
+    let workers = match Workers::start(count) {
         Ok(workers) => Arc::new(workers),
         Err(error) => return failed(&error),
     };
@@ -56,6 +62,11 @@ pub(super) fn start(
         Ok(()) => 0,
         Err(error) => failed(&error),
     }
+}
+
+/// A runtime of so many threads, which take work from each other.
+pub(super) fn runtime(threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 pub(super) fn failed(error: &dyn std::error::Error) -> u8 {

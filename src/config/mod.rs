@@ -50,6 +50,7 @@ pub mod telemetry;
 mod tree;
 pub(crate) mod units;
 pub mod upstream_headers;
+mod workers;
 
 pub use device::RememberDevice;
 pub use enrolment::{Enrolment, EnrolmentGuard};
@@ -65,6 +66,7 @@ pub use postgres::{PostgresConfig, PostgresServer, PostgresTls};
 pub use schema::schema;
 pub use secret::Secret;
 pub use upstream_headers::UpstreamHeaders;
+pub use workers::{BadNumber, workers};
 
 /// A configuration that can be run as it is.
 #[derive(Debug)]

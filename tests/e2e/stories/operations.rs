@@ -222,6 +222,18 @@ async fn a_gateway_that_cannot_start_says_why_in_one_line() {
 }
 
 #[test]
+fn a_number_of_workers_that_is_none_is_named() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    let output = command.arg("demo").env("TOKIO_WORKER_THREADS", "many").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    let plain: Vec<_> = said.lines().filter(|line| !line.starts_with('{')).collect();
+    let wanted =
+        "portcullis: TOKIO_WORKER_THREADS is 'many', and has to be a number from 1 to 1024";
+    assert_eq!(plain, [wanted]);
+}
+
+#[test]
 fn the_schema_is_json_that_names_every_section() {
     let output = portcullis(&["schema"], None);
     assert_eq!(output.status.code(), Some(0));
