@@ -162,7 +162,8 @@ mod tests {
         let names = "accept accept-encoding accept-language authorization cache-control connection \
             content-length content-type cookie expect forwarded host if-modified-since \
             if-none-match keep-alive origin pragma proxy-authorization proxy-connection range \
-            referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-gpc sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user te trailer \
+            referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode \
+            sec-fetch-site sec-fetch-user sec-gpc te trailer \
             transfer-encoding upgrade upgrade-insecure-requests user-agent via x-forwarded-for \
             x-real-ip x_remote_user x.remote.user cf-connecting-ip x-requested-with priority dnt";
         for name in names.split_whitespace() {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use etcd_client::{Client, DeleteOptions};
+use etcd_client::{Client, DeleteOptions, GetOptions};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::single::Single;
@@ -133,6 +133,13 @@ async fn a_gap_that_etcd_remembers_is_filled() {
     following.abort();
 }
 
+/// How many records lie there now: the store's health may tell of a moment ago where counting is
+/// slow.
+async fn lying(store: &EtcdStore) -> u64 {
+    let (from, to) = store.vault.layout.records();
+    store.vault.range(from, to, GetOptions::new().with_count_only()).await.unwrap().count
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn etcd_removes_by_itself_what_is_over() {
     let home = Home::new();
@@ -148,7 +155,7 @@ async fn etcd_removes_by_itself_what_is_over() {
     assert!((600..=1500).contains(&left), "{left} seconds");
     // The end of a lease, and whoever wrote under it goes on under another.
     etcd.lease_revoke(lease).await.unwrap();
-    assert_eq!(store.health().await.records, 0);
+    assert_eq!(lying(&store).await, 0);
     store.commit(NOW, vec![Write::put(pending, &b"y"[..], Some(NOW))]).await.unwrap();
-    assert_eq!(store.health().await.records, 1);
+    assert_eq!(lying(&store).await, 1);
 }
