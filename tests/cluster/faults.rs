@@ -19,6 +19,15 @@ const AGAIN: Duration = Duration::from_secs(20);
 /// As long as a store that answers late does so.
 const LATE: Duration = Duration::from_secs(5);
 
+/// How long one code of an app counts.
+const STEP: Duration = Duration::from_secs(30);
+/// What is judged: codes that were given, enrolments, and sessions that were ended.
+const JUDGED: [fn(&Deed) -> bool; 3] = [
+    |deed| matches!(deed, Deed::Code { .. }),
+    |deed| matches!(deed, Deed::Enrolled { .. }),
+    |deed| matches!(deed, Deed::Revoked { told: true, .. }),
+];
+
 /// A cluster with a crowd in front of it.
 struct Scene<'a> {
     engine: &'a Engine,
@@ -134,18 +143,30 @@ impl<'a> Scene<'a> {
         figures::say(self.engine.kind, &format!("{what}: proven users"), &told);
     }
 
+    /// Waits until somebody has done each of what is judged in the end: whoever ends a session
+    /// needs one to end, and a quick crowd has given all codes of a step before it is over.
+    async fn is_all_done(&self) {
+        let deadline = self.crowd.history.now() + STEP + AGAIN;
+        loop {
+            let events = self.crowd.history.events();
+            if JUDGED.iter().all(|is| events.iter().any(|event| is(&event.deed))) {
+                return;
+            }
+            assert!(self.crowd.history.now() < deadline, "nobody does what is to be judged");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Judges all of it.
     async fn ends(self) {
+        self.is_all_done().await;
         self.work.ends().await;
         self.crowd.is_counted().await;
         let events = self.crowd.history.events();
         let faults = history::faults(&events);
         assert!(faults.is_empty(), "{} faults: {faults:#?}", faults.len());
-        let count = |is: fn(&Deed) -> bool| {
-            let count = events.iter().filter(|event| is(&event.deed)).count();
-            assert_ne!(count, 0, "nobody did what was to be judged");
-            count.to_string()
-        };
+        let [codes, enrolments, ends] =
+            JUDGED.map(|is| events.iter().filter(|event| is(&event.deed)).count().to_string());
         let length = events.iter().map(|event| event.ended).max().unwrap();
         let accepted = events.iter().filter(|event| history::is_accepted(event)).count();
         figures::say(
@@ -153,12 +174,12 @@ impl<'a> Scene<'a> {
             "all of it",
             &[
                 ("lasted", seconds(Some(length))),
-                ("codes given", count(|deed| matches!(deed, Deed::Code { .. }))),
+                ("codes given", codes),
                 ("taken", accepted.to_string()),
                 ("taken twice", "0".to_owned()),
-                ("enrolments", count(|deed| matches!(deed, Deed::Enrolled { .. }))),
+                ("enrolments", enrolments),
                 ("lost", "0".to_owned()),
-                ("sessions ended", count(|deed| matches!(deed, Deed::Revoked { told: true, .. }))),
+                ("sessions ended", ends),
                 ("last page of one", ms(history::latest_of_revoked(&events))),
             ],
         );
