@@ -4,6 +4,8 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use super::cut;
+
 /// Why a `Host` or `:authority` is no host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host name of the request is not well-formed")]
@@ -47,10 +49,7 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), HostError> {
             None => Err(HostError),
         };
     }
-    match memchr::memchr(b':', authority.as_bytes()).and_then(|at| authority.split_at_checked(at)) {
-        Some((name, port)) => Ok((name, port.get(1..))),
-        None => Ok((authority, None)),
-    }
+    Ok(cut(authority, b':'))
 }
 
 fn is_v6(name: &str) -> bool {

@@ -25,3 +25,12 @@ pub mod user_line;
 
 #[cfg(test)]
 mod properties;
+
+/// What stands before the first `sign`, a character of ASCII, and what stands behind it, where it
+/// is there. Each request is cut several times, and the library takes longer.
+fn cut(text: &str, sign: u8) -> (&str, Option<&str>) {
+    match memchr::memchr(sign, text.as_bytes()).and_then(|at| text.split_at_checked(at)) {
+        Some((before, rest)) => (before, rest.get(1..)),
+        None => (text, None),
+    }
+}

@@ -4,13 +4,14 @@
 //! answers.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use super::context::Origin;
 use super::peer::Ends;
+use super::watch::locked;
 use crate::identity::CookieSet;
 use crate::mac;
 use crate::net::cookies::{CookieError, CookieRules, Cookies};
@@ -111,10 +112,6 @@ pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<
         *locked(&recall.origin) = Some(origin.clone());
     }
     Ok(origin)
-}
-
-fn locked<T>(last: &Mutex<T>) -> MutexGuard<'_, T> {
-    last.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -60,9 +60,7 @@ pub(super) async fn settle(
                 true => Whose::Nobodys,
                 // Somebody signed in where no rule says so.
                 false if announced.is_some() => Whose::Anybodys,
-                // As nearly every answer.
-                false if !changed && !passage.suspicion.is_suspect() => Whose::TheSame,
-                false => Box::pin(whose(gateway, passage, session, &after)).await?,
+                false => whose(gateway, passage, session, &after, changed).await?,
             };
             if !matches!(whose, Whose::TheSame) {
                 return Box::pin(ended(parts, passage, head, session, whose)).await;
@@ -151,15 +149,15 @@ async fn whose(
     passage: &Passage,
     session: &SessionRecord,
     after: &CookieSet,
+    changed: bool,
 ) -> Result<Whose, Failure> {
     let site = &passage.site;
-    let changed = !after.is_same(&passage.sent_cookies);
     let suspect = passage.suspicion.is_suspect();
     let identity = &site.portal.identity;
     let user = match (&identity.whoami, &identity.jwt) {
         (Some(rule), _) if changed || suspect => {
             site.answers.forget(site.binder.bind(after));
-            ask::whoami(gateway, site, rule, &passage.origin, after).await?
+            Box::pin(ask::whoami(gateway, site, rule, &passage.origin, after)).await?
         }
         (None, Some(source)) if changed => {
             learn::signed(identity, source, gateway.parts.now(), after)

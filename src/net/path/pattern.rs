@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{RequestPath, is_canonical};
+use crate::net::cut;
 
 /// No path that anybody writes down is deeper.
 const DEEPEST: usize = 64;
@@ -117,10 +118,7 @@ fn refuse_idle_stars(text: &str, segments: &[Segment]) -> Result<(), String> {
 
 /// The first segment, and what comes behind it, if anything does.
 pub(crate) fn first_segment(path: &str) -> (&str, Option<&str>) {
-    match memchr::memchr(b'/', path.as_bytes()).and_then(|at| path.split_at_checked(at)) {
-        Some((first, rest)) => (first, rest.get(1..)),
-        None => (path, None),
-    }
+    cut(path, b'/')
 }
 
 /// Whether the rest of a path is as wanted; nothing is left of it after its last segment.
