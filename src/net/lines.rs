@@ -96,7 +96,9 @@ fn line(name: &HeaderName) -> Option<Line> {
         header::ORIGIN => Some(Line::Origin),
         header::TRANSFER_ENCODING => Some(Line::TransferEncoding),
         header::UPGRADE => Some(Line::Upgrade),
-        header::EXPECT | header::TE | header::TRAILER => Some(Line::BetweenTwo),
+        header::EXPECT | header::PROXY_AUTHENTICATE | header::TE | header::TRAILER => {
+            Some(Line::BetweenTwo)
+        }
         header::ACCEPT
         | header::ACCEPT_ENCODING
         | header::ACCEPT_LANGUAGE
@@ -116,7 +118,7 @@ fn line(name: &HeaderName) -> Option<Line> {
 
 fn other(name: &str) -> Option<Line> {
     match name {
-        "keep-alive" => Some(Line::BetweenTwo),
+        "http2-settings" | "keep-alive" => Some(Line::BetweenTwo),
         "dnt" | "priority" | "sec-ch-ua" | "sec-ch-ua-mobile" | "sec-ch-ua-platform"
         | "sec-fetch-dest" | "sec-fetch-user" | "sec-gpc" | "x-requested-with" => None,
         "sec-fetch-mode" => Some(Line::SecFetchMode),
@@ -153,6 +155,28 @@ mod tests {
         let others = lines(&["accept", "cookie", "cookie"]);
         assert!((others.present, others.repeated) == (0, 0));
         assert_eq!(others.size(), "accept: x\r\ncookie: x\r\ncookie: x\r\n".len());
+    }
+
+    /// The framework takes these away where it looks for them, which it does for the last three
+    /// alone: the others are gone before.
+    #[test]
+    fn what_concerns_a_connection_is_told_from_the_rest() {
+        let gone = [Line::BetweenTwo, Line::Trusted];
+        for name in [
+            "keep-alive",
+            "proxy-connection",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "te",
+            "trailer",
+            "http2-settings",
+        ] {
+            let told = line(&HeaderName::from_static(name));
+            assert!(told.is_some_and(|told| gone.contains(&told)), "{name}: {told:?}");
+        }
+        let left = [Line::TransferEncoding, Line::Connection, Line::Upgrade].map(Some);
+        let names = ["transfer-encoding", "connection", "upgrade"].map(HeaderName::from_static);
+        assert_eq!(names.map(|name| line(&name)), left);
     }
 
     /// What is told at once is what the rules for names say: none that only a proxy may set, and

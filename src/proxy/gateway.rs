@@ -24,7 +24,7 @@ use super::inject::Injection;
 use super::reading::{self, Reading};
 use super::settle::Settled;
 use super::tls::Certificates;
-use super::upstream::{self, Door};
+use super::upstream::Door;
 use super::{
     answer, exchange, facts, forward, identify, kept, learn, observe, receive, record, route,
     settle, tell, watch,
@@ -270,7 +270,7 @@ impl ProxyHttp for InForce {
         let now = ctx.gateway.parts.now();
         let peer = match passage.lines.has(Line::Upgrade) && session.is_upgrade_req() {
             true => door.socket_peer(now).await,
-            false => door.peer(now, upstream::ANSWER).await,
+            false => door.peer_for(now, passage.lines).await,
         };
         peer.map_err(|failure| broken(&failure))
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 
 use super::fail::Failure;
 use super::turns::TakingTurns;
 use super::workers;
 use crate::clock::UnixMillis;
 use crate::config::Upstream;
+use crate::net::lines::{Line, Lines};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a portal may be silent while it answers.
@@ -23,6 +24,11 @@ pub(super) const SOCKET: Duration = Duration::from_secs(24 * 3600);
 const IDLE: Duration = Duration::from_secs(10);
 /// How long an answer of the resolver is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(10);
+
+/// What a cleaned request may still have and its portal may not: the framework takes it away. To
+/// look for it and for what was taken away before is a fortieth of a request's work, so it looks
+/// where there is something alone.
+const FOR_THE_FRAMEWORK: [Line; 3] = [Line::Connection, Line::TransferEncoding, Line::Upgrade];
 
 /// A portal's address, resolved now and then.
 pub struct Door {
@@ -59,6 +65,22 @@ impl Door {
         options.alpn = ALPN::H1;
         // A connection is woken by the worker that made it, and so is for none other.
         peer.group_key = workers::number();
+        Ok(peer)
+    }
+
+    /// The peer of a request that was cleaned and has these `lines`.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`] when its name does not resolve.
+    pub(super) async fn peer_for(
+        &self,
+        now: UnixMillis,
+        lines: Lines,
+    ) -> Result<Box<HttpPeer>, Failure> {
+        let mut peer = self.peer(now, ANSWER).await?;
+        if !FOR_THE_FRAMEWORK.into_iter().any(|line| lines.has(line)) {
+            peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
+        }
         Ok(peer)
     }
 
