@@ -21,7 +21,11 @@ impl Kind {
     pub fn of(method: &Method, headers: &HeaderMap, lines: Lines) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let upgrades = lines.has(Line::Upgrade);
-        if reads && !upgrades && navigates(headers) { Self::Page } else { Self::Call }
+        let navigates = || match lines.has(Line::SecFetchMode) {
+            true => lines.navigates(),
+            false => wants_a_page(headers),
+        };
+        if reads && !upgrades && navigates() { Self::Page } else { Self::Call }
     }
 }
 
@@ -29,11 +33,13 @@ impl Kind {
 pub fn navigates(headers: &HeaderMap) -> bool {
     match headers.get(SEC_FETCH_MODE) {
         Some(mode) => mode.as_bytes() == b"navigate",
-        None => {
-            let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-            accept.is_some_and(|accept| accept.contains("text/html"))
-        }
+        None => wants_a_page(headers),
     }
+}
+
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 #[cfg(test)]
@@ -64,7 +70,9 @@ mod tests {
         let html = ("accept", "text/html,*/*");
         assert_eq!(kind(Method::GET, &[]), Kind::Call);
         assert_eq!(kind(Method::POST, &[html]), Kind::Call);
-        assert_eq!(kind(Method::GET, &[html, ("sec-fetch-mode", "cors")]), Kind::Call);
+        let cors = ("sec-fetch-mode", "cors");
+        assert_eq!(kind(Method::GET, &[html, cors]), Kind::Call);
+        assert_eq!(kind(Method::GET, &[cors, html]), Kind::Call);
         assert_eq!(kind(Method::GET, &[html, ("upgrade", "websocket")]), Kind::Call);
     }
 }

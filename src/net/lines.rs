@@ -44,6 +44,7 @@ pub struct Lines {
     present: u16,
     repeated: u16,
     size: usize,
+    navigates: bool,
 }
 
 impl Lines {
@@ -51,7 +52,11 @@ impl Lines {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut lines = Self::default();
         for (name, value) in headers {
-            let bit = line(name).map_or(0, Line::bit);
+            let line = line(name);
+            if line == Some(Line::SecFetchMode) {
+                lines.navigates = value.as_bytes() == b"navigate";
+            }
+            let bit = line.map_or(0, Line::bit);
             lines.repeated |= lines.present & bit;
             lines.present |= bit;
             lines.size += name.as_str().len() + value.len() + BETWEEN;
@@ -62,6 +67,11 @@ impl Lines {
     /// How many bytes they take, as HTTP/1.1 writes them.
     pub fn size(self) -> usize {
         self.size
+    }
+
+    /// Whether its `Sec-Fetch-Mode`, the last one, says that a browser will show the answer.
+    pub fn navigates(self) -> bool {
+        self.navigates
     }
 
     /// Whether it has such a line.
