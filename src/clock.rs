@@ -147,6 +147,13 @@ impl Stopwatch {
     pub fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// How long it has been, and one that was started just now: to look at the clock takes its
+    /// time too.
+    pub fn lap(self) -> (Duration, Self) {
+        let next = Self::start();
+        (next.0.saturating_duration_since(self.0), next)
+    }
 }
 
 /// A clock that moves only when told to, for tests.

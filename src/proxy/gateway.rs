@@ -85,7 +85,8 @@ impl Gateway {
         let facts = facts::gather(&self.parts, &site, headers, &incoming, purpose, &visit).await?;
         let verdict = decide(&facts);
         facts::note(&self.parts, &site, &visit, &verdict).await?;
-        site.metrics.decision(ctx.since.elapsed());
+        let (took, judged) = ctx.since.lap();
+        site.metrics.decision(took);
         match verdict {
             Verdict::OwnPage => {
                 let page = answer::own_page(self, session, ctx, &site, &incoming, &visit);
@@ -105,8 +106,8 @@ impl Gateway {
             Verdict::Forward(permit) => {
                 facts::forwarded(ctx, permit.reason());
                 let head = session.req_header();
-                let passage = Box::new(passage(head, site, permit, visit, &incoming, &facts));
-                self.let_through(session, ctx, &incoming, passage, reading).await
+                let passage = passage(head, site, permit, visit, &incoming, &facts, judged);
+                self.let_through(session, ctx, &incoming, Box::new(passage), reading).await
             }
         }
     }
@@ -393,12 +394,13 @@ impl ProxyHttp for InForce {
 
     /// Stage 9.
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
-        watch::request_done();
-        record::record(session, error, ctx);
+        let (took, done) = ctx.since.lap();
+        watch::request_done(done);
+        record::record(session, error, ctx, took);
     }
 }
 
-/// What goes along with the request that `head` begins.
+/// What goes along with the request that `head` begins, which was `judged` just now.
 pub(super) fn passage(
     head: &RequestHeader,
     site: Arc<Site>,
@@ -406,6 +408,7 @@ pub(super) fn passage(
     visit: Visit,
     incoming: &Incoming,
     facts: &Facts,
+    judged: Stopwatch,
 ) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
@@ -441,7 +444,7 @@ pub(super) fn passage(
         injection,
         signs_out,
         ended_here: false,
-        since: Stopwatch::start(),
+        since: judged,
     }
 }
 

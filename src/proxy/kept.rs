@@ -19,6 +19,7 @@ use super::gateway::{self, Gateway};
 use super::receive::Sender;
 use super::settle::{Settled, add_cookie, settle};
 use super::{answer, facts, forward, reading, receive, resent, route, upstream, watch};
+use crate::clock::Stopwatch;
 use crate::net::cookies::SESSION;
 use crate::net::kind::Kind;
 use crate::net::lines::Lines;
@@ -211,7 +212,8 @@ async fn judge(
     let (Verdict::Forward(permit), Who::Proven(..)) = (decide(&facts), &visit.who) else {
         return Ok(None);
     };
-    let mut passage = gateway::passage(&head, Arc::clone(site), permit, visit, &kept, &facts);
+    let (site, judged) = (Arc::clone(site), Stopwatch::start());
+    let mut passage = gateway::passage(&head, site, permit, visit, &kept, &facts, judged);
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pingora_error::Error;
 use pingora_proxy::Session;
@@ -31,8 +32,8 @@ const fn digit(half: u8) -> u8 {
     }
 }
 
-/// Writes the line and moves the counters.
-pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context) {
+/// Writes the line of a request that `took` so long, and moves the counters.
+pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context, took: Duration) {
     ctx.unfinished = false;
     if let Some(error) = error {
         let kind = error.etype().as_str();
@@ -49,7 +50,7 @@ pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context
             None => Ends::of(session, &ctx.gateway.parts.proxies).client,
         },
     };
-    note(ctx, &seen);
+    note(ctx, &seen, took);
 }
 
 /// What passes on a connection whose session ends is dropped in its middle, and the framework
@@ -67,7 +68,7 @@ impl Drop for Context {
             bytes: self.sent.bytes,
             client: passage.origin.ends.client,
         };
-        note(self, &seen);
+        note(self, &seen, self.since.elapsed());
     }
 }
 
@@ -80,8 +81,7 @@ struct Seen<'a> {
     client: Option<IpAddr>,
 }
 
-fn note(ctx: &Context, seen: &Seen<'_>) {
-    let duration = ctx.since.elapsed();
+fn note(ctx: &Context, seen: &Seen<'_>, duration: Duration) {
     let (site, parts) = (ctx.site(), &ctx.gateway.parts);
     let counted = site.map_or(parts.metrics.nowhere(), |site| &site.metrics);
     counted.request(ctx.ending.verdict, ctx.ending.reason, duration);

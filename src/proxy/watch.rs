@@ -72,9 +72,9 @@ pub(super) fn carries(carrier: Option<(Opaque, Stopwatch)>, until: Option<UnixMi
     note(|_| Doing::Serves { carrier, until });
 }
 
-/// Notes that the request under way is done; the time for the next head runs.
-pub(super) fn request_done() {
-    note(|of| Doing::between(of, true));
+/// Notes that the request under way was done at that moment; the time for the next head runs.
+pub(super) fn request_done(since: Stopwatch) {
+    note(|of| Doing::between(of, since, true));
 }
 
 fn note(doing: impl FnOnce(Of) -> Doing) {
@@ -83,9 +83,9 @@ fn note(doing: impl FnOnce(Of) -> Doing) {
 
 impl Doing {
     /// Before a request, or after one. A stream begins with its head, and no other comes.
-    fn between(of: Of, again: bool) -> Self {
+    fn between(of: Of, since: Stopwatch, again: bool) -> Self {
         match of {
-            Of::Connection => Self::Awaits { since: Stopwatch::start(), again },
+            Of::Connection => Self::Awaits { since, again },
             Of::Stream => Self::Serves { carrier: None, until: None },
         }
     }
@@ -155,7 +155,7 @@ impl Watch {
     /// Runs `served` to its end. Gives nothing where it was ended before that; it is dropped then.
     pub(super) async fn over<T>(&self, of: Of, served: impl Future<Output = T>) -> Option<T> {
         let (end, registration) = AbortHandle::new_pair();
-        let doing = Mutex::new(Doing::between(of, false));
+        let doing = Mutex::new(Doing::between(of, Stopwatch::start(), false));
         let watched = Arc::new(Watched { of, doing, end });
         let _seat = self.seat(Arc::clone(&watched));
         THIS.scope(watched, Abortable::new(served, registration)).await.ok()
