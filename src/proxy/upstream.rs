@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::upstreams::peer::{H1UpgradePolicy, HttpPeer, HttpUpstreamRequestPolicy};
 
 use super::fail::Failure;
 use super::turns::TakingTurns;
@@ -24,11 +24,6 @@ pub(super) const SOCKET: Duration = Duration::from_secs(24 * 3600);
 const IDLE: Duration = Duration::from_secs(10);
 /// How long an answer of the resolver is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(10);
-
-/// What a cleaned request may still have and its portal may not: the framework takes it away. To
-/// look for it and for what was taken away before is a fortieth of a request's work, so it looks
-/// where there is something alone.
-const FOR_THE_FRAMEWORK: [Line; 3] = [Line::Connection, Line::TransferEncoding, Line::Upgrade];
 
 /// A portal's address, resolved now and then.
 pub struct Door {
@@ -78,9 +73,7 @@ impl Door {
         lines: Lines,
     ) -> Result<Box<HttpPeer>, Failure> {
         let mut peer = self.peer(now, ANSWER).await?;
-        if !FOR_THE_FRAMEWORK.into_iter().any(|line| lines.has(line)) {
-            peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
-        }
+        peer.options.http_upstream_request_policy = policy(lines);
         Ok(peer)
     }
 
@@ -113,8 +106,23 @@ impl Door {
     }
 }
 
+/// What the framework has to take from a cleaned request that has these `lines`. What concerns a
+/// connection alone was taken away before, but for these three; to look for all of it once more
+/// is a fortieth of a request's work.
+fn policy(lines: Lines) -> HttpUpstreamRequestPolicy {
+    let nothing = HttpUpstreamRequestPolicy::preserve();
+    if lines.has(Line::TransferEncoding) || lines.has(Line::Upgrade) {
+        HttpUpstreamRequestPolicy::standard()
+    } else if lines.has(Line::Connection) {
+        HttpUpstreamRequestPolicy { h1_upgrade: H1UpgradePolicy::Deny, ..nothing }
+    } else {
+        nothing
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
     use pingora_core::upstreams::peer::Peer as _;
 
     use super::*;
@@ -147,6 +155,22 @@ mod tests {
             assert_eq!(options.total_connection_timeout, Some(CONNECT * 2));
             assert_eq!(options.idle_timeout, Some(IDLE));
         }
+    }
+
+    #[test]
+    fn the_framework_takes_away_what_is_left() {
+        let policy = |names: &[&'static str]| {
+            let lines = names.iter().map(|name| HeaderName::from_static(name));
+            let headers = lines.map(|name| (name, HeaderValue::from_static("x"))).collect();
+            policy(Lines::of(&headers))
+        };
+        assert_eq!(policy(&["cookie", "te", "x-real-ip"]), HttpUpstreamRequestPolicy::preserve());
+        for names in [&["upgrade", "connection"][..], &["transfer-encoding"]] {
+            assert_eq!(policy(names), HttpUpstreamRequestPolicy::standard(), "{names:?}");
+        }
+        let connection = policy(&["connection", "cookie"]);
+        assert_eq!(connection.h1_upgrade, H1UpgradePolicy::Deny);
+        assert!(!connection.strip_hop_by_hop && !connection.strip_connection_nominated);
     }
 
     #[tokio::test]

@@ -213,6 +213,37 @@ async fn hdr_3_connection_may_speak_of_itself() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn hdr_3_what_concerns_a_connection_stays_on_it() {
+    let scene = Scene::set().await;
+    let lines = [
+        ("TE", "trailers"),
+        ("Keep-Alive", "timeout=5"),
+        ("Trailer", "Expires"),
+        ("Proxy-Connection", "keep-alive"),
+        ("Proxy-Authenticate", "Basic"),
+        ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
+    ];
+    for connection in [None, Some("keep-alive"), Some("TE, keep-alive, http2-settings")] {
+        let mut wire = Wire::get("wiki.test", "/echo");
+        for (name, value) in lines {
+            wire = wire.line(name, value);
+        }
+        if let Some(value) = connection {
+            wire = wire.line("Connection", value);
+        }
+        let wire = scene.by(Visitor::Alice, wire);
+        assert_eq!(wire.send(&scene.gateway, Protocol::Http1).await, 200, "{connection:?}");
+        let seen = scene.portal.take_seen();
+        for name in lines.map(|(name, _)| name).into_iter().chain(["Connection"]) {
+            assert!(seen[0].all(&name.to_lowercase()).is_empty(), "{connection:?} {name}");
+        }
+    }
+    let wire = scene.by(Visitor::Alice, Wire::get("wiki.test", "/echo").line("te", "trailers"));
+    assert_eq!(wire.send(&scene.gateway, Protocol::Http2).await, 200);
+    assert!(scene.portal.take_seen()[0].all("te").is_empty());
+}
+
 /// Asserts that these `Cookie` lines are refused and reach nobody, whoever sends them.
 async fn cookies_are_refused(scene: &Scene, lines: &[&[u8]]) {
     for target in ["/echo", "/public/echo", "/login", "/.mfa/"] {
