@@ -1,6 +1,7 @@
 //! What is known of one request on its way: how far it has come, and what its line in the
 //! access log will say.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method};
@@ -87,7 +88,7 @@ pub struct Passage {
     /// Which lines its head has.
     pub(super) lines: Lines,
     /// Where from and to, for the lines that we set.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
     /// What the browser says it is; shown to its user alone.
     pub(super) agent: Option<HeaderValue>,
     /// Whether it may carry somebody else's password.
@@ -140,7 +141,7 @@ pub(super) struct Incoming {
     /// Which lines its head has.
     pub lines: Lines,
     /// Where from and to.
-    pub origin: Arc<Origin>,
+    pub origin: Origin,
 }
 
 impl Incoming {
@@ -158,9 +159,17 @@ impl Incoming {
     }
 }
 
-/// Where a request came from and what it is addressed to. A copy shares nearly all of it.
+/// Where a request came from and what it is addressed to, with its name.
 #[derive(Clone)]
 pub struct Origin {
+    /// Shared by the requests that came the same way, one after the other.
+    way: Arc<Way>,
+    /// Names the request, as its context does.
+    pub request: Arc<str>,
+}
+
+/// From whom to which host.
+pub struct Way {
     /// Who is at its other end.
     pub ends: Ends,
     /// The client's address, as a line for the portal.
@@ -168,17 +177,30 @@ pub struct Origin {
     /// The host it asked for.
     pub host: Host,
     /// The same as it was written, port included.
-    pub authority: Arc<str>,
-    /// Names the request, as its context does.
-    pub request: Arc<str>,
+    pub authority: Box<str>,
 }
 
 impl Origin {
-    /// That of a request by this name, from these ends to this `authority`.
+    /// That of a request by this name, which came this way.
+    pub(super) fn new(way: &Arc<Way>, request: &Arc<str>) -> Self {
+        Self { way: Arc::clone(way), request: Arc::clone(request) }
+    }
+}
+
+impl Deref for Origin {
+    type Target = Way;
+
+    fn deref(&self) -> &Way {
+        &self.way
+    }
+}
+
+impl Way {
+    /// That from these ends to this `authority`.
     ///
     /// # Errors
     /// When the authority is no host.
-    pub(super) fn new(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Self, HostError> {
+    pub(super) fn new(ends: Ends, authority: &str) -> Result<Self, HostError> {
         let line = |client| {
             let mut text = Vec::with_capacity(ADDRESS);
             address::write(&mut text, client);
@@ -190,11 +212,10 @@ impl Origin {
             client_line: ends.client.and_then(line),
             host: Host::parse(authority)?,
             authority: authority.into(),
-            request: Arc::clone(request),
         })
     }
 
-    /// Whether a request of these ends to this `authority` has the same, but for its name.
+    /// Whether it is the one from these ends to this `authority`.
     pub(super) fn is_of(&self, ends: Ends, authority: &str) -> bool {
         self.ends == ends && *self.authority == *authority
     }

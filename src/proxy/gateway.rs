@@ -437,7 +437,7 @@ pub(super) fn passage(
         method: head.method.clone(),
         path: incoming.path.clone(),
         lines: incoming.lines,
-        origin: Arc::clone(&incoming.origin),
+        origin: incoming.origin.clone(),
         agent: head.headers.get(http::header::USER_AGENT).cloned(),
         suspicion,
         urlencoded: incoming.lines.has(Line::ContentType) && reading::is_form(head),

@@ -261,7 +261,7 @@ fn rebuilt(
         query,
         kind: Kind::Page,
         lines: Lines::of(&head.headers),
-        origin: Arc::clone(&incoming.origin),
+        origin: incoming.origin.clone(),
     };
     Some((head, kept))
 }

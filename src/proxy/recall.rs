@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
-use super::context::Origin;
+use super::context::{Origin, Way};
 use super::peer::Ends;
 use super::watch::locked;
 use crate::identity::CookieSet;
@@ -25,7 +25,7 @@ tokio::task_local! {
 #[derive(Default)]
 pub struct Recall {
     cookies: Mutex<Option<Read>>,
-    origin: Mutex<Option<Origin>>,
+    way: Mutex<Option<Arc<Way>>>,
 }
 
 /// Cookies as the rules of a portal read them.
@@ -102,14 +102,15 @@ pub(super) fn cookies(
 pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Origin, HostError> {
     let recall = LAST.try_with(Arc::clone).ok();
     if let Some(recall) = &recall
-        && let Some(last) = &*locked(&recall.origin)
+        && let Some(last) = &*locked(&recall.way)
         && last.is_of(ends, authority)
     {
-        return Ok(Origin { request: Arc::clone(request), ..last.clone() });
+        return Ok(Origin::new(last, request));
     }
-    let origin = Origin::new(ends, authority, request)?;
+    let way = Arc::new(Way::new(ends, authority)?);
+    let origin = Origin::new(&way, request);
     if let Some(recall) = recall {
-        *locked(&recall.origin) = Some(origin.clone());
+        *locked(&recall.way) = Some(way);
     }
     Ok(origin)
 }
@@ -121,7 +122,7 @@ mod tests {
     use http::header::COOKIE;
     use http::{HeaderMap, HeaderValue};
 
-    use super::{Ends, Origin, Recall, cookies, origin};
+    use super::{Ends, Origin, Recall, Way, cookies, origin};
     use crate::net::cookies::{CookieError, CookieRules, Cookies};
     use crate::net::glob::Glob;
 
@@ -182,8 +183,8 @@ mod tests {
     }
 
     fn shown(origin: &Origin) -> (Ends, Option<&HeaderValue>, &str, &str, &str) {
-        let Origin { ends, client_line, host, authority, request } = origin;
-        (*ends, client_line.as_ref(), host.as_str(), authority, request)
+        let Way { ends, client_line, host, authority } = &**origin;
+        (*ends, client_line.as_ref(), host.as_str(), authority, &origin.request)
     }
 
     /// Neither another client behind the same proxy nor another host of the same connection is
@@ -206,17 +207,18 @@ mod tests {
         {
             let request = Arc::from(number.to_string());
             let read = recall.within(|| origin(ends, authority, &request)).unwrap();
-            let alone = Origin::new(ends, authority, &request).unwrap();
-            assert_eq!(shown(&read), shown(&alone));
+            let alone = Arc::new(Way::new(ends, authority).unwrap());
+            assert_eq!(shown(&read), shown(&Origin::new(&alone, &request)));
         }
     }
 
     #[test]
     fn an_origin_is_read_once_on_one_connection() {
         let (recall, request) = (Arc::<Recall>::default(), Arc::from("7"));
-        let read = || origin(ends("192.0.2.7", true), "wiki.test", &request).unwrap().authority;
+        let read = || origin(ends("192.0.2.7", true), "wiki.test", &request).unwrap();
         let (first, second) = recall.within(|| (read(), read()));
-        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &read()));
+        let way = |origin: &Origin| std::ptr::from_ref::<Way>(origin);
+        assert!(way(&first) == way(&second) && way(&first) != way(&read()));
     }
 
     #[test]

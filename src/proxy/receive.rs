@@ -67,7 +67,7 @@ pub(super) fn receive(
         query: request.uri.query().map(str::to_owned),
         kind: Kind::of(&request.method, &request.headers, lines),
         lines,
-        origin: Arc::new(origin),
+        origin,
     })
 }
 
