@@ -261,11 +261,11 @@ impl Context {
         }
     }
 
-    /// The same, to note what is learned on the way.
-    pub(super) fn passage_mut(&mut self) -> Option<&mut Passage> {
+    /// The same, to note what is learned on the way, with the gateway that judged it.
+    pub(super) fn under_way(&mut self) -> Option<(&Gateway, &mut Passage)> {
         match &mut self.progress {
             Progress::Arrived | Progress::Routed(_) => None,
-            Progress::Permitted(passage) => Some(passage),
+            Progress::Permitted(passage) => Some((&self.gateway, passage)),
         }
     }
 

@@ -299,22 +299,20 @@ impl ProxyHttp for InForce {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<()> {
-        let gateway = Arc::clone(&ctx.gateway);
-        if let Some(passage) = ctx.passage_mut() {
-            let identity = &passage.site.portal.identity;
-            let chunk = body.as_deref();
-            let before = passage.suspicion.is_certain();
-            passage.suspicion.see(identity, passage.urlencoded, chunk, end_of_stream);
-            if !before {
-                let noted = reading::note_doubt(&gateway, passage).await;
-                noted.map_err(|failure| broken(&failure))?;
-            }
+        let Some((gateway, passage)) = ctx.under_way() else {
+            return Err(Error::explain(ErrorType::InternalError, "a body without a permit"));
+        };
+        let identity = &passage.site.portal.identity;
+        let before = passage.suspicion.is_certain();
+        passage.suspicion.see(identity, passage.urlencoded, body.as_deref(), end_of_stream);
+        if !before {
+            let noted = reading::note_doubt(gateway, passage).await;
+            noted.map_err(|failure| broken(&failure))?;
         }
-        match ctx.passage() {
-            // The end of a body alone brings the portal nothing.
-            Some(_) if body.is_none() => Ok(()),
-            Some(passage) => gateway.stands(passage).await.map_err(|failure| broken(&failure)),
-            None => Err(Error::explain(ErrorType::InternalError, "a body without a permit")),
+        // The end of a body alone brings the portal nothing.
+        match body {
+            None => Ok(()),
+            Some(_) => gateway.stands(passage).await.map_err(|failure| broken(&failure)),
         }
     }
 
@@ -348,7 +346,7 @@ impl ProxyHttp for InForce {
         }
         ctx.sent.status = Some(head.status.as_u16());
         // Last, since the head is made to fit a body that is longer than the portal's.
-        ctx.passage_mut().map_or(Ok(()), |passage| passage.injection.begin(head, session))
+        ctx.under_way().map_or(Ok(()), |(_, passage)| passage.injection.begin(head, session))
     }
 
     /// Streams end with the session that carries them; and a page gets our script.
@@ -359,9 +357,8 @@ impl ProxyHttp for InForce {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
-        let gateway = Arc::clone(&ctx.gateway);
         let ended = || Error::explain(ErrorType::HTTPStatus(401), "the session ended");
-        let passage = ctx.passage_mut().ok_or_else(ended)?;
+        let (gateway, passage) = ctx.under_way().ok_or_else(ended)?;
         passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
         // The end of a body alone shows nobody anything.
         if body.is_some() && !gateway.still_stands(passage) {
