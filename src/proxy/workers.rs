@@ -48,13 +48,14 @@ impl Workers {
         (1..=count.max(1)).map(Worker::start).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Has `served` run by the worker with the fewest connections.
+    /// Has `served` run by the worker with the fewest connections, of those that still work.
     pub(super) fn serve(
         &self,
         among: &mut JoinSet<()>,
         served: impl Future<Output = ()> + Send + 'static,
     ) {
-        let idlest = self.0.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed));
+        let working = self.0.iter().filter(|worker| worker.works());
+        let idlest = working.min_by_key(|worker| worker.load.load(Ordering::Relaxed));
         let Some(worker) = idlest else { return };
         let place = Place::of(&worker.load);
         let counted = async move {
@@ -76,6 +77,12 @@ impl Worker {
         };
         let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work)?;
         Ok(Self { runtime: handle, load: Arc::default(), stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Nothing is known that ends its thread; but one that ended would have no connections, and
+    /// so get all that come.
+    fn works(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 }
 
@@ -154,6 +161,25 @@ mod tests {
         workers.serve(&mut connections, async move { seen.send(number()).unwrap() });
         assert_eq!(by.recv().await, Some(freed));
         assert_eq!(number(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_ended_gets_no_connection() {
+        let mut workers = Workers::start(2).unwrap();
+        drop(workers.0[0].stop.take());
+        while workers.0[0].works() {
+            tokio::task::yield_now().await;
+        }
+        let (seen, mut by) = mpsc::unbounded_channel();
+        let mut connections = JoinSet::new();
+        for _ in 0..2 {
+            let seen = seen.clone();
+            workers.serve(&mut connections, async move {
+                seen.send(number()).unwrap();
+                std::future::pending().await
+            });
+            assert_eq!(by.recv().await, Some(2));
+        }
     }
 
     #[test]
