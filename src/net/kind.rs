@@ -1,11 +1,8 @@
 //! Who waits for an answer: a browser that shows it, or a script.
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, Method, header};
 
 use super::lines::{Line, Lines};
-
-/// How a browser will show the answer.
-pub const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Who waits for the answer (see "What who sees" in the contract).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,23 +18,20 @@ impl Kind {
     pub fn of(method: &Method, headers: &HeaderMap, lines: Lines) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let upgrades = lines.has(Line::Upgrade);
-        let navigates = || match lines.has(Line::SecFetchMode) {
-            true => lines.navigates(),
-            false => wants_a_page(headers),
-        };
-        if reads && !upgrades && navigates() { Self::Page } else { Self::Call }
+        if reads && !upgrades && shows(headers, lines) { Self::Page } else { Self::Call }
     }
 }
 
 /// Whether whoever sent the request will show the answer as a page.
 pub fn navigates(headers: &HeaderMap) -> bool {
-    match headers.get(SEC_FETCH_MODE) {
-        Some(mode) => mode.as_bytes() == b"navigate",
-        None => wants_a_page(headers),
-    }
+    shows(headers, Lines::of(headers))
 }
 
-fn wants_a_page(headers: &HeaderMap) -> bool {
+/// The same of a head that has these `lines`.
+fn shows(headers: &HeaderMap, lines: Lines) -> bool {
+    if lines.has(Line::SecFetchMode) {
+        return lines.navigates();
+    }
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }

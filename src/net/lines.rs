@@ -53,7 +53,7 @@ impl Lines {
         let mut lines = Self::default();
         for (name, value) in headers {
             let line = line(name);
-            if line == Some(Line::SecFetchMode) {
+            if line == Some(Line::SecFetchMode) && !lines.has(Line::SecFetchMode) {
                 lines.navigates = value.as_bytes() == b"navigate";
             }
             let bit = line.map_or(0, Line::bit);
@@ -69,7 +69,7 @@ impl Lines {
         self.size
     }
 
-    /// Whether its `Sec-Fetch-Mode`, the last one, says that a browser will show the answer.
+    /// Whether its `Sec-Fetch-Mode`, the first one, says that a browser will show the answer.
     pub fn navigates(self) -> bool {
         self.navigates
     }
@@ -165,6 +165,22 @@ mod tests {
         let others = lines(&["accept", "cookie", "cookie"]);
         assert!((others.present, others.repeated) == (0, 0));
         assert_eq!(others.size(), "accept: x\r\ncookie: x\r\ncookie: x\r\n".len());
+    }
+
+    #[test]
+    fn the_first_of_two_lines_says_whether_a_browser_navigates() {
+        for (modes, navigates) in [
+            (&["navigate"][..], true),
+            (&["navigate", "cors"], true),
+            (&["cors", "navigate"], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for mode in modes {
+                headers.append("sec-fetch-mode", HeaderValue::from_static(mode));
+            }
+            assert_eq!(Lines::of(&headers).navigates(), navigates, "{modes:?}");
+        }
     }
 
     /// The framework takes these away where it looks for them, which it does for the last three
