@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::in_force::InForce;
 use super::proxy_header::{self, Refused};
 use super::recall::Recall;
-use super::watch::{Of, Watch};
+use super::watch::{Of, Watch, locked};
 use crate::telemetry::label::ThrottleScope;
 
 /// The server of public connections, round the framework's own.
@@ -149,7 +149,7 @@ struct Place {
 impl Clients {
     fn enter(self: &Arc<Self>, client: Option<IpAddr>, limit: usize) -> Option<Place> {
         if let Some(client) = client {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = locked(&self.open);
             let count = open.entry(client).or_default();
             if *count >= limit {
                 return None;
@@ -163,7 +163,7 @@ impl Clients {
 impl Drop for Place {
     fn drop(&mut self) {
         let Some(client) = self.client else { return };
-        let mut open = self.clients.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = locked(&self.clients.open);
         if let Some(count) = open.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
