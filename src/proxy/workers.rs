@@ -167,9 +167,12 @@ mod tests {
     async fn a_worker_that_ended_gets_no_connection() {
         let mut workers = Workers::start(2).unwrap();
         drop(workers.0[0].stop.take());
-        while workers.0[0].works() {
-            tokio::task::yield_now().await;
-        }
+        let ended = async {
+            while workers.0[0].works() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON * 30, ended).await.expect("it works on");
         let (seen, mut by) = mpsc::unbounded_channel();
         let mut connections = JoinSet::new();
         for _ in 0..2 {
