@@ -19,6 +19,9 @@ prepare_load() {
     while IFS= read -r line; do lines+=(--header "$line"); done < <(request_lines)
     # h2load names the host itself, and its client speaks to one address.
     h2_lines=("${lines[@]:2}")
+    # Whoever may not say what goes before what measures without it.
+    before_others=()
+    ! chrt --fifo 1 true 2>/dev/null || before_others=(chrt --fifo 1)
 }
 
 # The processes of a program, and the authoriser's where it asks one.
@@ -48,16 +51,16 @@ memory() {
     printf '%s' "$sum"
 }
 
-# As much as it can take. Appends `what program requests-a-second cpu-microseconds`.
+# As much as it can take: over HTTP, over TLS, and over TLS in single requests, as half load is made.
+# Appends `what program requests-a-second cpu-microseconds`.
 full_load() {
     local what=$1 name=$2 before after
     before=$(ticks "$name")
     case $what in
         http) wrk --threads 1 --connections 16 --duration "${SECONDS_EACH}s" "${lines[@]}" \
             "http://127.0.0.1:${http[$name]}/projects?state=open" >"$folder/load.out" ;;
-        tls) h2load --threads 1 --clients 4 --max-concurrent-streams 4 --duration "$SECONDS_EACH" \
-            --warm-up-time 0 --connect-to "127.0.0.1:${https[$name]}" "${h2_lines[@]}" \
-            "https://localhost/projects?state=open" >"$folder/load.out" ;;
+        tls) streams "$name" 4 4 ;;
+        single_tls) streams "$name" 8 1 ;;
     esac
     after=$(ticks "$name")
     forget_log
@@ -69,9 +72,17 @@ full_load() {
     ' "$folder/load.out" >>"$folder/measured"
 }
 
+# $1: the program, $2: connections, $3: requests at once on each.
+streams() {
+    h2load --threads 1 --clients "$2" --max-concurrent-streams "$3" --duration "$SECONDS_EACH" \
+        --warm-up-time 0 --connect-to "127.0.0.1:${https[$1]}" "${h2_lines[@]}" \
+        "https://localhost/projects?state=open" >"$folder/load.out"
+}
+
 # The same number of requests a second for all, so that latencies can be compared, each at its own
 # time: generators that fire in bursts measure how requests wait for each other. The program has a
-# core to itself, so that it does not wait for who asks. Appends
+# core to itself, so that it does not wait for who asks, and all that is measured goes before whatever
+# else the machine does, which would else be the hundredth request. Appends
 # `what program median 99th-percentile`, in microseconds.
 half_load() {
     local what=$1 name=$2 rate=$3 address=${http[$2]} over=http others=0
@@ -79,9 +90,11 @@ half_load() {
     [ "$what" = http ] || address=${https[$name]} over=$folder/localhost.crt
     run_on 0 $(processes_of "$name")
     run_on "$others" $(processes_of portal)
-    request_lines | taskset --cpu-list "$others" "$pace" "$over" "127.0.0.1:$address" \
-        '/projects?state=open' "$rate" "$SECONDS_EACH" >"$folder/paced" ||
+    go_before --fifo 1 $(processes_of "$name") $(processes_of portal)
+    request_lines | taskset --cpu-list "$others" "${before_others[@]}" "$pace" "$over" \
+        "127.0.0.1:$address" '/projects?state=open' "$rate" "$SECONDS_EACH" >"$folder/paced" ||
         complain "no clean run: $what at $name"
+    go_before --other 0 $(processes_of "$name") $(processes_of portal)
     run_on "0,$others" $(processes_of "$name") $(processes_of portal)
     forget_log
     printf 'late_%s %s %s\n' "$what" "$name" "$(cat "$folder/paced")" >>"$folder/measured"
@@ -92,6 +105,14 @@ run_on() {
     local cores=$1 process
     shift
     for process in "$@"; do taskset --all-tasks --cpu-list --pid "$cores" "$process" >/dev/null; done
+}
+
+# $1 and $2: a kind of turn and its rank; then processes.
+go_before() {
+    local kind=$1 rank=$2 process
+    shift 2
+    [ "${#before_others[@]}" -gt 0 ] || return 0
+    for process in "$@"; do chrt --all-tasks "$kind" --pid "$rank" "$process"; done
 }
 
 # The log of what is measured must not fill the disk.
@@ -105,9 +126,12 @@ refuse_failures() {
         "$folder/load.out" | grep . >&2 || complain "no clean run: $1"
 }
 
-# Half of what the gateway takes, and nobody is asked for more than two thirds of what it takes itself.
+# Half of what the gateway takes in single requests, and nobody is asked for more than two thirds of
+# what it takes itself.
 rate_for() {
-    awk -v what="$1" -v name="$2" '
+    local what=$1
+    [ "$what" = http ] || what=single_$what
+    awk -v what="$what" -v name="$2" '
         $1 == what { all[$2] = all[$2] " " $3; count[$2]++ }
         function least(of,   values, n, i, lowest) {
             n = split(all[of], values, " ")
@@ -130,6 +154,8 @@ all_rounds() {
         printf 'round %d of %d\n' "$round" "$ROUNDS" >&2
         for what in http tls; do
             for name in "${programs[@]}"; do full_load "$what" "$name"; done
+            [ "$what" = http ] ||
+                for name in "${programs[@]}"; do SECONDS_EACH=1 full_load "single_$what" "$name"; done
             for name in "${programs[@]}"; do
                 half_load "$what" "$name" "$(rate_for "$what" "$name")"
             done
