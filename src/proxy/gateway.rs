@@ -12,7 +12,7 @@ use bytes::Bytes;
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_error::{Error, ErrorType, Result};
+use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
@@ -265,15 +265,15 @@ impl ProxyHttp for InForce {
     ) -> Result<Box<HttpPeer>> {
         let Some(passage) = ctx.passage() else {
             ctx.gateway.parts.metrics.gate_alarm();
-            return Err(Error::explain(ErrorType::InternalError, "a request without a permit"));
+            return Err(broken(Failure::NoPermit));
         };
-        let door = ctx.gateway.door(&passage.site).map_err(|failure| broken(&failure))?;
+        let door = ctx.gateway.door(&passage.site).map_err(broken)?;
         let now = ctx.gateway.parts.now();
         let peer = match passage.lines.has(Line::Upgrade) && session.is_upgrade_req() {
             true => door.socket_peer(now).await,
             false => door.peer_for(now, passage.lines).await,
         };
-        peer.map_err(|failure| broken(&failure))
+        peer.map_err(broken)
     }
 
     /// Stage 6b, its end: the portal gets a copy of the request as it was let through. Runs again
@@ -286,7 +286,7 @@ impl ProxyHttp for InForce {
     ) -> Result<()> {
         match ctx.passage() {
             Some(passage) => passage.injection.ask(request),
-            None => Err(Error::explain(ErrorType::InternalError, "a request without a permit")),
+            None => Err(broken(Failure::NoPermit)),
         }
     }
 
@@ -300,19 +300,18 @@ impl ProxyHttp for InForce {
         ctx: &mut Context,
     ) -> Result<()> {
         let Some((gateway, passage)) = ctx.under_way() else {
-            return Err(Error::explain(ErrorType::InternalError, "a body without a permit"));
+            return Err(broken(Failure::NoPermit));
         };
         let identity = &passage.site.portal.identity;
         let before = passage.suspicion.is_certain();
         passage.suspicion.see(identity, passage.urlencoded, body.as_deref(), end_of_stream);
         if !before {
-            let noted = reading::note_doubt(gateway, passage).await;
-            noted.map_err(|failure| broken(&failure))?;
+            reading::note_doubt(gateway, passage).await.map_err(broken)?;
         }
         // The end of a body alone brings the portal nothing.
         match body {
             None => Ok(()),
-            Some(_) => gateway.stands(passage).await.map_err(|failure| broken(&failure)),
+            Some(_) => gateway.stands(passage).await.map_err(broken),
         }
     }
 
@@ -324,12 +323,12 @@ impl ProxyHttp for InForce {
         ctx: &mut Context,
     ) -> Result<()> {
         let Some(passage) = ctx.passage() else {
-            return Err(Error::explain(ErrorType::InternalError, "an answer without a permit"));
+            return Err(broken(Failure::NoPermit));
         };
         if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !session.is_upgrade_req() {
-            return Err(Error::explain(ErrorType::HTTPStatus(502), "an upgrade nobody asked for"));
+            return Err(broken(Failure::BadAnswer("an upgrade nobody asked for".to_owned())));
         }
-        ctx.gateway.stands(passage).await.map_err(|failure| broken(&failure))?;
+        ctx.gateway.stands(passage).await.map_err(broken)?;
         if head.status.is_informational() && head.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
@@ -341,7 +340,7 @@ impl ProxyHttp for InForce {
             }
             Err(failure) => {
                 tracing::error!(request = %ctx.request_id, %failure, "an answer could not be settled");
-                return Err(broken(&failure));
+                return Err(broken(failure));
             }
         }
         ctx.sent.status = Some(head.status.as_u16());
@@ -357,7 +356,7 @@ impl ProxyHttp for InForce {
         end_of_stream: bool,
         ctx: &mut Context,
     ) -> Result<Option<std::time::Duration>> {
-        let ended = || Error::explain(ErrorType::HTTPStatus(401), "the session ended");
+        let ended = || broken(Failure::SessionEnded);
         let (gateway, passage) = ctx.under_way().ok_or_else(ended)?;
         passage.injection.pass(passage.site.script_tag.as_ref(), body, end_of_stream);
         // The end of a body alone shows nobody anything.
@@ -375,12 +374,15 @@ impl ProxyHttp for InForce {
         error: &Error,
         ctx: &mut Context,
     ) -> FailToProxy {
-        let failure = failure_of(error);
+        let failure = match error.root_cause().downcast_ref() {
+            Some(ours) => ours,
+            None => &fault_of(error),
+        };
         if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
             site.metrics.upstream_error(label);
         }
         let gateway = Arc::clone(&ctx.gateway);
-        let error_code = answer::failure(&gateway, session, ctx, &failure).await;
+        let error_code = answer::failure(&gateway, session, ctx, failure).await;
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
@@ -445,23 +447,17 @@ pub(super) fn passage(
     }
 }
 
-/// A failure of ours on its way through the framework, which carries a status alone.
-fn broken(failure: &Failure) -> Box<Error> {
+/// A failure of ours on its way through the framework, which hands it back as it was.
+fn broken(failure: Failure) -> Box<Error> {
     let status = failure.shown().status.as_u16();
-    Error::explain(ErrorType::HTTPStatus(status), failure.reason().as_str())
+    Error::because(ErrorType::HTTPStatus(status), failure.reason().as_str(), failure)
 }
 
-/// A fault of the framework, or one of ours that came back through it.
-fn failure_of(error: &Error) -> Failure {
-    use pingora_error::ErrorSource;
-    match (error.etype(), error.esource()) {
-        (ErrorType::HTTPStatus(401), _) => Failure::SessionEnded,
-        (ErrorType::HTTPStatus(503), _) => Failure::Random(crate::random::NoRandomness),
-        (ErrorType::HTTPStatus(504), _) => Failure::TooSlow,
-        (ErrorType::HTTPStatus(502), _) => Failure::BadAnswer("refused by us".to_owned()),
-        (ErrorType::HTTPStatus(400..=499), _) => Failure::BadRequest("refused by the framework"),
-        (_, ErrorSource::Upstream) => exchange::failure(error),
-        (etype, ErrorSource::Downstream) => Failure::Gone(etype.as_str().to_owned()),
-        (_, ErrorSource::Internal | ErrorSource::Unset) => Failure::NoPermit,
+/// What a fault of the framework means.
+fn fault_of(error: &Error) -> Failure {
+    match error.esource() {
+        ErrorSource::Upstream => exchange::failure(error),
+        ErrorSource::Downstream => Failure::Gone(error.etype().as_str().to_owned()),
+        ErrorSource::Internal | ErrorSource::Unset => Failure::NoPermit,
     }
 }
