@@ -220,6 +220,9 @@ pub(super) async fn failure(
     if let (Some(site), Failure::Throttled(_)) = (ctx.site(), failure) {
         site.metrics.throttled(ThrottleScope::Client);
     }
+    if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
+        site.metrics.upstream_error(label);
+    }
     match refusal {
         true => tracing::info!(request = %ctx.request_id, %failure, "a request was refused"),
         false => tracing::error!(request = %ctx.request_id, %failure, "a request failed"),

@@ -171,14 +171,21 @@ fn strip_connection_lines(head: &mut ResponseHeader) {
 // The framework may learn new ways to fail: all of them mean that nothing came.
 #[allow(clippy::wildcard_enum_match_arm)]
 pub(super) fn failure(error: &Error) -> Failure {
+    let what = error.etype().as_str().to_owned();
     match error.etype() {
         ErrorType::ConnectTimedout
         | ErrorType::ReadTimedout
         | ErrorType::WriteTimedout
         | ErrorType::TLSHandshakeTimedout => Failure::TooSlow,
         ErrorType::InvalidHTTPHeader | ErrorType::H1Error | ErrorType::H2Error => {
-            Failure::BadAnswer(error.etype().as_str().to_owned())
+            Failure::BadAnswer(what)
         }
-        other => Failure::Unreachable(other.as_str().to_owned()),
+        ErrorType::InvalidCert | ErrorType::TLSHandshakeFailure | ErrorType::HandshakeError => {
+            Failure::Untrusted(what)
+        }
+        ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError => {
+            Failure::BrokenOff(what)
+        }
+        _ => Failure::Unreachable(what),
     }
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::admit::Throttled;
 use crate::account::AccountError;
+use crate::identity::AskFault;
 use crate::pages::PageError;
 use crate::policy::Challenge;
 use crate::store::StoreError;
@@ -73,12 +74,18 @@ pub enum Failure {
     /// The portal cannot be reached.
     #[error("the portal cannot be reached: {0}")]
     Unreachable(String),
+    /// The portal's certificate or its handshake was refused.
+    #[error("the portal is not trusted: {0}")]
+    Untrusted(String),
+    /// The portal closed the connection in the middle.
+    #[error("the portal broke off: {0}")]
+    BrokenOff(String),
     /// The portal does not answer in time.
     #[error("the portal does not answer in time")]
     TooSlow,
     /// The portal does not say whose a session is.
     #[error("the portal was asked whose a session is: {0}")]
-    NoWord(crate::identity::AskFault),
+    NoWord(AskFault),
     /// The portal's answer is not HTTP.
     #[error("the portal's answer is not well-formed: {0}")]
     BadAnswer(String),
@@ -195,12 +202,14 @@ impl Failure {
                 "This is not your fault. Please try again in a minute.",
                 Some(30),
             ),
-            Self::Unreachable(_) | Self::BadAnswer(_) => (
-                StatusCode::BAD_GATEWAY,
-                "The portal does not answer",
-                "This is not your fault. Please try again in a minute.",
-                Some(30),
-            ),
+            Self::Unreachable(_) | Self::Untrusted(_) | Self::BrokenOff(_) | Self::BadAnswer(_) => {
+                (
+                    StatusCode::BAD_GATEWAY,
+                    "The portal does not answer",
+                    "This is not your fault. Please try again in a minute.",
+                    Some(30),
+                )
+            }
             Self::TooSlow => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "The portal does not answer in time",
@@ -242,17 +251,24 @@ impl Failure {
                 ReasonLabel::Internal
             }
             Self::SessionEnded => ReasonLabel::Unknown,
-            Self::Unreachable(_) | Self::TooSlow | Self::BadAnswer(_) | Self::NoWord(_) => {
-                ReasonLabel::Upstream
-            }
+            Self::Unreachable(_)
+            | Self::Untrusted(_)
+            | Self::BrokenOff(_)
+            | Self::TooSlow
+            | Self::BadAnswer(_)
+            | Self::NoWord(_) => ReasonLabel::Upstream,
         }
     }
 
     /// The word in `portcullis_upstream_errors_total{kind}`, where the portal is to blame.
     pub fn upstream_label(&self) -> Option<UpstreamErrorLabel> {
         match self {
-            Self::Unreachable(_) => Some(UpstreamErrorLabel::Connect),
-            Self::TooSlow => Some(UpstreamErrorLabel::Timeout),
+            Self::Unreachable(_) | Self::NoWord(AskFault::Unreachable(_)) => {
+                Some(UpstreamErrorLabel::Connect)
+            }
+            Self::Untrusted(_) => Some(UpstreamErrorLabel::Tls),
+            Self::BrokenOff(_) => Some(UpstreamErrorLabel::Closed),
+            Self::TooSlow | Self::NoWord(AskFault::TooSlow) => Some(UpstreamErrorLabel::Timeout),
             Self::BadAnswer(_) | Self::NoWord(_) => Some(UpstreamErrorLabel::Invalid),
             Self::BadRequest(_)
             | Self::UriTooLong

@@ -378,9 +378,6 @@ impl ProxyHttp for InForce {
             Some(ours) => ours,
             None => &fault_of(error),
         };
-        if let (Some(site), Some(label)) = (ctx.site(), failure.upstream_label()) {
-            site.metrics.upstream_error(label);
-        }
         let gateway = Arc::clone(&ctx.gateway);
         let error_code = answer::failure(&gateway, session, ctx, failure).await;
         FailToProxy { error_code, can_reuse_downstream: false }

@@ -251,14 +251,12 @@ pub enum UpstreamErrorLabel {
     Closed,
     /// The portal's answer was no HTTP.
     Invalid,
-    /// Anything else.
-    Other,
 }
 
 impl UpstreamErrorLabel {
     /// Every kind, so that each series is there from the start.
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Tls, Self::Timeout, Self::Closed, Self::Invalid, Self::Other];
+    pub const ALL: [Self; 5] =
+        [Self::Connect, Self::Tls, Self::Timeout, Self::Closed, Self::Invalid];
 
     /// The word in the metrics.
     pub const fn as_str(self) -> &'static str {
@@ -268,7 +266,6 @@ impl UpstreamErrorLabel {
             Self::Timeout => "timeout",
             Self::Closed => "closed",
             Self::Invalid => "invalid",
-            Self::Other => "other",
         }
     }
 }

@@ -2,10 +2,9 @@
 //! page of ours holds anything that could run.
 
 use html5gum::{StartTag, Token, Tokenizer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::dsl::broken::Broken;
 use crate::dsl::browser::Shown;
-use crate::dsl::gateway::Fronted;
 use crate::dsl::office::{self, ASKED, Word};
 use crate::dsl::steps::{confirm, enrol, give_code, sign_in, sign_in_again, sign_in_anew};
 use crate::dsl::{ALICE, Browser, Call, Gateway, Office, Phone, gateway, html, portal};
@@ -253,43 +252,6 @@ async fn c13_a_wrong_code_is_not_shown_again() {
     }
 }
 
-/// A portal that answers everything with these bytes.
-struct Garbage(std::net::SocketAddr);
-
-impl Fronted for Garbage {
-    fn entry(&self, host: &str) -> String {
-        format!(
-            "hosts: [{host}]
-upstreams: [\"http://{}\"]
-identity:
-  logins:
-    - request: {{ method: POST, path: /login }}
-      username: {{ form: user }}
-      success: {{ status: [302] }}
-  session_cookies: [portalsession]
-  login_url: /login
-public: [/public/**]
-",
-            self.0
-        )
-    }
-}
-
-async fn garbage(answer: &'static str) -> Garbage {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
-                let _ = stream.write_all(answer.as_bytes()).await;
-            });
-        }
-    });
-    Garbage(address)
-}
-
 /// What a portal says in place of an answer is not told on a page of ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn c13_the_words_of_a_broken_portal_are_on_no_page() {
@@ -299,7 +261,7 @@ async fn c13_the_words_of_a_broken_portal_are_on_no_page() {
         "\"><script>alert(1)</script>{{123456*8}}\r\n\r\n",
         "HTTP/1.1 101 <script>alert(1)</script>\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
     ] {
-        let portal = garbage(answer).await;
+        let portal = Broken::that_says(answer).await;
         let gateway = gateway::new().portal("wiki", &portal).run().await;
         for http2 in [false, true] {
             let mut browser = gateway.browser("wiki").over(http2);

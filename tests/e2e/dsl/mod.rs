@@ -6,6 +6,7 @@
 
 pub mod balancer;
 pub mod book;
+pub mod broken;
 pub mod browser;
 pub mod client;
 pub mod console;

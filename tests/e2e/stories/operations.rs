@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use tokio::net::TcpStream;
 
+use crate::dsl::broken::Broken;
 use crate::dsl::steps::{enrol, give_code, sign_in_again};
 use crate::dsl::traces::holds_word;
 use crate::dsl::{ALICE, BOB, Call, Gateway, client, eventually, gateway, portal};
@@ -74,6 +75,27 @@ async fn the_numbers_move() {
         .await;
     }
     assert!(gateway.metric("portcullis_store_seconds_count", &[("engine", "sled")]).await > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_portal_from_answering_is_told_apart() {
+    for (kind, portal) in [
+        ("connect", Broken::that_is_gone()),
+        ("connect", Broken::without_an_address()),
+        ("closed", Broken::that_says("").await),
+        ("invalid", Broken::that_says("good morning\r\n\r\n").await),
+    ] {
+        let gateway = gateway::new().portal("wiki", &portal).run().await;
+        let mut browser = gateway.browser("wiki");
+        let page = browser.open("/public/page").await;
+        let login = browser.post("/login", &[("user", "alice"), ("password", "x")]).await;
+        assert_eq!((page.status, login.status), (502, 502), "{kind}");
+        for counted in ["connect", "tls", "timeout", "closed", "invalid"] {
+            let labels = [("portal", "wiki"), ("kind", counted)];
+            let count = gateway.metric("portcullis_upstream_errors_total", &labels).await;
+            assert_eq!(count, if counted == kind { 2.0 } else { 0.0 }, "{counted} of {kind}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
