@@ -4,7 +4,9 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::chain::Head;
 use super::files::{self, FileError, Source};
@@ -28,8 +30,7 @@ impl End {
     }
 
     pub(super) fn held(&self) -> MutexGuard<'_, Reached> {
-        // What is in it is copied in whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How many refusals that anybody can cause are written down: lines are for good, and nobody
 //! may fill a disk by guessing.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use crate::clock::UnixMillis;
 
@@ -31,7 +31,7 @@ impl Budget {
     /// Whether there is room for one more.
     pub(super) fn takes(&self, now: UnixMillis) -> bool {
         // Two numbers that are written together: whole, whatever happened.
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.0.lock();
         let more = now.0.saturating_sub(left.at.0).saturating_mul(PER_SECOND);
         let thousandths = left.thousandths.saturating_add(more).min(AT_ONCE * 1000);
         let at = if now > left.at { now } else { left.at };

@@ -2,8 +2,9 @@
 //! password comes. It is known by every cookie of that session, or not at all.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::clock::UnixMillis;
 use crate::user::{Opaque, UserName};
@@ -61,7 +62,7 @@ impl Steps {
 
     /// Forgets what was said under each of these parts, doubts left standing.
     pub fn forget(&self, parts: &[Opaque]) {
-        let mut given = self.given();
+        let mut given = self.given.lock();
         for part in parts {
             if given.get(part).is_some_and(|given| given.name.is_some()) {
                 given.remove(part);
@@ -71,7 +72,7 @@ impl Steps {
 
     /// The name, when every part remembers the same. A session without parts has none.
     pub fn recall(&self, now: UnixMillis, parts: &[Opaque]) -> Option<UserName> {
-        let given = self.given();
+        let given = self.given.lock();
         let name = |part: &Opaque| {
             let fresh = given.get(part).filter(|given| now < given.until);
             fresh.and_then(|given| given.name.as_ref())
@@ -82,7 +83,7 @@ impl Steps {
     }
 
     fn put(&self, now: UnixMillis, part: Opaque, name: Option<UserName>) {
-        let mut given = self.given();
+        let mut given = self.given.lock();
         let doubted = given.get(&part).is_some_and(|old| old.name.is_none() && now < old.until);
         if doubted && name.is_some() {
             return;
@@ -95,11 +96,6 @@ impl Steps {
             }
         }
         given.insert(part, Given { name, until: now.plus(PATIENCE) });
-    }
-
-    fn given(&self) -> MutexGuard<'_, HashMap<Opaque, Given>> {
-        // The map is whole after a panic elsewhere: each change to it is one call.
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +160,7 @@ mod tests {
             let now = UnixMillis(NOW.0 + number as u64);
             steps.remember(now, &[part(number)], &name("alice"));
         }
-        assert_eq!(steps.given().len(), MOST);
+        assert_eq!(steps.given.lock().len(), MOST);
         let now = UnixMillis(NOW.0 + MOST as u64);
         assert!(steps.recall(now, &[part(0)]).is_none(), "the oldest goes first");
         assert!(steps.recall(now, &[part(MOST + 4)]).is_some());

@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::clock::UnixMillis;
@@ -166,11 +167,11 @@ impl Answers {
         if let Some(user) = self.kept(now, age, session) {
             return Ok(user);
         }
-        let cell = Arc::clone(self.under_way().entry(session).or_default());
+        let cell = Arc::clone(self.under_way.lock().entry(session).or_default());
         let word = cell.get_or_init(|| ask).await.clone();
         // The first to come back takes it away; whoever comes later asks anew. One that was
         // forgotten meanwhile is not kept: it may be older than what made it doubtful.
-        let mut under_way = self.under_way();
+        let mut under_way = self.under_way.lock();
         if under_way.get(&session).is_some_and(|there| Arc::ptr_eq(there, &cell)) {
             under_way.remove(&session);
             if let Ok(user) = &word {
@@ -184,13 +185,13 @@ impl Answers {
     pub fn forget(&self, session: Opaque) {
         self.kept.pin().remove(&session);
         // An answer that is on its way may be older than that.
-        self.under_way().remove(&session);
+        self.under_way.lock().remove(&session);
     }
 
     /// Forgets all that was said: it may be asked for in another way from now on.
     pub fn forget_all(&self) {
         self.kept.pin().clear();
-        self.under_way().clear();
+        self.under_way.lock().clear();
     }
 
     fn keep(&self, now: UnixMillis, age: Duration, session: Opaque, user: Option<UserName>) {
@@ -202,11 +203,6 @@ impl Answers {
             kept.clear();
         }
         kept.insert(session, (now, user));
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Opaque, Arc<OnceCell<Word>>>> {
-        // The map is whole after a panic elsewhere: each change to it is one call.
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

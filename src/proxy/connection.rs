@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v2::server::H2Options;
@@ -16,7 +17,7 @@ use tokio::net::TcpStream;
 use super::in_force::InForce;
 use super::proxy_header::{self, Refused};
 use super::recall::Recall;
-use super::watch::{Of, Watch, locked};
+use super::watch::{Of, Watch};
 use crate::telemetry::label::ThrottleScope;
 
 /// The server of public connections, round the framework's own.
@@ -149,7 +150,7 @@ struct Place {
 impl Clients {
     fn enter(self: &Arc<Self>, client: Option<IpAddr>, limit: usize) -> Option<Place> {
         if let Some(client) = client {
-            let mut open = locked(&self.open);
+            let mut open = self.open.lock();
             let count = open.entry(client).or_default();
             if *count >= limit {
                 return None;
@@ -163,7 +164,7 @@ impl Clients {
 impl Drop for Place {
     fn drop(&mut self) {
         let Some(client) = self.client else { return };
-        let mut open = locked(&self.clients.open);
+        let mut open = self.clients.open.lock();
         if let Some(count) = open.get_mut(&client) {
             *count -= 1;
             if *count == 0 {

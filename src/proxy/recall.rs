@@ -4,14 +4,14 @@
 //! answers.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use parking_lot::Mutex;
 
 use super::context::{Origin, Way};
 use super::peer::Ends;
-use super::watch::locked;
 use crate::identity::CookieSet;
 use crate::mac;
 use crate::net::cookies::{CookieError, CookieRules, Cookies};
@@ -49,7 +49,7 @@ impl Recall {
     }
 
     fn of(&self, rules: &CookieRules, headers: &HeaderMap) -> Option<(Cookies, CookieSet)> {
-        let last = locked(&self.cookies);
+        let last = self.cookies.lock();
         let last = last.as_ref().filter(|last| last.is_of(rules, headers))?;
         Some((last.cookies.clone(), last.set.clone()))
     }
@@ -90,7 +90,7 @@ pub(super) fn cookies(
     if let Some(recall) = recall {
         let lines = lines(headers).map(Box::from).collect();
         let (cookies, set) = (cookies.clone(), set.clone());
-        *locked(&recall.cookies) = Some(Read { rules: rules.clone(), lines, cookies, set });
+        *recall.cookies.lock() = Some(Read { rules: rules.clone(), lines, cookies, set });
     }
     Ok((cookies, set))
 }
@@ -102,7 +102,7 @@ pub(super) fn cookies(
 pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Origin, HostError> {
     let recall = LAST.try_with(Arc::clone).ok();
     if let Some(recall) = &recall
-        && let Some(last) = &*locked(&recall.way)
+        && let Some(last) = &*recall.way.lock()
         && last.is_of(ends, authority)
     {
         return Ok(Origin::new(last, request));
@@ -110,7 +110,7 @@ pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<
     let way = Arc::new(Way::new(ends, authority)?);
     let origin = Origin::new(&way, request);
     if let Some(recall) = recall {
-        *locked(&recall.way) = Some(way);
+        *recall.way.lock() = Some(way);
     }
     Ok(origin)
 }

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
+use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::in_force::InForce;
@@ -78,7 +79,7 @@ pub(super) fn request_done(since: Stopwatch) {
 }
 
 fn note(doing: impl FnOnce(Of) -> Doing) {
-    let _outside_a_connection = THIS.try_with(|this| *locked(&this.doing) = doing(this.of));
+    let _outside_a_connection = THIS.try_with(|this| *this.doing.lock() = doing(this.of));
 }
 
 impl Doing {
@@ -94,7 +95,7 @@ impl Doing {
 impl Watched {
     /// Ends it where nothing carries it any more, or its head does not come.
     fn look(&self, parts: &Parts, now: UnixMillis) {
-        let doing = *locked(&self.doing);
+        let doing = *self.doing.lock();
         match doing {
             Doing::Awaits { since, again } if since.elapsed() > patience(&parts.limits, again) => {
                 match again {
@@ -166,7 +167,7 @@ impl Watch {
         let [first, ..] = &self.tables;
         let table = self.tables.get(number % TABLES).unwrap_or(first);
         let seat = Seat { table, number };
-        locked(seat.table).insert(number, watched);
+        seat.table.lock().insert(number, watched);
         seat
     }
 
@@ -175,7 +176,7 @@ impl Watch {
         let now = parts.now();
         let mut seen = Vec::new();
         for table in &self.tables {
-            seen.extend(locked(table).values().cloned());
+            seen.extend(table.lock().values().cloned());
             for watched in seen.drain(..) {
                 watched.look(parts, now);
             }
@@ -201,11 +202,6 @@ struct Seat<'a> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        locked(self.table).remove(&self.number);
+        self.table.lock().remove(&self.number);
     }
-}
-
-/// What a mutex guards. Whoever held it when a thread panicked left it whole.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

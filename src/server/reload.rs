@@ -3,9 +3,10 @@
 //! it counts; one with a fault changes nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 
@@ -36,11 +37,6 @@ impl Source {
     /// much as it wants.
     pub fn new(file: &Path, files: Vec<PathBuf>, log: Log) -> Self {
         Self { file: file.to_owned(), files: Mutex::new(Files::look(files)), log }
-    }
-
-    fn files(&self) -> MutexGuard<'_, Files> {
-        // To look or read once more makes it whole, whatever happened.
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,7 +116,7 @@ impl Reload {
 
     async fn have_changed(&self) -> bool {
         let source = Arc::clone(&self.source);
-        let look = move || source.files().have_changed();
+        let look = move || source.files.lock().have_changed();
         tokio::task::spawn_blocking(look).await.unwrap_or(false)
     }
 
@@ -201,7 +197,7 @@ impl Reload {
         let reading = tokio::task::spawn_blocking(move || {
             let holds = |key: &config::MasterKey| lasting.keyring.is_of(key);
             let running = Running { fixed: &fixed, holds: &holds };
-            read(&source.file, &running, &mut source.files())
+            read(&source.file, &running, &mut source.files.lock())
         });
         reading.await.map_err(|_| Refusal::BrokenOff)?
     }

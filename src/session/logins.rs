@@ -2,9 +2,10 @@
 //! the portal session is afterwards, no proof counts in it (ID-5).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use papaya::HashSet;
+use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::store::StoreError;
@@ -53,14 +54,9 @@ impl Logins {
 impl Shared {
     /// The turn of a cookie, which is held back from here on.
     fn turn(&self, part: Opaque) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns();
+        let mut turns = self.turns.lock();
         self.held.pin().insert(part);
         Arc::clone(turns.entry(part).or_default())
-    }
-
-    fn turns(&self) -> MutexGuard<'_, HashMap<Opaque, Arc<tokio::sync::Mutex<()>>>> {
-        // The map is whole after a panic elsewhere: each change to it is one call.
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,7 +105,7 @@ impl Suspension {
 impl Drop for Suspension {
     fn drop(&mut self) {
         self.turns.clear();
-        let mut turns = self.shared.turns();
+        let mut turns = self.shared.turns.lock();
         for part in &self.parts {
             // Somebody who waits for the turn holds it too: then it stays.
             if turns.get(part).is_some_and(|turn| Arc::strong_count(turn) == 1) {
@@ -169,7 +165,7 @@ mod tests {
         assert!(logins.any_suspended(&[one]) && !logins.any_suspended(&[two]));
         drop(first);
         assert!(!logins.any_suspended(&[one, two]));
-        assert!(logins.shared.turns().is_empty());
+        assert!(logins.shared.turns.lock().is_empty());
     }
 
     /// The request's way: it goes on although somebody else holds the lock for good.
@@ -177,7 +173,7 @@ mod tests {
     async fn whoever_asks_waits_for_no_lock() {
         let logins = Arc::new(Logins::default());
         let _suspension = logins.suspend(&[Opaque([1; 16])]).await;
-        let locked = logins.shared.turns();
+        let locked = logins.shared.turns.lock();
         let (answer, answered) = std::sync::mpsc::channel();
         let asking = Arc::clone(&logins);
         let asker = std::thread::spawn(move || {

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap as Counts;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use papaya::{Compute, HashMap, Operation};
+use parking_lot::Mutex;
 
 use super::record::{Level, SessionRecord};
 use crate::clock::{Stopwatch, UnixMillis};
@@ -159,7 +160,7 @@ impl Memory {
     /// Forgets everything.
     pub(super) fn clear(&self) {
         // First, so that whoever misses something finds why.
-        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+        *self.forgotten.lock() = Some(Stopwatch::start());
         for place in &self.told {
             place.fetch_add(1, Ordering::SeqCst);
         }
@@ -170,7 +171,7 @@ impl Memory {
     /// Whether everything was forgotten after a request was judged, `since` then, or shortly
     /// before.
     pub(super) fn forgot_all_since(&self, since: Stopwatch) -> bool {
-        let forgotten = *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = *self.forgotten.lock();
         let judged = since.elapsed().saturating_add(JUDGING);
         forgotten.is_some_and(|forgotten| forgotten.elapsed() <= judged)
     }

@@ -3,7 +3,9 @@
 //! not read or written itself, nor longer than it is known to be what the store says.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::index;
 use super::logins::{Logins, Suspension, turn_names};
@@ -405,9 +407,8 @@ impl Sessions {
         &self.memory
     }
 
-    pub(super) fn owed(&self) -> std::sync::MutexGuard<'_, Vec<SessionRecord>> {
-        // Each change to it is one call, so it is whole after a panic elsewhere.
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn owed(&self) -> MutexGuard<'_, Vec<SessionRecord>> {
+        self.owed.lock()
     }
 
     pub(super) fn logins(&self) -> &Logins {

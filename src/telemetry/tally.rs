@@ -2,8 +2,8 @@
 //! changes, since a million of them take longer than a start may; until then nothing is said.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use prometheus::{IntGauge, IntGaugeVec};
 
 use crate::user::Opaque;
@@ -33,13 +33,13 @@ impl Tally {
 
     /// Says that the users are counted from now on.
     pub(in crate::telemetry) fn begin(&self) {
-        *self.state() = State::Counting(HashMap::new());
+        *self.state.lock() = State::Counting(HashMap::new());
     }
 
     /// Says whom the count met, in the order of their identifiers.
     pub(in crate::telemetry) fn counted(&self, met: &[Opaque]) {
         let Ok(gauge) = self.family.get_metric_with_label_values(&[&self.portal]) else { return };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let changed = match &*state {
             State::Counting(changed) => changed.iter(),
             State::Counted(_) => return,
@@ -55,7 +55,7 @@ impl Tally {
 
     /// Notes that somebody became one of them, or ceased to be.
     pub(in crate::telemetry) fn changed(&self, user: Opaque, is_one: bool) {
-        match &mut *self.state() {
+        match &mut *self.state.lock() {
             State::Counting(changed) => _ = changed.insert(user, is_one),
             State::Counted(gauge) if is_one => gauge.inc(),
             State::Counted(gauge) => gauge.dec(),
@@ -64,15 +64,10 @@ impl Tally {
 
     /// The number, once it is known.
     pub(in crate::telemetry) fn known(&self) -> Option<u64> {
-        match &*self.state() {
+        match &*self.state.lock() {
             State::Counting(_) => None,
             State::Counted(gauge) => Some(u64::try_from(gauge.get()).unwrap_or_default()),
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Each change to it is one call, so it is whole after a panic elsewhere.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

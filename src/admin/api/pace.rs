@@ -2,7 +2,8 @@
 //! has a place for each token that there is, and no more.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::wrong::Wait;
 use crate::clock::UnixMillis;
@@ -23,7 +24,7 @@ impl Pace {
     /// Counts one request, where `per_minute` are allowed.
     pub(super) fn note(&self, now: UnixMillis, staff: &Staff, per_minute: u32) -> Result<(), Wait> {
         let each = (MINUTE / u64::from(per_minute.max(1))).max(1);
-        let mut paid_at = self.paid_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paid_at = self.paid_at.lock();
         if paid_at.len() >= PLACES {
             paid_at.clear();
         }

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 /// The accounts: user name, password, and the name on the page. They are printed at start.
 pub(super) const ACCOUNTS: [Account; 2] = [
@@ -50,7 +51,7 @@ impl Sessions {
         account: Option<Account>,
     ) -> Result<(String, Session), getrandom::Error> {
         let (id, session) = (token()?, Session { csrf: token()?, account });
-        let mut sessions = self.locked();
+        let mut sessions = self.0.lock();
         if sessions.len() >= SESSION_LIMIT {
             sessions.retain(|_, session| session.account.is_some());
         }
@@ -63,17 +64,12 @@ impl Sessions {
 
     /// The session with this identifier.
     pub(super) fn find(&self, id: &str) -> Option<Session> {
-        self.locked().get(id).cloned()
+        self.0.lock().get(id).cloned()
     }
 
     /// Ends a session.
     pub(super) fn end(&self, id: &str) {
-        self.locked().remove(id);
-    }
-
-    fn locked(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        // No code panics while it holds the lock, and a map is whole after each step anyway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().remove(id);
     }
 }
 
@@ -116,6 +112,6 @@ mod tests {
             sessions.start(None).unwrap();
         }
         assert!(sessions.find(&id).is_some());
-        assert!(sessions.locked().len() <= SESSION_LIMIT);
+        assert!(sessions.0.lock().len() <= SESSION_LIMIT);
     }
 }

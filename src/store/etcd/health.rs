@@ -1,9 +1,10 @@
 //! How the etcd fares: what each member says of itself, and what operators ought to mend.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{GetOptions, StatusResponse};
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -98,7 +99,7 @@ async fn ask_all(vault: &Arc<Vault>) -> Vec<Option<StatusResponse>> {
 }
 
 async fn count(vault: &Vault, counted: &Counted) -> Option<u64> {
-    let last = *counted.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = *counted.0.lock();
     if let Some(last) = last.filter(Count::is_fresh) {
         // Whether it answers at all is asked each time.
         return vault.look(&[]).await.ok().map(|_| last.records);
@@ -107,7 +108,7 @@ async fn count(vault: &Vault, counted: &Counted) -> Option<u64> {
     let at = Stopwatch::start();
     let records = vault.range(from, to, GetOptions::new().with_count_only()).await.ok()?.count;
     let count = Count { records, at, took: at.elapsed() };
-    *counted.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
+    *counted.0.lock() = Some(count);
     Some(records)
 }
 

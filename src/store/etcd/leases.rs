@@ -3,10 +3,10 @@
 //! whether a record still counts is judged by its own expiry.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etcd_client::{PutOptions, Txn, TxnOp};
+use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::layout::Listed;
@@ -74,7 +74,7 @@ impl Leases {
         let lasts = Duration::from_secs(lasts.as_secs().min(LONGEST));
         let since = Stopwatch::start();
         let lease = grant(vault, bucket, lasts).await?;
-        let mut granted = self.granted();
+        let mut granted = self.granted.lock();
         if granted.len() >= REMEMBERED {
             granted.retain(|_, lease| !lease.remaining().is_zero());
         }
@@ -84,16 +84,12 @@ impl Leases {
 
     /// Forgets them all: one was ended by somebody else, or another cluster serves.
     pub(super) fn forget(&self) {
-        self.granted().clear();
+        self.granted.lock().clear();
     }
 
     fn known(&self, bucket: (UnixMillis, UnixMillis), needed: Duration) -> Option<i64> {
-        let granted = self.granted().get(&bucket).copied();
+        let granted = self.granted.lock().get(&bucket).copied();
         granted.filter(|granted| granted.remaining() >= needed).map(|granted| granted.lease)
-    }
-
-    fn granted(&self) -> MutexGuard<'_, HashMap<(UnixMillis, UnixMillis), Granted>> {
-        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,7 +164,7 @@ mod tests {
         let bucket = bucket(NOW, NOW);
         let lasts = Duration::from_secs(1000);
         let granted = Granted { lease: 7, since: Stopwatch::start(), lasts };
-        leases.granted().insert(bucket, granted);
+        leases.granted.lock().insert(bucket, granted);
         assert_eq!(leases.known(bucket, Duration::from_secs(900)), Some(7));
         assert_eq!(leases.known(bucket, Duration::from_secs(1001)), None);
         leases.forget();

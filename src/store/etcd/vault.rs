@@ -2,12 +2,13 @@
 //! a quorum, together with the store's identity: a prefix that was emptied, or holds another
 //! store, is told from one where nobody has enrolled.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, ResponseHeader, Txn, TxnOp};
 use etcd_client::{TxnOpResponse, TxnResponse};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::timeout;
 
@@ -235,7 +236,7 @@ impl Vault {
 impl Vault {
     /// The newest moment that was seen. Taken before a request, for [`Vault::take_note`].
     pub(super) fn revision(&self) -> i64 {
-        self.seen().revision
+        self.seen.lock().revision
     }
 
     /// Takes note of what an answer from a quorum says of the etcd. When it comes from another
@@ -244,7 +245,7 @@ impl Vault {
     /// anything has to read it again.
     pub(super) fn take_note(&self, before: i64, header: Option<&ResponseHeader>) {
         let Some(header) = header else { return };
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         if header.cluster_id() != seen.cluster || header.revision() < before {
             seen.cluster = header.cluster_id();
             seen.revision = header.revision();
@@ -263,27 +264,27 @@ impl Vault {
 
     /// Whether codes of before have to be burned first.
     pub(super) fn is_floor_due(&self) -> bool {
-        self.seen().floor_due
+        self.seen.lock().floor_due
     }
 
     /// Says that they are.
     pub(super) fn floor_is_raised(&self) {
-        self.seen().floor_due = false;
+        self.seen.lock().floor_due = false;
     }
 
     /// Whether somebody has to be told that the history is another.
     pub(super) fn is_news_due(&self) -> bool {
-        self.seen().news_due
+        self.seen.lock().news_due
     }
 
     /// Says that they were told.
     pub(super) fn news_is_told(&self) {
-        self.seen().news_due = false;
+        self.seen.lock().news_due = false;
     }
 
     /// Takes note of how often the floor was raised; gives whether that is news.
     pub(super) fn is_new_epoch(&self, epoch: u64) -> bool {
-        std::mem::replace(&mut self.seen().epoch, epoch) != epoch
+        std::mem::replace(&mut self.seen.lock().epoch, epoch) != epoch
     }
 
     /// How often another server took over, or a snapshot was restored.
@@ -293,23 +294,19 @@ impl Vault {
 
     /// Tells whoever watches that everything of before `moment` was told.
     pub(super) fn beat(&self, moment: Instant) {
-        self.seen().last_beat = Some(moment);
+        self.seen.lock().last_beat = Some(moment);
         let _ = self.events.send(Event::Beat { as_of: moment });
     }
 
     /// How long ago everything was told.
     pub(super) fn lag(&self) -> Option<Duration> {
-        self.seen().last_beat.map(|moment| moment.elapsed())
+        self.seen.lock().last_beat.map(|moment| moment.elapsed())
     }
 
     /// Waits until everything up to `revision` was told; gives whether it was in time.
     pub(super) async fn told_up_to(&self, revision: i64, patience: Duration) -> bool {
         let mut told = self.told.subscribe();
         timeout(patience, told.wait_for(|told| *told >= revision)).await.is_ok()
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,8 +2,9 @@
 //! its servers were seen to be, and how fresh what this process knows of them is.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::connection::{Connection, Way};
 use super::facts::{self, Facts};
@@ -67,7 +68,7 @@ impl Core {
         if self.closed.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("it is closed".to_owned()));
         }
-        match self.seen().fault {
+        match self.seen.lock().fault {
             Some(fault) => Err(StoreError::Unavailable(fault.to_owned())),
             None => Ok(()),
         }
@@ -107,7 +108,7 @@ impl Core {
         let stored = facts::stored(&connection.client, STATE).await.map_err(refused)?;
         let known = Facts::decode(&self.codec, &stored.ok_or_else(gone)?)?;
         let (seen, written) = {
-            let seen = self.seen();
+            let seen = self.seen.lock();
             (seen.history.unwrap_or(history), seen.written)
         };
         if history.is_before(seen) || history.is_before(known.history) {
@@ -121,7 +122,7 @@ impl Core {
         if known.history != history || is_behind {
             self.burn(connection, history).await?;
         }
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         if seen.history.replace(history) != Some(history) {
             seen.written = 0;
             self.failovers.fetch_add(1, Ordering::SeqCst);
@@ -165,7 +166,7 @@ impl Core {
     /// Takes note of a look at the store that began at `began` and came back.
     pub(super) fn beaten(&self, began: Instant, said: &Server) {
         let fault = said.fault(self.way.config.require_sync_replication);
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         seen.beat = Some(began);
         seen.written = seen.written.max(said.written);
         if let Some(fault) = fault.filter(|_| seen.fault.is_none()) {
@@ -176,7 +177,7 @@ impl Core {
 
     /// Takes note of what operators ought to mend.
     pub(super) fn warned(&self, warnings: Vec<String>) {
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         for warning in warnings.iter().filter(|it| !seen.warnings.contains(*it)) {
             tracing::warn!(warning, "the store ought to be looked after");
         }
@@ -185,7 +186,7 @@ impl Core {
 
     /// How long ago everything was told that is on disk.
     pub(super) fn lag(&self) -> Option<Duration> {
-        self.seen().beat.map(|began| clock::steady().saturating_duration_since(began))
+        self.seen.lock().beat.map(|began| clock::steady().saturating_duration_since(began))
     }
 
     /// Whether what is read now is certainly what the server that takes writes has: a look at it
@@ -200,12 +201,8 @@ impl Core {
 
     /// The server that was last seen, and what is to be mended.
     pub(super) fn server(&self) -> (String, Vec<String>) {
-        let seen = self.seen();
+        let seen = self.seen.lock();
         (seen.server.clone(), seen.warnings.clone())
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,8 +2,9 @@
 //! server, where each of them would keep a connection from everybody else.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as Place, OwnedMutexGuard};
 
 /// The addresses that somebody writes or wants to write, by their locks.
@@ -15,7 +16,7 @@ impl Queue {
     pub(super) async fn wait(&self, locks: &[i64]) -> Held<'_> {
         let mut held = Held { queue: self, places: Vec::with_capacity(locks.len()) };
         for lock in locks {
-            let place = Arc::clone(self.places().entry(*lock).or_default());
+            let place = Arc::clone(self.0.lock().entry(*lock).or_default());
             let guard = Arc::clone(&place).lock_owned();
             // Noted before it is waited for: who gives up leaves nothing behind.
             held.places.push((*lock, None));
@@ -27,10 +28,6 @@ impl Queue {
         }
         held
     }
-
-    fn places(&self) -> MutexGuard<'_, HashMap<i64, Arc<Place<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Some addresses, until it is dropped.
@@ -41,7 +38,7 @@ pub(super) struct Held<'a> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut places = self.queue.places();
+        let mut places = self.queue.0.lock();
         for (lock, guard) in self.places.drain(..) {
             drop(guard);
             // Nobody else holds it or waits for it: both would have it in hand.
@@ -68,6 +65,6 @@ mod tests {
         assert!(queue.wait(&[0]).now_or_never().is_some());
         drop(first);
         assert!(queue.wait(&[0, 3]).now_or_never().is_some());
-        assert!(queue.places().is_empty());
+        assert!(queue.0.lock().is_empty());
     }
 }

@@ -2,8 +2,8 @@
 //! other by the feed. The feed sees our own writes too, so each of them is noted until both met.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::store::Event;
@@ -29,13 +29,13 @@ impl Told {
 
     /// A write of ours is about to be sent. Unless it is answered, the feed tells of it.
     pub(super) fn sending(&self, number: u64) -> Sending<'_> {
-        self.own().insert(number, false);
+        self.own.lock().insert(number, false);
         Sending { told: self, number }
     }
 
     /// The feed met the write `number`.
     pub(super) fn met(&self, number: u64, events: Vec<Event>) {
-        let mut own = self.own();
+        let mut own = self.own.lock();
         match own.get_mut(&number) {
             Some(true) => {
                 own.remove(&number);
@@ -49,17 +49,13 @@ impl Told {
 
     /// Whatever happened so far may not have been told.
     pub(super) fn resync(&self) {
-        self.own().clear();
+        self.own.lock().clear();
         self.tell(vec![Event::Resync]);
     }
 
     pub(super) fn tell(&self, events: Vec<Event>) {
         // Nobody has to watch.
         events.into_iter().for_each(|event| drop(self.events.send(event)));
-    }
-
-    fn own(&self) -> MutexGuard<'_, BTreeMap<u64, bool>> {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,7 +68,7 @@ pub(super) struct Sending<'a> {
 impl Sending<'_> {
     /// It is on disk.
     pub(super) fn answered(self, events: Vec<Event>) {
-        let mut own = self.told.own();
+        let mut own = self.told.own.lock();
         match own.get_mut(&self.number) {
             // The feed was faster.
             Some(true) => {
@@ -90,7 +86,7 @@ impl Sending<'_> {
 impl Drop for Sending<'_> {
     // Not answered: whether it is on disk is seen by the feed.
     fn drop(&mut self) {
-        let mut own = self.told.own();
+        let mut own = self.told.own.lock();
         if own.get(&self.number) == Some(&false) {
             own.remove(&self.number);
         }
@@ -121,7 +117,7 @@ mod tests {
             assert_eq!(watch.try_recv().ok(), events(id).pop());
         }
         assert!(watch.try_recv().is_err());
-        assert!(told.own().is_empty());
+        assert!(told.own.lock().is_empty());
     }
 
     #[test]

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{
-    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::OnceLock;
 
 use ::sled::{IVec, Tree};
+use parking_lot::{Mutex, RwLock};
 
 use super::copy::Trail;
 use crate::store::StoreError;
@@ -53,7 +52,7 @@ impl View {
     }
 
     pub(super) fn records(&self) -> u64 {
-        self.read().records
+        self.seen.read().records
     }
 
     /// Fails once the store was closed or has shut itself.
@@ -64,7 +63,7 @@ impl View {
     /// Shuts the store for good. The first reason stays.
     pub(super) fn refuse(&self, refusal: StoreError) {
         self.doubt(&refusal);
-        self.write().tree = None;
+        self.seen.write().tree = None;
     }
 
     /// Like [`View::refuse`], for those who hold the lock: the tree is let go later.
@@ -74,13 +73,13 @@ impl View {
 
     /// The entry at `address`, expired or not.
     pub(super) fn entry(&self, address: &[u8]) -> Result<Option<Entry>, StoreError> {
-        let stored = self.stands(&self.read(), address)?;
+        let stored = self.stands(&self.seen.read(), address)?;
         stored.map(|stored| self.codec.decode(address, &stored)).transpose()
     }
 
     /// The next entries from `from` on whose address starts with `prefix`.
     pub(super) fn page(&self, from: Bound<&[u8]>, prefix: &[u8]) -> Result<Page, StoreError> {
-        self.page_of(&self.read(), from, prefix)
+        self.page_of(&self.seen.read(), from, prefix)
     }
 
     /// The same for a copy: `then` takes note of the page before anything can change.
@@ -90,9 +89,9 @@ impl View {
         prefix: &[u8],
         then: impl FnOnce(&mut Trail, &mut Page),
     ) -> Result<Page, StoreError> {
-        let seen = self.read();
+        let seen = self.seen.read();
         let mut page = self.page_of(&seen, from, prefix)?;
-        then(trail_of(&seen).as_mut().ok_or_else(no_trail)?, &mut page);
+        then(seen.trail.lock().as_mut().ok_or_else(no_trail)?, &mut page);
         Ok(page)
     }
 
@@ -104,15 +103,15 @@ impl View {
             &dyn Fn(&[u8]) -> Result<Option<IVec>, StoreError>,
         ) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let seen = self.read();
-        let mut trail = trail_of(&seen);
+        let seen = self.seen.read();
+        let mut trail = seen.trail.lock();
         look(trail.as_mut().ok_or_else(no_trail)?, &|address| self.stands(&seen, address))
     }
 
     /// Notes what changes from now on. One copy is made at a time.
     pub(super) fn begin_trail(&self, trail: Trail) -> Result<(), StoreError> {
-        let seen = self.read();
-        let mut place = trail_of(&seen);
+        let seen = self.seen.read();
+        let mut place = seen.trail.lock();
         if place.is_some() {
             let busy = "a copy of it is being made already";
             return Err(StoreError::Unavailable(busy.to_owned()));
@@ -123,7 +122,7 @@ impl View {
 
     /// Notes changes no longer.
     pub(super) fn end_trail(&self) {
-        *trail_of(&self.read()) = None;
+        *self.seen.read().trail.lock() = None;
     }
 
     fn stands(&self, seen: &Seen, address: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -152,14 +151,14 @@ impl View {
 
     /// Shows what stood before instead of what the tree is about to get.
     pub(super) fn hide(&self, before: BTreeMap<Vec<u8>, Option<IVec>>) {
-        self.write().before = before;
+        self.seen.write().before = before;
     }
 
     /// Shows what the tree holds, now that it is on disk.
     pub(super) fn show(&self, records: u64) {
-        let mut seen = self.write();
+        let mut seen = self.seen.write();
         let before = std::mem::take(&mut seen.before);
-        if let Some(trail) = seen.trail.get_mut().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(trail) = seen.trail.get_mut() {
             for (address, before) in &before {
                 trail.note(address, before.as_ref());
             }
@@ -181,18 +180,6 @@ impl View {
         }
         outcome
     }
-
-    fn read(&self) -> RwLockReadGuard<'_, Seen> {
-        self.seen.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Seen> {
-        self.seen.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn trail_of(seen: &Seen) -> MutexGuard<'_, Option<Trail>> {
-    seen.trail.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_trail() -> StoreError {

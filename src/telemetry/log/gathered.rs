@@ -3,10 +3,10 @@
 //! cannot be taken as fast as they come, requests wait for it, as they would for each line.
 
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::telemetry::access::ACCESS;
@@ -59,7 +59,7 @@ impl Lines {
     /// Takes a line, and says whether there is so much now that nobody should wait.
     #[must_use]
     fn add(&self, line: &[u8]) -> bool {
-        let mut waiting = whole(&self.waiting);
+        let mut waiting = self.waiting.lock();
         let is_first = waiting.is_empty();
         waiting.extend_from_slice(line);
         let much = waiting.len() > MUCH;
@@ -72,26 +72,21 @@ impl Lines {
 
     fn keep(&self) {
         loop {
-            let waiting = whole(&self.waiting);
-            let some = self.some.wait_while(waiting, |waiting| waiting.is_empty());
-            drop(some);
+            let mut waiting = self.waiting.lock();
+            self.some.wait_while(&mut waiting, |waiting| waiting.is_empty());
+            drop(waiting);
             thread::park_timeout(WAIT);
             write_out();
         }
     }
 
     fn write_out(&self, to: &mut dyn io::Write) {
-        let mut writing = whole(&self.writing);
-        std::mem::swap(&mut *writing, &mut *whole(&self.waiting));
+        let mut writing = self.writing.lock();
+        std::mem::swap(&mut *writing, &mut *self.waiting.lock());
         // Nobody is left to tell that standard error takes nothing any more.
         let _nobody_listens = to.write_all(&writing);
         writing.clear();
     }
-}
-
-/// What a panic left behind is whole: each change of it is one call.
-fn whole(lines: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
-    lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where lines go: those of the access log may wait, all others are written at once.

@@ -3,8 +3,9 @@
 //! in one go: to find them is to look at every series, and thousands of portals may go at once.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 
 use super::{Families, MetricsError, PortalMetrics};
@@ -30,7 +31,7 @@ impl Portals {
 
     /// The metrics of this portal: those that are there, or new ones.
     pub(super) fn of(self: &Arc<Self>, name: &str) -> Result<Arc<PortalMetrics>, MetricsError> {
-        let mut counted = self.counted();
+        let mut counted = self.counted.lock();
         if let Some(metrics) = counted.portals.get(name).and_then(Weak::upgrade) {
             return Ok(metrics);
         }
@@ -46,12 +47,12 @@ impl Portals {
 
     /// Drops the series of all portals that are gone.
     pub(super) fn sweep(&self) {
-        self.drop_gone(&mut self.counted());
+        self.drop_gone(&mut self.counted.lock());
     }
 
     /// Notes that a portal is gone, unless somebody counts for one of that name again.
     fn forget(&self, gone: &PortalMetrics) {
-        let mut counted = self.counted();
+        let mut counted = self.counted.lock();
         let is_gone = |there: &Weak<PortalMetrics>| std::ptr::eq(there.as_ptr(), gone);
         if counted.portals.get(&gone.name).is_some_and(is_gone) {
             counted.portals.remove(&gone.name);
@@ -82,11 +83,6 @@ impl Portals {
         let histograms = [&families.decisions, &families.durations];
         histograms.into_iter().for_each(|family| drop_series(family, &gone));
         families.rollout.forget(&gone);
-    }
-
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        // It is whole after a panic elsewhere: each change to it is one call.
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
