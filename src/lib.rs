@@ -32,6 +32,7 @@ pub mod telemetry;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod hex;
 pub mod mac;
 pub mod net;
 pub mod overrides;

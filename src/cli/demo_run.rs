@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::demo::{Demo, DemoError, HTTPS_PORT, portal};
 use super::serve::{self, failed};
 use crate::clock::SystemClock;
-use crate::config;
-use crate::random;
 use crate::telemetry::log;
+use crate::{config, hex, random};
 
 /// Runs the demo until Ctrl-C.
 pub(super) fn run() -> u8 {
@@ -59,8 +58,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> io::Result<Self> {
         let name: [u8; 8] = random::bytes().map_err(io::Error::other)?;
-        let name = name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let path = std::env::temp_dir().join(format!("portcullis-demo-{name}"));
+        let path = std::env::temp_dir().join(format!("portcullis-demo-{}", hex::text(&name)));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }

@@ -10,26 +10,15 @@ use pingora_proxy::Session;
 
 use super::context::Context;
 use super::peer::Ends;
-use crate::random;
 use crate::telemetry::access::AccessLine;
 use crate::telemetry::log;
+use crate::{hex, random};
 
 /// A name for a request: 128 random bits in hex.
 pub(super) fn request_id() -> Arc<str> {
     // Without randomness no session can be made either; the log still gets a line.
     let bytes = random::name().unwrap_or_default();
-    let mut digits = [[0; 2]; 16];
-    for (digits, byte) in digits.iter_mut().zip(bytes) {
-        *digits = [digit(byte >> 4), digit(byte & 15)];
-    }
-    std::str::from_utf8(digits.as_flattened()).unwrap_or_default().into()
-}
-
-const fn digit(half: u8) -> u8 {
-    match half {
-        0..=9 => b'0' + half,
-        _ => b'a' + (half & 15) - 10,
-    }
+    std::str::from_utf8(hex::digits(bytes).as_flattened()).unwrap_or_default().into()
 }
 
 /// Writes the line of a request that `took` so long, and moves the counters.

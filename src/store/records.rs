@@ -10,6 +10,7 @@ use super::keyring::{Keyring, first_half, mac};
 use super::seal::{Place, SealError, Sealer};
 use super::{Key, Record, Space, StoreError, Version};
 use crate::clock::UnixMillis;
+use crate::hex;
 
 /// The format of the store that this program writes.
 pub(in crate::store) const FORMAT: u8 = 1;
@@ -124,7 +125,7 @@ impl Codec {
     /// The codec of the store `store_id`. Its keys are of this store alone, so that a record
     /// of another store under the same master key does not open.
     pub(in crate::store) fn new(keyring: &Keyring, store_id: &[u8; 16]) -> Self {
-        let store = hex(store_id);
+        let store = hex::text(store_id);
         Self {
             sealer: Sealer::new(&keyring.derive(&format!("store {store} seal"))),
             marker: mac(&keyring.derive(&format!("store {store} fingerprint"))),
@@ -159,7 +160,7 @@ impl Codec {
         address: &[u8],
         stored: &[u8],
     ) -> Result<Entry, StoreError> {
-        let corrupt = || StoreError::Corrupt(format!("record {}", hex(address)));
+        let corrupt = || StoreError::Corrupt(format!("record {}", hex::text(address)));
         let (header, sealed) = Header::read(stored).ok_or_else(corrupt)?;
         let payload = self.sealer.open(header.place(address), sealed).map_err(|_| corrupt())?;
         // Only what this program sealed opens, so these can only fail for another format.
@@ -197,8 +198,4 @@ pub(in crate::store) fn key_of(address: &[u8]) -> Result<Key, StoreError> {
         Some(Key::new(space, Bytes::copy_from_slice(id)))
     });
     found.ok_or_else(|| StoreError::Corrupt("a record lies in no space".to_owned()))
-}
-
-pub(in crate::store) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

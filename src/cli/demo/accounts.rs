@@ -2,9 +2,10 @@
 //! memory and made up: it plays a portal that knows nothing of a second factor.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use parking_lot::Mutex;
+
+use crate::hex;
 
 /// The accounts: user name, password, and the name on the page. They are printed at start.
 pub(super) const ACCOUNTS: [Account; 2] = [
@@ -76,10 +77,7 @@ impl Sessions {
 fn token() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Ok(hex::text(&bytes))
 }
 
 #[cfg(test)]

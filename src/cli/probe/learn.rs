@@ -15,7 +15,7 @@ use crate::cli::http::{Client, Extra, Page};
 use crate::cli::jar::Jar;
 use crate::identity::bearer_of;
 use crate::net::glob::Glob;
-use crate::random;
+use crate::{hex, random};
 
 /// The answers to a wrong and to a right password.
 pub(super) struct Answers {
@@ -89,7 +89,7 @@ async fn no_difference(
 fn wrong_password() -> Result<String, ProbeError> {
     let bytes: [u8; 12] = random::bytes()?;
     // Some portals refuse what could be no password before they compare it.
-    Ok(format!("Wrong-{}-1", bytes.map(|byte| format!("{byte:02x}")).concat()))
+    Ok(format!("Wrong-{}-1", hex::text(&bytes)))
 }
 
 /// How the portal takes a password: as the options say, by HTTP Basic, or by a form.

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::BackupError;
 use crate::clock::UnixMillis;
-use crate::random;
 use crate::store::keyring::{Keyring, first_half, mac};
 use crate::store::seal::{Place, SealError, Sealer};
 use crate::store::{Copied, Key, Leaf, MAX_ID, Sort, Space};
+use crate::{hex, random};
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u8 = 1;
@@ -39,7 +39,7 @@ impl ExportKey {
     /// The key of an installation.
     pub fn new(keyring: &Keyring) -> Self {
         let named = first_half(mac(&keyring.derive("export key name")));
-        Self { sealer: Sealer::new(&keyring.derive("export")), name: hex(&named) }
+        Self { sealer: Sealer::new(&keyring.derive("export")), name: hex::text(&named) }
     }
 }
 
@@ -99,7 +99,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// When there is no randomness.
     pub fn begin(key: &'a ExportKey, made: UnixMillis) -> Result<(Self, Vec<u8>), BackupError> {
-        let id = hex(&random::bytes::<16>().map_err(|_| BackupError::Randomness)?);
+        let id = hex::text(&random::bytes::<16>().map_err(|_| BackupError::Randomness)?);
         let header =
             Header { format: FORMAT.to_owned(), version: VERSION, made, id, key: key.name.clone() };
         let mut line = serde_json::to_vec(&header).map_err(|_| BackupError::NotAnExport)?;
@@ -308,8 +308,4 @@ fn leaf(bytes: &[u8]) -> Option<Leaf> {
     let expires_at = u64::from_be_bytes(*expires_at);
     let expires_at = (expires_at != NEVER).then_some(UnixMillis(expires_at));
     Some(Leaf { sort, payload: Zeroizing::new(payload.to_vec()), expires_at })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
