@@ -2,7 +2,7 @@
 //! access log will say.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderValue, Method};
 
@@ -16,7 +16,7 @@ use crate::net::host::{Host, HostError};
 use crate::net::kind::Kind;
 use crate::net::lines::Lines;
 use crate::net::path::RequestPath;
-use crate::policy::{Destination, Permit, Stage};
+use crate::policy::{Destination, Permit, PortalCookies, Stage};
 use crate::site::Site;
 use crate::site::destination::Target;
 use crate::telemetry::label::{ReasonLabel, VerdictLabel};
@@ -69,6 +69,8 @@ pub struct Passage {
     pub site: Arc<Site>,
     /// The right to go there.
     pub permit: Permit,
+    /// The request as it came.
+    pub(super) incoming: Incoming,
     /// What it is for.
     pub destination: Destination,
     /// How far the portal is with who sent it.
@@ -77,18 +79,8 @@ pub struct Passage {
     pub carried: bool,
     /// Who sent it.
     pub visit: Visit,
-    /// The portal's session cookies that go along.
-    pub sent_cookies: CookieSet,
     /// The `Cookie` line that goes along.
     pub cookie_line: Option<HeaderValue>,
-    /// The method it came with.
-    pub(super) method: Method,
-    /// The path it is for.
-    pub(super) path: RequestPath,
-    /// Which lines its head has.
-    pub(super) lines: Lines,
-    /// Where from and to, for the lines that we set.
-    pub origin: Origin,
     /// What the browser says it is; shown to its user alone.
     pub(super) agent: Option<HeaderValue>,
     /// Whether it may carry somebody else's password.
@@ -106,6 +98,15 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// The portal's session cookies that go along.
+    pub(super) fn sent_cookies(&self) -> &CookieSet {
+        static NONE: LazyLock<CookieSet> = LazyLock::new(CookieSet::default);
+        match self.permit.cookies() {
+            PortalCookies::Keep => &self.visit.cookies,
+            PortalCookies::Withhold | PortalCookies::WithholdBothWays => &NONE,
+        }
+    }
+
     /// The session that carries this request, where one does.
     pub fn carrier(&self) -> Option<Opaque> {
         let carries = self.carried && !self.ended_here;
@@ -161,7 +162,7 @@ impl Incoming {
 
 /// Where a request came from and what it is addressed to, with its name.
 #[derive(Clone)]
-pub struct Origin {
+pub(super) struct Origin {
     /// Shared by the requests that came the same way, one after the other.
     way: Arc<Way>,
     /// Names the request, as its context does.
@@ -169,7 +170,7 @@ pub struct Origin {
 }
 
 /// From whom to which host.
-pub struct Way {
+pub(super) struct Way {
     /// Who is at its other end.
     pub ends: Ends,
     /// The client's address, as a line for the portal.
@@ -182,8 +183,8 @@ pub struct Way {
 
 impl Origin {
     /// That of a request by this name, which came this way.
-    pub(super) fn new(way: &Arc<Way>, request: &Arc<str>) -> Self {
-        Self { way: Arc::clone(way), request: Arc::clone(request) }
+    pub(super) fn new(way: Arc<Way>, request: &Arc<str>) -> Self {
+        Self { way, request: Arc::clone(request) }
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn clean(
 ) -> Result<(), Failure> {
     origin_form(request);
     edit(request, |headers| {
-        for line in NOT_FOR_PORTALS.into_iter().filter(|line| passage.lines.has(*line)) {
+        for line in NOT_FOR_PORTALS.into_iter().filter(|line| passage.incoming.lines.has(*line)) {
             remove(headers, lines::named(headers, line));
         }
         authorization(headers, passage);
@@ -48,7 +48,7 @@ pub(super) fn clean(
             None => drop(headers.remove(header::COOKIE)),
         }
         introduce(headers, passage, parts)?;
-        set_origin(headers, &passage.origin)
+        set_origin(headers, &passage.incoming.origin)
     })
     .map_err(|error: Box<Error>| Failure::BadAnswer(error.etype().as_str().to_owned()))
 }
@@ -71,7 +71,7 @@ fn authorization(headers: &mut HeaderMap, passage: &Passage) {
         // show what is behind it.
         headers.remove(header::AUTHORIZATION);
     }
-    if !passage.lines.has(Line::Authorization) {
+    if !passage.incoming.lines.has(Line::Authorization) {
         return;
     }
     // A service's token is for us: whoever runs the portal could use it elsewhere.

@@ -106,8 +106,8 @@ impl Gateway {
             Verdict::Forward(permit) => {
                 facts::forwarded(ctx, permit.reason());
                 let head = session.req_header();
-                let passage = passage(head, site, permit, visit, &incoming, &facts, judged);
-                self.let_through(session, ctx, &incoming, Box::new(passage), reading).await
+                let passage = passage(head, site, permit, visit, incoming, &facts, judged);
+                self.let_through(session, ctx, Box::new(passage), reading).await
             }
         }
     }
@@ -147,7 +147,6 @@ impl Gateway {
         &self,
         session: &mut Session,
         ctx: &mut Context,
-        incoming: &Incoming,
         mut passage: Box<Passage>,
         reading: Reading,
     ) -> Result<Next, Failure> {
@@ -159,7 +158,7 @@ impl Gateway {
             }
             Reading::Doubtful | Reading::Other => {
                 if !passage.stage.holds_nobody() {
-                    reading::check_readable(&passage.site, incoming, &reading)?;
+                    reading::check_readable(&passage.site, &passage.incoming, &reading)?;
                 }
                 if matches!(reading, Reading::Doubtful) {
                     passage.suspicion = Suspicion::Suspect;
@@ -269,9 +268,9 @@ impl ProxyHttp for InForce {
         };
         let door = ctx.gateway.door(&passage.site).map_err(broken)?;
         let now = ctx.gateway.parts.now();
-        let peer = match passage.lines.has(Line::Upgrade) && session.is_upgrade_req() {
+        let peer = match passage.incoming.lines.has(Line::Upgrade) && session.is_upgrade_req() {
             true => door.socket_peer(now).await,
-            false => door.peer_for(now, passage.lines).await,
+            false => door.peer_for(now, passage.incoming.lines).await,
         };
         peer.map_err(broken)
     }
@@ -402,15 +401,14 @@ pub(super) fn passage(
     site: Arc<Site>,
     permit: crate::policy::Permit,
     visit: Visit,
-    incoming: &Incoming,
+    incoming: Incoming,
     facts: &Facts,
     judged: Stopwatch,
 ) -> Passage {
     let keep = permit.cookies() == PortalCookies::Keep;
     let withheld: &[_] = if keep { &[] } else { &site.portal.identity.session_cookies };
     let cookie_line = visit.read.for_portal(withheld);
-    let sent_cookies = if keep { visit.cookies.clone() } else { Default::default() };
-    let signs_out = route::signs_out(&site, incoming);
+    let signs_out = route::signs_out(&site, &incoming);
     let identity = &site.portal.identity;
     let carried = keep && visit.is_carried();
     let suspicion = match carried || identity.remembers_names() {
@@ -420,7 +418,7 @@ pub(super) fn passage(
             Suspicion::of_head(identity, incoming.lines, method, query)
         }
     };
-    let injection = Injection::of(&site, head, incoming);
+    let injection = Injection::of(&site, head, &incoming);
     Passage {
         site,
         permit,
@@ -428,15 +426,11 @@ pub(super) fn passage(
         stage: facts.stage,
         carried,
         visit,
-        sent_cookies,
         cookie_line,
-        method: head.method.clone(),
-        path: incoming.path.clone(),
-        lines: incoming.lines,
-        origin: incoming.origin.clone(),
         agent: head.headers.get(http::header::USER_AGENT).cloned(),
         suspicion,
         urlencoded: incoming.lines.has(Line::ContentType) && reading::is_form(head),
+        incoming,
         injection,
         signs_out,
         ended_here: false,

@@ -159,7 +159,7 @@ pub(super) async fn send_on(
     };
     ctx.ends(VerdictLabel::Forward, ReasonLabel::Proven);
     watch::carries(passage.carrier_since(), passage.until());
-    let path = passage.path.clone();
+    let path = passage.incoming.path.clone();
     let sending = Sending { gateway: gateway.clone(), passage, form };
     // To its end, even if the client leaves: what the portal changed must be settled.
     let sent = tokio::spawn(sending.run(head)).await;
@@ -213,7 +213,7 @@ async fn judge(
         return Ok(None);
     };
     let (site, judged) = (Arc::clone(site), Stopwatch::start());
-    let mut passage = gateway::passage(&head, site, permit, visit, &kept, &facts, judged);
+    let mut passage = gateway::passage(&head, site, permit, visit, kept, &facts, judged);
     let identity = &passage.site.portal.identity;
     passage.suspicion.see(identity, passage.urlencoded, Some(&form.body), true);
     let mut head = head;

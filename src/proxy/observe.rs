@@ -54,7 +54,7 @@ pub(super) async fn carry(
     let watched = Watched {
         gateway: gateway.clone(),
         shows_page: receive::navigates(session),
-        touched: passage.site.binder.parts(&passage.sent_cookies),
+        touched: passage.site.binder.parts(passage.sent_cookies()),
         after: CookieSet::default(),
         passage,
         login,
@@ -229,8 +229,8 @@ impl Watched {
     /// What the portal knows its session by after the login.
     fn session_after(&self, exchange: &Exchange, changes: &[CookieChange]) -> CookieSet {
         let identity = self.identity();
-        let Passage { sent_cookies, path, .. } = &self.passage;
-        let cookies = sent_cookies.after(changes, &identity.session_cookies, path.as_str());
+        let path = self.passage.incoming.path.as_str();
+        let cookies = self.passage.sent_cookies().after(changes, &identity.session_cookies, path);
         let Some(pointer) = &identity.session_bearer else { return cookies };
         let token = readable_body(exchange).and_then(|body| bearer_of(body, pointer));
         cookies.with_line(token.map(SessionLine::Authorization))
@@ -247,7 +247,8 @@ impl Watched {
         let identity = self.identity();
         if let Some(rule) = &identity.whoami {
             site.answers.forget(site.binder.bind(cookies));
-            return ask::whoami(&self.gateway, site, rule, &self.passage.origin, cookies).await;
+            return ask::whoami(&self.gateway, site, rule, &self.passage.incoming.origin, cookies)
+                .await;
         }
         if let Some(source) = &identity.jwt {
             return Ok(learn::signed(identity, source, self.gateway.parts.now(), cookies));
@@ -266,7 +267,7 @@ impl Watched {
         // A session that is not carried by cookies, or whose cookies stayed behind, shares none
         // with its requests.
         if let Some(session) = self.passage.visit.session()
-            && self.passage.sent_cookies.is_empty()
+            && self.passage.sent_cookies().is_empty()
         {
             parts.sessions.end(parts.now(), session).await?;
         }
@@ -289,7 +290,7 @@ impl Watched {
     async fn left_to_nobody(&self, held: &Held) -> Result<(), Failure> {
         self.end_touched().await?;
         let (parts, site) = (&self.gateway.parts, &self.passage.site);
-        for cookies in [&self.passage.sent_cookies, &self.after] {
+        for cookies in [self.passage.sent_cookies(), &self.after] {
             if !cookies.is_empty() {
                 let (nobody, now) = (UserName::canonical(String::new()), parts.now());
                 let record = sign_in::record(parts, site, now, nobody, cookies, Learned::Login)?;
@@ -347,13 +348,13 @@ impl Watched {
             site.names.forget(now, &site.binder.parts(&self.after)).await?;
         }
         self.end_touched().await?;
-        let place = sign_in::place(&self.passage.origin, self.passage.agent.as_ref());
+        let place = sign_in::place(&self.passage.incoming.origin, self.passage.agent.as_ref());
         let record = sign_in::begin(parts, site, user, &self.after, place, held.as_ref()).await?;
         let standing = sign_in::seen(parts, site, now, &record, &self.passage.visit).await?;
         forget_withheld(&self.passage, changes, &mut exchange.header)?;
         add_cookie(&mut exchange.header, &session_line(parts, site, now, &record)?)?;
         self.outcome(LoginOutcomeLabel::Success).await;
-        let origin = &self.passage.origin;
+        let origin = &self.passage.incoming.origin;
         tell::of_user(parts, site, origin, Event::LoginSucceeded, &record.user);
         if self.shows_page {
             self.lead_on(site, &record, standing, exchange).await?;
@@ -391,7 +392,7 @@ impl Watched {
         let return_to = location.map_or_else(ReturnTo::start, |location| {
             ReturnTo::from_location(
                 location,
-                self.passage.path.as_str(),
+                self.passage.incoming.path.as_str(),
                 &site.portal.hosts,
                 &site.portal.prefix,
             )
@@ -405,7 +406,7 @@ impl Watched {
     }
 
     async fn outcome(&self, outcome: LoginOutcomeLabel) {
-        let Passage { site, origin, .. } = &self.passage;
+        let (site, origin) = (&self.passage.site, &self.passage.incoming.origin);
         site.metrics.login_observed(outcome);
         let parts = &self.gateway.parts;
         tell::no_login(parts, site, origin, outcome, &self.login.attempt).await;

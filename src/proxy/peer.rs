@@ -10,7 +10,7 @@ use crate::net::client::TrustedProxies;
 
 /// Who is at the other end of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
+pub(super) struct Ends {
     /// The address that wrote the request: the one that speaks to us, or that the balancer named
     /// which passes its bytes on. Nobody's where the balancer named nobody.
     pub peer: Option<IpAddr>,

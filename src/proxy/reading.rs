@@ -125,7 +125,7 @@ pub(super) fn check_readable(
 pub(super) async fn note_doubt(gateway: &Gateway, passage: &Passage) -> Result<(), Failure> {
     let site = &passage.site;
     if site.portal.identity.remembers_names() && passage.suspicion.is_certain() {
-        let parts = site.binder.parts(&passage.sent_cookies);
+        let parts = site.binder.parts(passage.sent_cookies());
         Box::pin(site.names.doubt(gateway.parts.now(), &parts)).await?;
     }
     Ok(())

@@ -48,11 +48,37 @@ impl Recall {
         LAST.sync_scope(Arc::clone(self), work)
     }
 
-    fn of(&self, rules: &CookieRules, headers: &HeaderMap) -> Option<(Cookies, CookieSet)> {
-        let last = self.cookies.lock();
-        let last = last.as_ref().filter(|last| last.is_of(rules, headers))?;
-        Some((last.cookies.clone(), last.set.clone()))
+    fn cookies(
+        &self,
+        rules: &CookieRules,
+        headers: &HeaderMap,
+    ) -> Result<(Cookies, CookieSet), CookieError> {
+        let mut last = self.cookies.lock();
+        if let Some(last) = last.as_ref().filter(|last| last.is_of(rules, headers)) {
+            return Ok((last.cookies.clone(), last.set.clone()));
+        }
+        let (cookies, set) = read(rules, headers)?;
+        let lines = lines(headers).map(Box::from).collect();
+        *last =
+            Some(Read { rules: rules.clone(), lines, cookies: cookies.clone(), set: set.clone() });
+        Ok((cookies, set))
     }
+
+    fn way(&self, ends: Ends, authority: &str) -> Result<Arc<Way>, HostError> {
+        let mut last = self.way.lock();
+        if let Some(last) = last.as_ref().filter(|last| last.is_of(ends, authority)) {
+            return Ok(Arc::clone(last));
+        }
+        let way = Arc::new(Way::new(ends, authority)?);
+        *last = Some(Arc::clone(&way));
+        Ok(way)
+    }
+}
+
+fn read(rules: &CookieRules, headers: &HeaderMap) -> Result<(Cookies, CookieSet), CookieError> {
+    let cookies = Cookies::read(headers, rules)?;
+    let set = CookieSet::of_request(&cookies, rules.protected());
+    Ok((cookies, set))
 }
 
 impl Read {
@@ -81,18 +107,8 @@ pub(super) fn cookies(
     rules: &CookieRules,
     headers: &HeaderMap,
 ) -> Result<(Cookies, CookieSet), CookieError> {
-    let recall = LAST.try_with(Arc::clone).ok();
-    if let Some(read) = recall.as_ref().and_then(|recall| recall.of(rules, headers)) {
-        return Ok(read);
-    }
-    let cookies = Cookies::read(headers, rules)?;
-    let set = CookieSet::of_request(&cookies, rules.protected());
-    if let Some(recall) = recall {
-        let lines = lines(headers).map(Box::from).collect();
-        let (cookies, set) = (cookies.clone(), set.clone());
-        *recall.cookies.lock() = Some(Read { rules: rules.clone(), lines, cookies, set });
-    }
-    Ok((cookies, set))
+    let recalled = LAST.try_with(|recall| recall.cookies(rules, headers));
+    recalled.unwrap_or_else(|_outside_a_connection| read(rules, headers))
 }
 
 /// Where the request of this name came from, and what it is addressed to.
@@ -100,19 +116,9 @@ pub(super) fn cookies(
 /// # Errors
 /// When the authority is no host.
 pub(super) fn origin(ends: Ends, authority: &str, request: &Arc<str>) -> Result<Origin, HostError> {
-    let recall = LAST.try_with(Arc::clone).ok();
-    if let Some(recall) = &recall
-        && let Some(last) = &*recall.way.lock()
-        && last.is_of(ends, authority)
-    {
-        return Ok(Origin::new(last, request));
-    }
-    let way = Arc::new(Way::new(ends, authority)?);
-    let origin = Origin::new(&way, request);
-    if let Some(recall) = recall {
-        *recall.way.lock() = Some(way);
-    }
-    Ok(origin)
+    let recalled = LAST.try_with(|recall| recall.way(ends, authority));
+    let way = recalled.unwrap_or_else(|_| Way::new(ends, authority).map(Arc::new))?;
+    Ok(Origin::new(way, request))
 }
 
 #[cfg(test)]
@@ -208,7 +214,7 @@ mod tests {
             let request = Arc::from(number.to_string());
             let read = recall.within(|| origin(ends, authority, &request)).unwrap();
             let alone = Arc::new(Way::new(ends, authority).unwrap());
-            assert_eq!(shown(&read), shown(&Origin::new(&alone, &request)));
+            assert_eq!(shown(&read), shown(&Origin::new(alone, &request)));
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn record(session: &Session, error: Option<&Error>, ctx: &mut Context
         status: session.response_written().map(|head| head.status.as_u16()),
         bytes: u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX),
         client: match ctx.passage() {
-            Some(passage) => passage.origin.ends.client,
+            Some(passage) => passage.incoming.origin.ends.client,
             None => Ends::of(session, &ctx.gateway.parts.proxies).client,
         },
     };
@@ -51,11 +51,11 @@ impl Drop for Context {
         }
         let Some(passage) = self.passage() else { return };
         let seen = Seen {
-            method: passage.method.as_str(),
-            path: passage.path.as_str(),
+            method: passage.incoming.method.as_str(),
+            path: passage.incoming.path.as_str(),
             status: self.sent.status,
             bytes: self.sent.bytes,
-            client: passage.origin.ends.client,
+            client: passage.incoming.origin.ends.client,
         };
         note(self, &seen, self.since.elapsed());
     }

@@ -53,9 +53,10 @@ pub(super) async fn settle(
             None
         }
         (Some(session), PortalCookies::Keep) => {
-            let after = passage.sent_cookies.after(&changes, patterns, passage.path.as_str());
-            let left = after.is_empty() && !passage.sent_cookies.is_empty();
-            let changed = !after.is_same(&passage.sent_cookies);
+            let after =
+                passage.sent_cookies().after(&changes, patterns, passage.incoming.path.as_str());
+            let left = after.is_empty() && !passage.sent_cookies().is_empty();
+            let changed = !after.is_same(passage.sent_cookies());
             let whose = match left || passage.signs_out {
                 true => Whose::Nobodys,
                 // Somebody signed in where no rule says so.
@@ -107,10 +108,10 @@ async fn ended(
         // What the portal said of it before is no longer true.
         let site = &passage.site;
         site.answers.forget(session.bind);
-        site.answers.forget(site.binder.bind(&passage.sent_cookies));
+        site.answers.forget(site.binder.bind(passage.sent_cookies()));
     }
     parts.sessions.end(parts.now(), session).await?;
-    let (site, origin) = (&passage.site, &passage.origin);
+    let (site, origin) = (&passage.site, &passage.incoming.origin);
     match whose {
         Whose::Anybodys => tell::not_theirs(parts, site, origin, &session.user),
         Whose::Nobodys => tell::of_user(parts, site, origin, Event::SignedOut, &session.user),
@@ -157,7 +158,7 @@ async fn whose(
     let user = match (&identity.whoami, &identity.jwt) {
         (Some(rule), _) if changed || suspect => {
             site.answers.forget(site.binder.bind(after));
-            Box::pin(ask::whoami(gateway, site, rule, &passage.origin, after)).await?
+            Box::pin(ask::whoami(gateway, site, rule, &passage.incoming.origin, after)).await?
         }
         (None, Some(source)) if changed => {
             learn::signed(identity, source, gateway.parts.now(), after)
@@ -260,14 +261,14 @@ async fn announced_line(
 ) -> Result<Option<String>, Failure> {
     let site = &passage.site;
     let patterns = &site.portal.identity.session_cookies;
-    let after = passage.sent_cookies.after(changes, patterns, passage.path.as_str());
+    let after = passage.sent_cookies().after(changes, patterns, passage.incoming.path.as_str());
     if after.is_empty() {
         return Ok(None);
     }
-    let place = sign_in::place(&passage.origin, passage.agent.as_ref());
+    let place = sign_in::place(&passage.incoming.origin, passage.agent.as_ref());
     let session = sign_in::begin(parts, site, user, &after, place, None).await?;
     sign_in::seen(parts, site, parts.now(), &session, &passage.visit).await?;
-    tell::of_user(parts, site, &passage.origin, Event::LoginSucceeded, &session.user);
+    tell::of_user(parts, site, &passage.incoming.origin, Event::LoginSucceeded, &session.user);
     Ok(Some(session_line(parts, site, parts.now(), &session)?))
 }
 
@@ -280,7 +281,7 @@ fn guest_line(
 ) -> Result<Option<String>, Failure> {
     let site = &passage.site;
     let patterns = &site.portal.identity.session_cookies;
-    let after = passage.sent_cookies.after(changes, patterns, passage.path.as_str());
+    let after = passage.sent_cookies().after(changes, patterns, passage.incoming.path.as_str());
     let began_here = match passage.permit.cookies() {
         PortalCookies::Withhold => true,
         PortalCookies::Keep => passage.visit.portal_session != PortalSession::Other,
