@@ -1,7 +1,6 @@
 //! The watch over connections and streams: all of them are looked at twice a second, together. A
 //! timer in each would wake ten thousand idle ones to find nothing, and cost every request one.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use parking_lot::Mutex;
+use slab::Slab;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::in_force::InForce;
@@ -143,7 +143,8 @@ pub(super) struct Watch {
     next: AtomicUsize,
 }
 
-type Table = HashMap<usize, Arc<Watched>>;
+/// Where one sits is a number, so that neither to sit down nor to leave takes a hash.
+type Table = Slab<Arc<Watched>>;
 
 impl Watch {
     /// A watch that looks by what is in force, for as long as it is kept.
@@ -163,12 +164,11 @@ impl Watch {
     }
 
     fn seat(&self, watched: Arc<Watched>) -> Seat<'_> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let [first, ..] = &self.tables;
-        let table = self.tables.get(number % TABLES).unwrap_or(first);
-        let seat = Seat { table, number };
-        seat.table.lock().insert(number, watched);
-        seat
+        let table = self.tables.get(turn % TABLES).unwrap_or(first);
+        let number = table.lock().insert(watched);
+        Seat { table, number }
     }
 
     /// Those who are there now. Nobody waits while they are looked at.
@@ -176,7 +176,7 @@ impl Watch {
         let now = parts.now();
         let mut seen = Vec::new();
         for table in &self.tables {
-            seen.extend(table.lock().values().cloned());
+            seen.extend(table.lock().iter().map(|(_, watched)| Arc::clone(watched)));
             for watched in seen.drain(..) {
                 watched.look(parts, now);
             }
@@ -202,6 +202,6 @@ struct Seat<'a> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        self.table.lock().remove(&self.number);
+        let _watched = self.table.lock().try_remove(self.number);
     }
 }
