@@ -43,7 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [portal, http, https, certificate, key] = words.as_slice() else {
         return Err("bare PORTAL HTTP HTTPS CERTIFICATE KEY".into());
     };
-    let conf = ServerConf { threads: 1, ..ServerConf::default() };
+    let conf = ServerConf {
+        threads: 1,
+        // Whoever compares has no requests left when it ends this, and would wait for minutes.
+        grace_period_seconds: Some(0),
+        graceful_shutdown_timeout_seconds: Some(0),
+        ..ServerConf::default()
+    };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
     let mut service = http_proxy_service(&server.configuration, Bare(portal.parse()?));

@@ -82,7 +82,8 @@ streams() {
 # The same number of requests a second for all, so that latencies can be compared, each at its own
 # time: generators that fire in bursts measure how requests wait for each other. The program has a
 # core to itself, so that it does not wait for who asks, and all that is measured goes before whatever
-# else the machine does, which would else be the hundredth request. Appends
+# else the machine does, which would else be the hundredth request; it takes twice as long as full
+# load, since a machine that stops for a moment should not either. Appends
 # `what program median 99th-percentile`, in microseconds.
 half_load() {
     local what=$1 name=$2 rate=$3 address=${http[$2]} over=http others=0
@@ -92,7 +93,7 @@ half_load() {
     run_on "$others" $(processes_of portal)
     go_before --fifo 1 $(processes_of "$name") $(processes_of portal)
     request_lines | taskset --cpu-list "$others" "${before_others[@]}" "$pace" "$over" \
-        "127.0.0.1:$address" '/projects?state=open' "$rate" "$SECONDS_EACH" >"$folder/paced" ||
+        "127.0.0.1:$address" '/projects?state=open' "$rate" $((SECONDS_EACH * 2)) >"$folder/paced" ||
         complain "no clean run: $what at $name"
     go_before --other 0 $(processes_of "$name") $(processes_of portal)
     run_on "0,$others" $(processes_of "$name") $(processes_of portal)
