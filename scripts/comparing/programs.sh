@@ -170,14 +170,16 @@ base64url() {
     base64 --wrap 0 | tr '+/' '-_' | tr -d '='
 }
 
-# A port that nobody has at the moment.
+# A port that nobody has at the moment, nor was given by this, and below those that the system gives to
+# whoever connects.
 free_port() {
     local port
     while :; do
-        port=$((RANDOM % 20000 + 20000))
+        port=$((RANDOM % 12000 + 20000))
+        ! grep --quiet --line-regexp --no-messages "$port" "$folder/ports" || continue
         ss --no-header --listening --tcp --numeric | grep --quiet ":$port " || break
     done
-    printf '%s' "$port"
+    printf '%s\n' "$port" | tee --append "$folder/ports"
 }
 
 # Starts a program and waits until it listens. $1: its name, $2: a port of it; then the command.
