@@ -35,6 +35,8 @@ pub mod traces;
 pub mod webhook;
 pub mod wire;
 
+use std::fs::File;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use balancer::Balancer;
@@ -68,17 +70,35 @@ fn is_known(user: &str, password: &str) -> bool {
     in_crowd || is_addressed || [ALICE, BOB].contains(&(user, password))
 }
 
-/// A port that nobody listens on, and that nobody is given by chance: it lies below those
-/// that the system hands out, and no two calls give the same.
+/// How many ports each process of the tests has, of those below the ones that the system hands out.
+const PORTS: u16 = 2_000;
+
+/// A port that nobody listens on, and that nobody is given by chance: those of other processes of
+/// the tests lie elsewhere, and none is given twice in a long while.
 pub fn free_port() -> u16 {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     loop {
-        let turn = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() * 97);
-        let port = u16::try_from(16_384 + turn % 16_000).unwrap();
+        let turn = CALLS.fetch_add(1, Ordering::Relaxed) % u32::from(PORTS);
+        let port = first_port() + u16::try_from(turn).unwrap();
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
+}
+
+/// Where the ports of this process begin. Others run beside it, and some servers take long from the
+/// choice of a port until they listen; so each process holds on to a lock.
+fn first_port() -> u16 {
+    static HELD: LazyLock<(u16, File)> = LazyLock::new(|| {
+        let held = (0..8).find_map(|number| {
+            let path = std::env::temp_dir().join(format!("portcullis-test-ports-{number}"));
+            let lock = File::options().create(true).truncate(false).write(true).open(path).unwrap();
+            let locked = fs2::FileExt::try_lock_exclusive(&lock).is_ok();
+            locked.then_some((16_384 + number * PORTS, lock))
+        });
+        held.expect("more processes of tests than there are ports for")
+    });
+    HELD.0
 }
 
 /// Polls until `ready` gives something, by yielding to whatever it waits for.
