@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-use crate::dsl::gateway::Fronted;
+use crate::dsl::broken::Broken;
 use crate::dsl::socket::{Socket, handshake, refusal};
 use crate::dsl::steps::{enrol, give_code, sign_in, sign_in_again, sign_in_inside, sign_out};
 use crate::dsl::{ALICE, BOB, Browser, Call, Gateway, Portal, gateway, portal};
@@ -159,48 +157,12 @@ async fn ws_1_a_socket_ends_with_the_session_that_opened_it() {
     }
 }
 
-/// A portal that switches protocols whenever it is asked for anything.
-struct Switcher(std::net::SocketAddr);
-
-impl Fronted for Switcher {
-    fn entry(&self, host: &str) -> String {
-        format!(
-            "hosts: [{host}]
-upstreams: [\"http://{}\"]
-identity:
-  logins:
-    - request: {{ method: POST, path: /login }}
-      username: {{ form: user }}
-      success: {{ status: [302] }}
-  session_cookies: [portalsession]
-  login_url: /login
-public: [/public/**]
-",
-            self.0
-        )
-    }
-}
-
-async fn switcher() -> Switcher {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
-                let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfrom the tunnel";
-                let _ = stream.write_all(switch.as_bytes()).await;
-                let _ = stream.read(&mut head).await;
-            });
-        }
-    });
-    Switcher(address)
-}
+/// What a portal says that switches protocols whatever it is asked for.
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfrom the tunnel";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ws_2_no_tunnel_opens_that_nobody_asked_for() {
-    let portal = switcher().await;
+    let portal = Broken::that_says_and_waits(SWITCH).await;
     let gateway = gateway::new().portal("wiki", &portal).run().await;
     for http2 in [false, true] {
         for method in ["GET", "POST", "HEAD"] {

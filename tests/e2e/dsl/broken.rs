@@ -15,6 +15,15 @@ pub struct Broken {
 impl Broken {
     /// One that answers everything with these bytes, and hangs up.
     pub async fn that_says(answer: &'static str) -> Self {
+        Self::run(answer, false).await
+    }
+
+    /// The same, but it waits for more before it hangs up, as the end of a tunnel would.
+    pub async fn that_says_and_waits(answer: &'static str) -> Self {
+        Self::run(answer, true).await
+    }
+
+    async fn run(answer: &'static str, waits: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -23,6 +32,9 @@ impl Broken {
                     let mut head = [0; 4096];
                     let _ = stream.read(&mut head).await;
                     let _ = stream.write_all(answer.as_bytes()).await;
+                    if waits {
+                        let _ = stream.read(&mut head).await;
+                    }
                 });
             }
         });
