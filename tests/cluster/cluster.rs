@@ -34,6 +34,7 @@ pub struct Cluster {
     /// The lines between each gateway and each server of the engine, where there are any.
     pub lanes: Vec<Vec<Lane>>,
     portal_line: Option<Lane>,
+    engine: PathBuf,
     _haproxy: RealPortal,
     _shared: TempDir,
 }
@@ -112,8 +113,16 @@ impl<'a> Plan<'a> {
         let haproxy = RealPortal::start_at(ports[0], "haproxy", &[&file]);
         let direct = ports[2..].iter().copied().map(here).collect();
         let plain = here(ports[1]);
-        let portal_line = None;
-        Cluster { gateways, plain, direct, lanes, portal_line, _haproxy: haproxy, _shared: shared }
+        Cluster {
+            gateways,
+            plain,
+            direct,
+            lanes,
+            portal_line: None,
+            engine: self.engine.folder(),
+            _haproxy: haproxy,
+            _shared: shared,
+        }
     }
 
     async fn lanes(&self, fence: Option<&Fence>) -> Vec<Lane> {
@@ -180,6 +189,16 @@ impl Cluster {
     /// Moves the clock of all to the next time step.
     pub fn next_code(&mut self) {
         self.advance(Duration::from_secs(60));
+    }
+}
+
+// A test that fails says what the engine said.
+#[allow(clippy::print_stderr)]
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the engine's logs:\n{}", Engine::logs(&self.engine));
+        }
     }
 }
 

@@ -30,16 +30,23 @@ pub struct Engine {
     ports: Vec<u16>,
 }
 
+/// What an engine of each kind takes at most while all stories are told, in bytes.
+const ROOM: u64 = 3 << 30;
+
 impl Engine {
-    /// Starts one for a test that is going to harm it.
+    /// Starts one for a test that is going to harm it, on the disk, which is measured too.
     pub fn start(kind: Kind) -> Self {
+        Self::start_in(kind, &std::env::temp_dir())
+    }
+
+    fn start_in(kind: Kind, place: &Path) -> Self {
         let count = match kind {
             Kind::Sled => return Self { kind, folder: PathBuf::new(), ports: Vec::new() },
             Kind::Postgres => 2,
             #[cfg(feature = "etcd")]
             Kind::Etcd => 3,
         };
-        let folder = tempfile::Builder::new().prefix("engine").tempdir().unwrap().keep();
+        let folder = tempfile::Builder::new().prefix("engine").tempdir_in(place).unwrap().keep();
         // Who sees to its end removes what is marked so.
         fs::write(folder.join("temporary"), "").unwrap();
         let engine = Self { kind, folder, ports: (0..count).map(|_| free_port()).collect() };
@@ -51,7 +58,28 @@ impl Engine {
     /// The one that all stories share.
     pub fn of_all(kind: Kind) -> &'static Self {
         static ALL: [OnceLock<Engine>; 3] = [const { OnceLock::new() }; 3];
-        ALL[kind as usize].get_or_init(|| Self::start(kind))
+        ALL[kind as usize].get_or_init(|| Self::start_in(kind, &quick_place()))
+    }
+
+    /// What each of its servers said last.
+    pub fn logs(folder: &Path) -> String {
+        let Ok(files) = fs::read_dir(folder) else { return String::new() };
+        let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|it| it == "log"));
+        paths.sort();
+        let last = |path: &PathBuf| {
+            let text = fs::read(path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let from = lines.len().saturating_sub(20);
+            format!("{}:\n{}\n", path.display(), lines[from..].join("\n"))
+        };
+        paths.iter().map(last).collect()
+    }
+
+    /// Where its servers keep what they have, and say what they do.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
     }
 
     /// Has its script do something; gives what that said.
@@ -104,5 +132,15 @@ impl Engine {
         fs::write(&file, url).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         format!("{{ engine: {engine}, url: \"file:{}\" }}", file.display())
+    }
+}
+
+/// In memory where there is room. A disk that others use too stands still for seconds at times, and
+/// a gateway whose store stands still rightly takes no requests: no story is about that.
+fn quick_place() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    match fs2::available_space(memory) {
+        Ok(free) if free > ROOM => memory.to_owned(),
+        Ok(_) | Err(_) => std::env::temp_dir(),
     }
 }
