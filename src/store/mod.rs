@@ -30,6 +30,9 @@ pub mod turn;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+#[path = "../../tests/engines/place.rs"]
+mod place;
 
 pub use copied::{Copied, Leaf, Sort};
 pub use counter::{CounterRule, CounterState};

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::dsl::free_port;
 
+#[path = "../engines/place.rs"]
+mod place;
+
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -29,9 +32,6 @@ pub struct Engine {
     folder: PathBuf,
     ports: Vec<u16>,
 }
-
-/// What an engine of each kind takes at most while all stories are told, in bytes.
-const ROOM: u64 = 3 << 30;
 
 impl Engine {
     /// Starts one for a test that is going to harm it, on the disk, which is measured too.
@@ -58,7 +58,7 @@ impl Engine {
     /// The one that all stories share.
     pub fn of_all(kind: Kind) -> &'static Self {
         static ALL: [OnceLock<Engine>; 3] = [const { OnceLock::new() }; 3];
-        ALL[kind as usize].get_or_init(|| Self::start_in(kind, &quick_place()))
+        ALL[kind as usize].get_or_init(|| Self::start_in(kind, &place::quick()))
     }
 
     /// What each of its servers said last.
@@ -132,15 +132,5 @@ impl Engine {
         fs::write(&file, url).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         format!("{{ engine: {engine}, url: \"file:{}\" }}", file.display())
-    }
-}
-
-/// In memory where there is room. A disk that others use too stands still for seconds at times, and
-/// a gateway whose store stands still rightly takes no requests: no story is about that.
-fn quick_place() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    match fs2::available_space(memory) {
-        Ok(free) if free > ROOM => memory.to_owned(),
-        Ok(_) | Err(_) => std::env::temp_dir(),
     }
 }

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::config::{MasterKey, Secret};
-use crate::store::Expect;
 use crate::store::conformance::{Engine, NOW, conformance, factor, key, put};
+use crate::store::{Expect, place};
 
 mod access;
 mod copies;
@@ -35,7 +35,11 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    fn start_in(place: &Path) -> Self {
+        let folder = tempfile::tempdir_in(place).unwrap();
         let ports = free_ports();
         let cluster = Self { folder, ports };
         cluster.script("start", &ports.map(|port| port.to_string()));
@@ -67,7 +71,7 @@ impl Drop for Cluster {
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        let cluster = Cluster::start();
+        let cluster = Cluster::start_in(&place::quick());
         remove_after_us(cluster.folder.path());
         cluster
     })

@@ -1,12 +1,13 @@
 //! A primary and its synchronous standby for one test process, and a database for each case.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::config::PostgresConfig;
+use crate::store::place;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines/postgres.sh");
 
@@ -20,12 +21,17 @@ impl Pair {
     /// The pair of this process, for what does it no harm.
     pub(super) fn shared() -> &'static Self {
         static PAIR: OnceLock<Pair> = OnceLock::new();
-        PAIR.get_or_init(Self::start)
+        PAIR.get_or_init(|| Self::start_in(&place::quick()))
     }
 
     /// A pair of its own.
     pub(super) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("portcullis-pg").tempdir().unwrap().keep();
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    fn start_in(place: &Path) -> Self {
+        let named = tempfile::Builder::new().prefix("portcullis-pg").tempdir_in(place);
+        let folder = named.unwrap().keep();
         // Whoever starts the servers takes the folder away when they have ended.
         std::fs::write(folder.join("temporary"), "").unwrap();
         let pair = Self { folder, ports: free_ports() };
