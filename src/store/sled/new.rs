@@ -116,7 +116,7 @@ impl NewStore {
 
 /// A thread of sled's, or a child of ours that is about to begin, may hold on to the lock a moment
 /// longer than the store: whoever opened it next would be told that it is in use.
-fn await_release(folder: &Path) -> Result<(), OpenError> {
+pub(super) fn await_release(folder: &Path) -> Result<(), OpenError> {
     let locked = folder.join("db");
     let file = File::open(&locked).map_err(OpenError::io(&locked))?;
     file.lock_exclusive().and_then(|()| FileExt::unlock(&file)).map_err(OpenError::io(&locked))

@@ -85,7 +85,7 @@ async fn a_shortened_file_never_makes_a_user_absent() {
 async fn a_record_copied_to_another_user_is_corrupt() {
     let home = settled().await;
     // Users 1 and 2 come from one transaction, so not even the fingerprint tells them apart.
-    let db = ::sled::open(home.folder()).unwrap();
+    let db = home.raw();
     let one = db.get(address(&user(1))).unwrap().unwrap();
     db.insert(address(&user(2)), one).unwrap();
     drop(db);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 
 fn open_with(home: &Home, settings: Settings) -> SledStore {
-    SledStore::open_with(&home.folder(), &keyring(1), NOW, settings).unwrap()
+    SledStore::open_with(&home.released(), &keyring(1), NOW, settings).unwrap()
 }
 
 fn put(value: &'static str) -> Vec<Write> {

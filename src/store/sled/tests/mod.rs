@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::new::await_release;
 use super::*;
 use crate::config::{MasterKey, Secret};
 use crate::store::conformance::{Engine, NOW, conformance};
@@ -38,8 +39,27 @@ impl Home {
         self.0.path().join("store.head")
     }
 
+    /// The folder once nobody holds on to what is in it. A process that another test starts just
+    /// now has our files too until it is itself, the lock of a store that was closed included.
+    fn released(&self) -> PathBuf {
+        let folder = self.folder();
+        if folder.join("db").exists() {
+            await_release(&folder).unwrap();
+        }
+        folder
+    }
+
     fn try_open(&self) -> Result<SledStore, OpenError> {
-        SledStore::open(&self.folder(), &keyring(1), NOW)
+        SledStore::open(&self.released(), &keyring(1), NOW)
+    }
+
+    fn open(&self) -> SledStore {
+        self.try_open().unwrap()
+    }
+
+    /// The database beneath the store.
+    fn raw(&self) -> ::sled::Db {
+        ::sled::open(self.released()).unwrap()
     }
 
     /// What the refusal says.
@@ -64,23 +84,6 @@ impl Engine for Home {
 
     async fn open(&self) -> SledStore {
         Self::open(self)
-    }
-}
-
-impl Home {
-    /// A process that another test starts just now has our files too until it is itself, the
-    /// lock of a store that was dropped included; that passes.
-    fn open(&self) -> SledStore {
-        const MOST_LOOKS: usize = 100_000;
-        let mut opened = self.try_open();
-        for _ in 0..MOST_LOOKS {
-            if !matches!(opened, Err(OpenError::Locked { .. })) {
-                break;
-            }
-            thread::yield_now();
-            opened = self.try_open();
-        }
-        opened.unwrap()
     }
 }
 

@@ -51,7 +51,7 @@ async fn a_folder_without_its_database_file_is_refused() {
 async fn an_empty_database_in_place_of_the_store_is_refused() {
     let home = settled().await;
     fs::remove_dir_all(home.folder()).unwrap();
-    drop(::sled::open(home.folder()).unwrap());
+    drop(home.raw());
     assert_says(&home.refusal(), &["missing or empty"]);
 }
 
@@ -95,7 +95,7 @@ async fn the_store_of_another_installation_is_refused() {
 #[tokio::test]
 async fn a_store_under_another_master_key_is_refused() {
     let home = settled().await;
-    let error = SledStore::open(&home.folder(), &keyring(2), NOW).err().unwrap();
+    let error = SledStore::open(&home.released(), &keyring(2), NOW).err().unwrap();
     assert_says(&error.to_string(), &["another master key", "keys.master"]);
     let other = Home::new();
     SledStore::open(&other.folder(), &keyring(2), NOW).unwrap().close().await.unwrap();
@@ -107,7 +107,7 @@ async fn a_store_under_another_master_key_is_refused() {
 #[tokio::test]
 async fn a_store_of_a_newer_format_is_refused() {
     let home = settled().await;
-    let db = ::sled::open(home.folder()).unwrap();
+    let db = home.raw();
     let mut identity = db.get(IDENTITY).unwrap().unwrap().to_vec();
     identity[17] = 9;
     db.insert(IDENTITY, identity).unwrap();
@@ -119,7 +119,8 @@ async fn a_store_of_a_newer_format_is_refused() {
 async fn a_second_opening_is_refused_and_does_not_harm_the_first() {
     let home = Home::new();
     let store = home.open();
-    assert_says(&home.refusal(), &["in use by another process"]);
+    let second = SledStore::open(&home.folder(), &keyring(1), NOW).err().unwrap();
+    assert_says(&second.to_string(), &["in use by another process"]);
     enrol(&store, 0..3).await;
     store.close().await.unwrap();
     home.open().close().await.unwrap();
@@ -128,7 +129,7 @@ async fn a_second_opening_is_refused_and_does_not_harm_the_first() {
 #[tokio::test]
 async fn a_clock_set_back_is_refused() {
     let home = settled().await;
-    let open_at = |now| SledStore::open(&home.folder(), &keyring(1), now);
+    let open_at = |now| SledStore::open(&home.released(), &keyring(1), now);
     let error = open_at(NOW.minus(Duration::from_millis(60_001))).err().unwrap();
     assert_says(&error.to_string(), &["set the clock right"]);
     open_at(NOW.minus(Duration::from_secs(60))).unwrap().close().await.unwrap();
@@ -155,7 +156,7 @@ async fn a_new_store_is_its_owners_alone() {
 #[tokio::test]
 async fn a_slash_at_the_end_changes_nothing() {
     let home = settled().await;
-    let folder = home.folder().join("");
+    let folder = home.released().join("");
     SledStore::open(&folder, &keyring(1), NOW).unwrap().close().await.unwrap();
     assert!(matches!(
         SledStore::open(Path::new("/"), &keyring(1), NOW),
@@ -174,10 +175,10 @@ async fn a_first_start_that_was_cut_off_is_taken_up_again() {
     let with_folder = begun();
     fs::create_dir(with_folder.folder()).unwrap();
     let with_database = begun();
-    drop(::sled::open(with_database.folder()).unwrap());
+    drop(with_database.raw());
     let with_identity = begun();
     let stamp = Stamp { store: [7; 16], sequence: 0 };
-    let db = ::sled::open(with_identity.folder()).unwrap();
+    let db = with_identity.raw();
     db.insert(IDENTITY, stamp.to_bytes(&StampKeys::new(&keyring(1)))).unwrap();
     drop(db);
     for home in [with_head_alone, with_folder, with_database, with_identity] {
@@ -197,10 +198,10 @@ async fn a_record_that_was_removed_set_back_or_added_is_noticed() {
     store.commit(NOW, vec![Write::put(user(1), &b"new"[..], None)]).await.unwrap();
     store.close().await.unwrap();
     let at = |number| address(&user(number));
-    let older = ::sled::open(old.folder()).unwrap().get(at(1)).unwrap().unwrap();
+    let older = old.raw().get(at(1)).unwrap().unwrap();
     for tampering in ["removed", "set back", "added"] {
         let copy = home.copy();
-        let db = ::sled::open(copy.folder()).unwrap();
+        let db = copy.raw();
         match tampering {
             "removed" => db.remove(at(1)).unwrap(),
             "set back" => db.insert(at(1), older.clone()).unwrap(),
@@ -228,7 +229,7 @@ async fn an_end_out_of_order_spends_all_codes_up_to_now() {
     store.close().await.unwrap();
     // The floor stays through orderly ends, which do not raise it again.
     let later = NOW.plus(Duration::from_secs(500));
-    let store = SledStore::open(&home.folder(), &keyring(1), later).unwrap();
+    let store = SledStore::open(&home.released(), &keyring(1), later).unwrap();
     assert!(store.commit(later, raise(floor)).await.is_err());
     store.commit(later, raise(floor + 1)).await.unwrap();
 }
