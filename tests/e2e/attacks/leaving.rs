@@ -11,8 +11,9 @@ use crate::dsl::steps::{Enrolled, enrol, sign_in_again};
 use crate::dsl::{ALICE, Browser, Call, Gateway, Portal, client, eventually, gateway, portal};
 
 const WRONG: &str = "000000";
-/// How many tries leave without their answer.
-const TRIES: usize = 200;
+/// How many tries leave without their answer until it is looked what came of them. One that was gone
+/// before the gateway had read it is none, and on a busy machine most are.
+const TRIES: usize = 50;
 
 async fn scene() -> (Portal, Gateway, Enrolled) {
     let portal = portal::form().run().await;
@@ -40,6 +41,10 @@ fn bytes_of(call: &Call) -> Vec<u8> {
     bytes
 }
 
+fn five_are_counted(gateway: &Gateway) -> Option<()> {
+    (seen(gateway, "wiki")["wrong_codes"] == 5).then_some(())
+}
+
 async fn is_kept_waiting(gateway: &Gateway, alice: &Enrolled) {
     let mut browser = gateway.browser("wiki");
     sign_in_again(&mut browser, ALICE).await;
@@ -54,15 +59,17 @@ async fn otp_4_who_resets_the_connection_after_a_try_has_tried() {
     gateway.next_code();
     let (browser, call) = named(&gateway, false, WRONG).await;
     let bytes = bytes_of(&call);
-    for _ in 0..TRIES {
-        let stream = client::tls(gateway.https(), gateway.trusted(), &browser.host, false);
-        let mut stream = stream.await;
-        stream.write_all(&bytes).await.unwrap();
-        // With this the end of the connection is a reset, at once.
-        stream.get_ref().0.set_zero_linger().unwrap();
-    }
-    let five = async || (seen(&gateway, "wiki")["wrong_codes"] == 5).then_some(());
-    eventually("the tries to be counted", five).await;
+    eventually("the tries to be counted", async || {
+        for _ in 0..TRIES {
+            let stream = client::tls(gateway.https(), gateway.trusted(), &browser.host, false);
+            let mut stream = stream.await;
+            stream.write_all(&bytes).await.unwrap();
+            // With this the end of the connection is a reset, at once.
+            stream.get_ref().0.set_zero_linger().unwrap();
+        }
+        five_are_counted(&gateway)
+    })
+    .await;
     is_kept_waiting(&gateway, &alice).await;
 }
 
@@ -72,15 +79,17 @@ async fn otp_4_who_cancels_the_stream_after_a_try_has_tried() {
     gateway.next_code();
     let (browser, call) = named(&gateway, true, WRONG).await;
     let connection = browser.connect().await;
-    let counted = async || seen(&gateway, "wiki")["wrong_codes"] == 5;
-    for _ in 0..TRIES {
-        let mut stream = connection.share();
-        let sent = stream.send(call.clone());
-        // Long enough to be sent, hardly for an answer; what is dropped then is cancelled.
-        let answer = tokio::time::timeout(Duration::from_millis(1), sent).await;
-        assert!(answer.is_err() || !matches!(answer, Ok(Ok(ref told)) if told.status == 303));
-    }
-    eventually("the tries to be counted", async || counted().await.then_some(())).await;
+    eventually("the tries to be counted", async || {
+        for _ in 0..TRIES {
+            let mut stream = connection.share();
+            let sent = stream.send(call.clone());
+            // Long enough to be sent, hardly for an answer; what is dropped then is cancelled.
+            let answer = tokio::time::timeout(Duration::from_millis(1), sent).await;
+            assert!(answer.is_err() || !matches!(answer, Ok(Ok(ref told)) if told.status == 303));
+        }
+        five_are_counted(&gateway)
+    })
+    .await;
     is_kept_waiting(&gateway, &alice).await;
 }
 
