@@ -122,32 +122,36 @@ impl Reload {
 
     async fn take(&self, occasion: Occasion) {
         let on = occasion.as_str();
-        let outcome = match self.replace().await {
+        let replaced = self.replace().await;
+        // Whoever reads the log's line finds the gauge as it says.
+        self.lasting.metrics.config_reloaded(match &replaced {
+            Ok(()) => ReloadOutcome::InUse,
+            Err(_) => ReloadOutcome::Refused,
+        });
+        match replaced {
             Ok(()) => {
                 let now = self.in_force.now();
                 let names = now.parts.sites.iter().map(|site| site.portal.name.as_str());
                 let portals = named(names);
-                tracing::info!(on, portals, "a configuration was read again and is in force");
                 self.notes(Event::ConfigurationLoaded, on, None);
-                ReloadOutcome::InUse
+                tracing::info!(on, portals, "a configuration was read again and is in force");
             }
-            Err(Refusal::Faults(faults)) => {
-                let first = faults.iter().next().map(ToString::to_string);
-                self.notes(Event::ConfigurationRefused, on, first);
-                for fault in faults.iter() {
-                    tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
-                }
-                ReloadOutcome::Refused
+            Err(refusal) => {
+                self.complain(on, &refusal);
+                self.tell().await;
             }
-            Err(fault) => {
-                self.notes(Event::ConfigurationRefused, on, Some(fault.to_string()));
-                tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
-                ReloadOutcome::Refused
-            }
+        }
+    }
+
+    /// Each fault is a line of the log; the audit log has the first.
+    fn complain(&self, on: &str, refusal: &Refusal) {
+        let faults: Vec<String> = match refusal {
+            Refusal::Faults(faults) => faults.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
         };
-        self.lasting.metrics.config_reloaded(outcome);
-        if outcome == ReloadOutcome::Refused {
-            self.tell().await;
+        self.notes(Event::ConfigurationRefused, on, faults.first().cloned());
+        for fault in &faults {
+            tracing::error!(on, %fault, "a configuration was refused, the one before it stays");
         }
     }
 
