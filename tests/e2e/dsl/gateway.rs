@@ -299,20 +299,23 @@ impl Gateway {
 
     /// Gives it another configuration and waits until that is in force.
     pub async fn take(&self, yaml: &str) {
-        let count = || self.log().matches("was read again and is in force").count();
-        let before = count();
-        self.write_yaml(yaml);
-        self.hang_up();
-        eventually("the other configuration", async || (count() > before).then_some(())).await;
+        self.offer(yaml, "was read again and is in force").await;
     }
 
     /// Gives it a configuration that it must refuse, and waits until its log says this.
     pub async fn refuse(&self, yaml: &str, fault: &str) {
-        let count = || self.log().matches(fault).count();
+        self.offer(yaml, fault).await;
+    }
+
+    /// It may see the changed file before the signal comes, and reads it twice then: what the
+    /// signal was answered with is waited for, so that no reading is left over.
+    async fn offer(&self, yaml: &str, told: &str) {
+        let is_answer = |line: &&str| line.contains("SIGHUP") && line.contains(told);
+        let count = || self.log().lines().filter(is_answer).count();
         let before = count();
         self.write_yaml(yaml);
         self.hang_up();
-        eventually(fault, async || (count() > before).then_some(())).await;
+        eventually(told, async || (count() > before).then_some(())).await;
     }
 
     /// The configuration as Prometheus sees it: whether the last one offered is in force.
