@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::client::{self, Answer, Call};
 use super::place::Place;
@@ -103,8 +103,8 @@ impl Builder {
             folder,
             ports,
             child: None,
-            readers: Vec::new(),
-            log: Arc::default(),
+            reader: None,
+            log: NamedTempFile::new().unwrap(),
             moved: 0,
             trusted,
             authorities: self.authorities,
@@ -140,8 +140,9 @@ pub struct Gateway {
     folder: TempDir,
     ports: [u16; 3],
     child: Option<Child>,
-    readers: Vec<JoinHandle<()>>,
-    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    /// A file, so that what was written is there at once for who looks.
+    log: NamedTempFile,
     /// How far the clock is ahead of the machine's, in seconds.
     moved: i64,
     trusted: Arc<rustls::ClientConfig>,
@@ -219,7 +220,11 @@ impl Gateway {
 
     /// What it wrote to its log so far.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        let mut written = fs::read(self.log.path()).unwrap();
+        // A line is there when it is there whole.
+        let whole = written.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        written.truncate(whole);
+        String::from_utf8(written).unwrap()
     }
 
     /// The time as the gateway sees it, in seconds.
@@ -254,7 +259,7 @@ impl Gateway {
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
         end(self.child.take().unwrap());
-        self.end_readers();
+        self.end_reader();
     }
 
     /// Brings it down as a fault would, and gives how it ended.
@@ -262,7 +267,7 @@ impl Gateway {
         let mut child = self.child.take().unwrap();
         signal(&child, "ABRT");
         let status = child.wait().unwrap();
-        self.end_readers();
+        self.end_reader();
         status
     }
 
@@ -271,7 +276,7 @@ impl Gateway {
         let mut child = self.child.take().unwrap();
         signal(&child, "TERM");
         let status = child.wait().unwrap();
-        self.end_readers();
+        self.end_reader();
         status.code().unwrap()
     }
 
@@ -326,17 +331,18 @@ impl Gateway {
     /// Waits for a gateway that was asked to stop.
     pub fn wait(&mut self) -> i32 {
         let status = self.child.take().unwrap().wait().unwrap();
-        self.end_readers();
+        self.end_reader();
         status.code().unwrap()
     }
 
     /// Starts it in the same folder, at the same addresses.
     pub async fn start(&mut self) {
         let (output, ready) = tokio::sync::oneshot::channel();
-        let mut child = self.command().spawn().unwrap();
+        let log = fs::File::options().append(true).open(self.log.path()).unwrap();
+        let mut child = self.command().stderr(log).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let expected = self.expected;
-        self.readers.push(std::thread::spawn(move || {
+        self.reader = Some(std::thread::spawn(move || {
             let mut output = Some(output);
             for (count, line) in stdout.lines().map_while(Result::ok).enumerate() {
                 let ready_line = line.starts_with("listening on") || line.starts_with("admin on");
@@ -344,12 +350,6 @@ impl Gateway {
                 if count + 1 == expected {
                     output.take().unwrap().send(()).unwrap();
                 }
-            }
-        }));
-        let (stderr, log) = (child.stderr.take().unwrap(), Arc::clone(&self.log));
-        self.readers.push(std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                log.lock().unwrap().push_str(&format!("{line}\n"));
             }
         }));
         self.child = Some(child);
@@ -413,8 +413,8 @@ impl Gateway {
         command
     }
 
-    fn end_readers(&mut self) {
-        for reader in self.readers.drain(..) {
+    fn end_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
     }
@@ -428,7 +428,7 @@ impl Drop for Gateway {
             end(child);
         }
         if std::thread::panicking() {
-            eprintln!("the gateway's log:\n{}", self.log.lock().unwrap());
+            eprintln!("the gateway's log:\n{}", self.log());
         }
     }
 }
