@@ -122,14 +122,10 @@ impl Reload {
 
     async fn take(&self, occasion: Occasion) {
         let on = occasion.as_str();
-        let replaced = self.replace().await;
-        // Whoever reads the log's line finds the gauge as it says.
-        self.lasting.metrics.config_reloaded(match &replaced {
-            Ok(()) => ReloadOutcome::InUse,
-            Err(_) => ReloadOutcome::Refused,
-        });
-        match replaced {
+        // Each sets the gauge first: whoever reads the log's line finds it as the line says.
+        match self.replace().await {
             Ok(()) => {
+                self.lasting.metrics.config_reloaded(ReloadOutcome::InUse);
                 let now = self.in_force.now();
                 let names = now.parts.sites.iter().map(|site| site.portal.name.as_str());
                 let portals = named(names);
@@ -137,6 +133,7 @@ impl Reload {
                 tracing::info!(on, portals, "a configuration was read again and is in force");
             }
             Err(refusal) => {
+                self.lasting.metrics.config_reloaded(ReloadOutcome::Refused);
                 self.complain(on, &refusal);
                 self.tell().await;
             }
