@@ -13,7 +13,7 @@ use crate::dsl::{ALICE, Browser, Call, Gateway, Portal, client, eventually, gate
 const WRONG: &str = "000000";
 /// How many tries leave without their answer until it is looked what came of them. One that was gone
 /// before the gateway had read it is none, and on a busy machine most are.
-const TRIES: usize = 50;
+const TRIES: usize = 200;
 
 async fn scene() -> (Portal, Gateway, Enrolled) {
     let portal = portal::form().run().await;

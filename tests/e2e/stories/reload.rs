@@ -43,6 +43,7 @@ async fn a_new_rule_counts_after_a_signal_and_after_a_mere_change() {
     let again = async || (on("a changed file").len() > changes).then_some(());
     eventually("the file to be read", again).await;
     assert_eq!(stranger(&gateway).await, 303);
+    assert_eq!((on("SIGHUP").len(), on("a changed file").len()), (1, changes + 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
