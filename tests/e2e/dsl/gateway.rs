@@ -227,6 +227,11 @@ impl Gateway {
         String::from_utf8(written).unwrap()
     }
 
+    /// Waits until its log says this.
+    pub async fn has_logged(&self, told: &str) {
+        eventually(told, async || self.log().contains(told).then_some(())).await;
+    }
+
     /// The time as the gateway sees it, in seconds.
     pub fn now(&self) -> u64 {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -339,7 +344,7 @@ impl Gateway {
     pub async fn start(&mut self) {
         let (output, ready) = tokio::sync::oneshot::channel();
         let log = fs::File::options().append(true).open(self.log.path()).unwrap();
-        let mut child = self.command().stderr(log).spawn().unwrap();
+        let mut child = self.command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let expected = self.expected;
         self.reader = Some(std::thread::spawn(move || {
@@ -397,9 +402,7 @@ impl Gateway {
             .args(words)
             .arg("--config")
             .arg(self.folder.path().join("portcullis.yaml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdin(Stdio::null());
         if !self.place.real_time {
             command
                 .env("LD_PRELOAD", faketime())
